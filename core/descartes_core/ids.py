@@ -1,0 +1,90 @@
+"""How sessions, agents and requests are named, and found by what a person types."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from descartes_core.errors import Ambiguous, InvalidParams, NotFound
+
+#: Long enough for a sentence, short enough for a table.
+LONGEST_NAME = 100
+
+#: Stable ids are derived within this namespace (a random UUID, fixed here once).
+_WORKSPACES = uuid.UUID("5b0c8a6e-1a0f-4f39-9a55-0d1a0cbe4b7e")
+
+
+def new_id() -> str:
+    """Return a fresh random id."""
+    return str(uuid.uuid4())
+
+
+def stable_id(resolved_path: str) -> str:
+    """Return the id of a workspace that has none written: the same for the same resolved path."""
+    return str(uuid.uuid5(_WORKSPACES, resolved_path))
+
+
+def is_id(text: str) -> bool:
+    """Say whether the text is a UUID in its usual form."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def short(identity: str) -> str:
+    """Return the eight characters that name run files and stand in tables."""
+    return identity[:8]
+
+
+def check_name(name: str) -> str:
+    """Return the name when people and terminals can bear it.
+
+    Raises:
+        InvalidParams: it is empty, too long, holds a slash, or characters that cannot be printed.
+
+    """
+    if not name.strip():
+        raise InvalidParams("a name must not be empty")
+    if len(name) > LONGEST_NAME:
+        raise InvalidParams(f"a name may have {LONGEST_NAME} characters, this one has {len(name)}")
+    if "/" in name:
+        raise InvalidParams("a name must not contain a slash")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+        raise InvalidParams("a name must not contain control characters")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something that can be meant by id, prefix or name."""
+
+    id: str
+    name: str
+    #: Among several that fit by name, living ones come first.
+    alive: bool = True
+
+
+def resolve(text: str, things: Iterable[Named], missing: type[NotFound]) -> str:
+    """Return the id of the one thing that is meant: by id, by name, or by a unique prefix of an id.
+
+    Raises:
+        NotFound: nothing fits (of the given class).
+        Ambiguous: more than one fits; the message lists them.
+
+    """
+    known = list(things)
+    by_id = [thing for thing in known if thing.id == text]
+    by_name = [thing for thing in known if thing.name == text]
+    living = [thing for thing in by_name if thing.alive]
+    # Shorter prefixes are words rather than ids.
+    by_prefix = [thing for thing in known if len(text) >= 4 and thing.id.startswith(text.lower())]
+    for found in (by_id, living, by_name, by_prefix):
+        if len(found) == 1:
+            return found[0].id
+        if found:
+            listed = ", ".join(f"{thing.id} ({thing.name})" for thing in found[:10])
+            raise Ambiguous(f"{text!r} fits {len(found)}: {listed}; use more of the id")
+    raise missing(f"no {'agent' if 'agent' in missing.code else 'session'} is called {text!r}")

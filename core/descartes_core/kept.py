@@ -1,0 +1,34 @@
+"""The names under which descriptors are in keeping (systemd's FDNAME: no colon, 255 characters)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: The listening sockets, in LISTEN_FDNAMES.
+HTTP, WS, RPC = "http", "ws", "rpc"
+#: Locks on the workspace's .scud and on the session's data directory.
+LOCK_WORKSPACE, LOCK_DATA = "lock-workspace", "lock-data"
+
+#: What is kept of an agent: its terminal's master, both ends of its output pipe, its pidfd.
+MASTER, PIPE_OUT, PIPE_IN, PIDFD = "master", "out", "in", "pid"
+PARTS = (MASTER, PIPE_OUT, PIPE_IN, PIDFD)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPart:
+    """One descriptor of one agent."""
+
+    agent: str
+    part: str
+
+
+def agent_name(agent: str, part: str) -> str:
+    """Return the name of one descriptor of one agent."""
+    return f"agent-{agent}-{part}"
+
+
+def agent_part(name: str) -> AgentPart | None:
+    """Return which descriptor of which agent a name means, None for others."""
+    kind, _, rest = name.partition("-")
+    agent, _, part = rest.rpartition("-")
+    return AgentPart(agent, part) if kind == "agent" and agent and part in PARTS else None

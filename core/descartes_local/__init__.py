@@ -1,0 +1,1 @@
+"""What daemon and orchestrator share of this machine: files, locks, processes."""

@@ -1,0 +1,155 @@
+"""Which process is which: a pid is believed only together with its start time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Process:
+    """A process, for ever: its pid and its start time in clock ticks since boot (field 22 of its stat)."""
+
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What /proc tells of a process in one read."""
+
+    process: Process
+    parent: int
+    session: int
+    #: R S D T t Z X I …
+    state: str
+
+    @property
+    def is_dead(self) -> bool:
+        """Ended, even when nobody has reaped it."""
+        return self.state in "ZXx"
+
+
+def stat_of(pid: int) -> Stat | None:
+    """Return what is known of a pid, None when there is no such process."""
+    if sys.platform != "linux":
+        return _stat_by_psutil(pid)
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    # The name in parentheses may hold anything, also parentheses and spaces.
+    fields = text[text.rindex(b")") + 2 :].split()
+    return Stat(Process(pid, int(fields[19])), int(fields[1]), int(fields[3]), fields[0].decode())
+
+
+def _stat_by_psutil(pid: int) -> Stat | None:  # pragma: no cover - not Linux
+    import psutil  # its import costs what the quick verbs must not pay
+
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            state = "Z" if process.status() == psutil.STATUS_ZOMBIE else "S"
+            started = int(process.create_time() * 1000)
+            return Stat(Process(pid, started), process.ppid() or 0, os.getsid(pid), state)
+    except (psutil.Error, OSError):
+        return None
+
+
+def process_of(pid: int) -> Process | None:
+    """Return the process that has this pid now, also a zombie."""
+    found = stat_of(pid)
+    return found.process if found else None
+
+
+def is_alive(process: Process) -> bool:
+    """Say whether this very process still runs; a zombie does not."""
+    found = stat_of(process.pid)
+    return found is not None and found.process == process and not found.is_dead
+
+
+def every_stat() -> Iterator[Stat]:
+    """Walk over all processes of the machine."""
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (found := stat_of(int(name))) is not None:
+            yield found
+
+
+def children_of_self() -> list[int]:
+    """Return the pids of this process's children, zombies too."""
+    pids: list[int] = []
+    try:
+        for task in os.listdir("/proc/self/task"):
+            with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", "rb") as file:
+                pids.extend(map(int, file.read().split()))
+    except OSError:
+        return []
+    return pids
+
+
+def environ_of(pid: int) -> bytes:
+    """Return the environment a process began with, empty where it cannot be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def has_mark(environ: bytes, name: str, value: str) -> bool:
+    """Say whether an environment holds NAME=value."""
+    return f"{name}={value}".encode() in environ.split(b"\0")
+
+
+def command_of(pid: int) -> str:
+    """Return a process's command line for people, its short name where it has none."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().rstrip(b"\0").split(b"\0")
+        if words != [b""]:
+            return b" ".join(words).decode(errors="replace")
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return f"[{file.read().strip().decode(errors='replace')}]"
+    except OSError:
+        return ""
+
+
+def send_signal(process: Process, number: int) -> bool:
+    """Send a signal to this very process; False when it is gone already.
+
+    The descriptor pins the pid, so the start time read after opening it is that of what will be signalled.
+    """
+    if sys.platform == "linux":
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:
+            return False
+        try:
+            if process_of(process.pid) != process:
+                return False
+            signal.pidfd_send_signal(descriptor, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+    if process_of(process.pid) != process:
+        return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process.pid, number)
+        return True
+    return False
+
+
+def boot_id() -> str:
+    """Return what tells one boot of this machine from another."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return "unknown"

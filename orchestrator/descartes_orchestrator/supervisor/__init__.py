@@ -1,0 +1,1 @@
+"""Sockets and descriptors in keeping, starts, restarts."""
