@@ -23,12 +23,12 @@ class Home:
 
     @property
     def run(self) -> Path:
-        """Run files."""
+        """Return where run files lie."""
         return self.path / "run"
 
     @property
     def sockets(self) -> Path:
-        """Unix sockets: the run directory, or a short one where its path is too deep for a socket."""
+        """Return where Unix sockets lie: the run directory, or a short one where its path is too deep for a socket."""
         if len(os.fsencode(self.run)) + len("/supervisor.sock") <= LONGEST_SOCKET_PATH:
             return self.run
         mark = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
@@ -37,38 +37,38 @@ class Home:
 
     @property
     def log(self) -> Path:
-        """Logs that belong to no session."""
+        """Return where logs lie that belong to no session."""
         return self.path / "log"
 
     @property
     def token(self) -> Path:
-        """The file with the token of every HTTP and WebSocket door."""
+        """Return the file with the token of every HTTP and WebSocket door."""
         return self.path / "token"
 
     @property
     def sessions_file(self) -> Path:
-        """Which session is active, and the workspaces once used."""
+        """Return the file that tells the active session and the workspaces once used."""
         return self.path / "sessions.json"
 
     @property
     def supervisor_socket(self) -> Path:
-        """Where the supervisor listens."""
+        """Return where the supervisor listens."""
         return self.sockets / "supervisor.sock"
 
     def session(self, session_id: str) -> Path:
-        """The data directory of a session."""
+        """Return the data directory of a session."""
         return self.path / "sessions" / session_id
 
     def run_file(self, session_id: str) -> Path:
-        """The run file of a session's daemon."""
+        """Return the run file of a session's daemon."""
         return self.run / f"{short(session_id)}.json"
 
     def daemon_socket(self, session_id: str) -> Path:
-        """Where a session's daemon listens."""
+        """Return where a session's daemon listens."""
         return self.sockets / f"{short(session_id)}.sock"
 
     def notify_socket(self, session_id: str) -> Path:
-        """Where a session's daemon tells the supervisor how it is."""
+        """Return where a session's daemon tells the supervisor how it is."""
         return self.sockets / f"{short(session_id)}.notify"
 
     def make(self) -> None:

@@ -1,0 +1,101 @@
+"""Everything a program started: found, signalled, ended as one.
+
+A process group is not enough: job-control shells and coding agents leave it, detach, and fork twice. A process belongs
+to a tree by its parent, by a session that a member leads, or by a mark in its environment. What has shed all three
+while nobody looked cannot be attributed, and is not guessed here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from descartes_local.processes import Process, Stat, environ_of, every_stat, has_mark, is_alive, send_signal
+
+#: How long stopping a tree may take before it is killed as far as it was found.
+_FREEZE_DEADLINE = 1.0
+
+Find = Callable[[], set[Process]]
+
+
+def find_tree(roots: Iterable[Process], mark: tuple[str, str] | None = None) -> set[Process]:
+    """Return the living processes of the trees under these roots, which may have ended themselves.
+
+    Args:
+        roots: what was started, or was seen to belong to it before.
+        mark: name and value of an environment variable that only its members have.
+
+    """
+    stats = {stat.process.pid: stat for stat in every_stat()}
+    wanted = set(roots)
+    found = {process.pid for process in wanted if _is_there(stats, process)}
+    # A session keeps its number as long as it has members: when its leader is gone nobody else can have that pid.
+    sessions = {process.pid for process in wanted if process.pid not in stats or _is_there(stats, process)}
+    if mark is not None:
+        found |= {pid for pid, stat in stats.items() if not stat.is_dead and has_mark(environ_of(pid), *mark)}
+    found -= {os.getpid(), os.getppid()}
+    _grow(found, sessions, stats)
+    return {stats[pid].process for pid in found if not stats[pid].is_dead}
+
+
+def _is_there(stats: dict[int, Stat], process: Process) -> bool:
+    return process.pid in stats and stats[process.pid].process == process
+
+
+def _grow(found: set[int], sessions: set[int], stats: dict[int, Stat]) -> None:
+    ours = {os.getpid(), 1}
+    while True:
+        leaders = sessions | {pid for pid in found if stats[pid].session == pid}
+        more = {
+            pid
+            for pid, stat in stats.items()
+            if pid not in found and pid not in ours and (stat.parent in found or stat.session in leaders)
+        }
+        if not more:
+            return
+        found |= more
+
+
+def signal_all(processes: Iterable[Process], number: int) -> None:
+    """Send a signal to each that is still there."""
+    for process in sorted(processes):
+        send_signal(process, number)
+
+
+def alive(processes: Collection[Process]) -> set[Process]:
+    """Return those that still run."""
+    return {process for process in processes if is_alive(process)}
+
+
+def freeze_tree(find: Find) -> set[Process]:
+    """Stop a tree for good: walk and stop until a walk finds no new one and all stand still."""
+    stopped: set[Process] = set()
+    deadline = time.monotonic() + _FREEZE_DEADLINE
+    while time.monotonic() < deadline:
+        found = find()
+        new = found - stopped
+        signal_all(new, signal.SIGSTOP)
+        stopped |= new
+        # SIGSTOP is delivered a little later on another processor, and until then its target may still fork.
+        if not new and all(_stands_still(process) for process in stopped):
+            break
+        os.sched_yield()
+    return stopped
+
+
+def _stands_still(process: Process) -> bool:
+    try:
+        with open(f"/proc/{process.pid}/stat", "rb") as file:
+            state = file.read().rpartition(b") ")[2][:1]
+    except OSError:
+        return True
+    return state in b"TtZXxD"
+
+
+def kill_tree(find: Find) -> set[Process]:
+    """End a tree: stop it so that it cannot fork any more, then kill all of it. Return what was killed."""
+    found = freeze_tree(find)
+    signal_all(found, signal.SIGKILL)
+    return found
