@@ -23,7 +23,9 @@ def new_id() -> str:
 
 def stable_id(resolved_path: str) -> str:
     """Return the id of a workspace that has none written: the same for the same resolved path."""
-    return str(uuid.uuid5(_WORKSPACES, resolved_path))
+    # Bytes that are no UTF-8 come as surrogates, which uuid5 cannot encode.
+    spelt = resolved_path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return str(uuid.uuid5(_WORKSPACES, spelt))
 
 
 def is_id(text: str) -> bool:

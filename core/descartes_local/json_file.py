@@ -19,7 +19,11 @@ def write_json(path: Path, value: Any, *, durable: bool = True, mode: int = 0o60
         OSError: it cannot be written; the previous file is untouched.
 
     """
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), durable=durable, mode=mode)
+    try:
+        content = json.dumps(value, indent=2, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # a path whose bytes are no UTF-8: Python's surrogates survive as escapes
+        content = json.dumps(value, indent=2).encode()
+    write_bytes(path, content + b"\n", durable=durable, mode=mode)
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o600) -> None:

@@ -1,0 +1,102 @@
+"""Read and write a workspace's session.json."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import time
+from pathlib import Path
+
+from descartes_core.session_record import SessionRecord, read_record
+from descartes_local.json_file import sync_directory, write_json
+
+#: A real one has half a kilobyte; what is larger is something else by that name.
+LARGEST = 1024 * 1024
+
+
+class Unreadable(ValueError):
+    """session.json is there, but does not tell of a session."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} cannot be used: {reason}")
+        self.path, self.reason = path, reason
+
+
+def path_in(workspace: Path) -> Path:
+    """Return where a workspace has its session.json."""
+    return workspace / ".scud" / "session.json"
+
+
+def load(workspace: Path) -> SessionRecord | None:
+    """Return what session.json tells, None when there is none.
+
+    Raises:
+        Unreadable: it is torn, foreign, or not for us to read; it is left where it is.
+
+    """
+    path = path_in(workspace)
+    try:
+        return read_record(json.loads(_content(path)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Unreadable(path, error.strerror or str(error)) from error
+    except RecursionError as error:
+        raise Unreadable(path, "it is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        raise Unreadable(path, f"not JSON: {error}") from error
+    except ValueError as error:
+        raise Unreadable(path, str(error)) from error
+
+
+def _content(path: Path) -> bytes:
+    # Without O_NONBLOCK a pipe by that name would hold whoever scans workspaces for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is no regular file")
+        if found.st_size > LARGEST:
+            raise ValueError(f"it has {found.st_size} bytes")
+        content = file.read()
+    if not content:
+        raise ValueError("it is empty")
+    return content
+
+
+def set_aside(workspace: Path) -> Path:
+    """Rename session.json to session.json.torn-TIME and return that; whoever holds the session's lock may do it.
+
+    Raises:
+        OSError: it cannot be renamed.
+
+    """
+    path = path_in(workspace)
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    aside = path.with_name(f"{path.name}.torn-{moment}")
+    number = 1
+    while os.path.lexists(aside):  # two in one second: neither may be lost
+        number += 1
+        aside = path.with_name(f"{path.name}.torn-{moment}-{number}")
+    path.rename(aside)
+    sync_directory(path.parent)
+    return aside
+
+
+def save(workspace: Path, record: SessionRecord) -> None:
+    """Write session.json, atomically and synced; `.scud` is made anew where it has vanished.
+
+    Only whoever holds the session's lock may do it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+
+    """
+    path = path_in(workspace)
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "the workspace is gone", str(workspace)) from None
+    write_json(path, record.as_json(), mode=0o644)
