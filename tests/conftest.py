@@ -1,0 +1,90 @@
+"""What every test stands on: a fresh HOME, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.leftovers import doors_of, end_everything, logs_of, open_descriptors, processes_of, wait_and_kill
+from tests.support.moments import Moments
+from tests.support.person import Person, Ran
+
+#: A supervisor that keeps nothing is gone soon after a test.
+LINGER = "0.5"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remember that a test failed, for the fixtures that tell more then."""
+    report = yield
+    if report.failed:  # type: ignore[attr-defined]
+        item.stash[_FAILED] = True
+    return report
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings out of every test."""
+    for name in [name for name in os.environ if name.startswith(("DESCARTES_", "LISTEN_", "NOTIFY_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def person(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_settings: None) -> Iterator[Person]:
+    """Give somebody with a fresh, short HOME; at the end nothing of theirs may be left."""
+    descriptors = open_descriptors()
+    directory = Path(tempfile.mkdtemp(prefix="d", dir="/tmp"))
+    monkeypatch.setenv("HOME", str(directory))
+    monkeypatch.setenv("DESCARTES_SUPERVISOR_LINGER", LINGER)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    somebody = Person(directory)
+    try:
+        yield somebody
+        end_everything(somebody.home)
+        stayed = wait_and_kill(directory)
+        if stayed or request.node.stash.get(_FAILED, False):
+            print(logs_of(somebody.home))
+        left = [f"process {process.pid}: {command}" for process, command in stayed.items()]
+        left += [f"file {name}" for name in doors_of(somebody.home)]
+        left += [f"descriptor {what}" for what in set(open_descriptors().items()) - set(descriptors.items())]
+        assert not left, f"left behind: {left}"
+    finally:
+        wait_and_kill(directory, 0.0) if processes_of(directory) else None
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def home(person: Person) -> Path:
+    """Give the fresh HOME alone."""
+    return person.directory
+
+
+@pytest.fixture
+def descartes(person: Person) -> Callable[..., Ran]:
+    """Give the installed command, run in a fresh HOME."""
+    return person.run
+
+
+@pytest.fixture
+def workspace(person: Person) -> Callable[..., Path]:
+    """Give a maker of workspaces in the fresh HOME."""
+    return person.workspace
+
+
+@pytest.fixture
+def moments(person: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moments]:
+    """Give the named moments of every program started from here on."""
+    probe = Moments(person.directory / "probe")
+    monkeypatch.setenv("DESCARTES_PROBE", str(probe.path))
+    try:
+        yield probe
+    finally:
+        probe.close()
