@@ -5,15 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import stat
 import time
 from pathlib import Path
 
 from descartes_core.session_record import SessionRecord, read_record
 from descartes_local.json_file import sync_directory, write_json
-
-#: A real one has half a kilobyte; what is larger is something else by that name.
-LARGEST = 1024 * 1024
+from descartes_local.regular_file import read_regular
 
 
 class Unreadable(ValueError):
@@ -52,15 +49,7 @@ def load(workspace: Path) -> SessionRecord | None:
 
 
 def _content(path: Path) -> bytes:
-    # Without O_NONBLOCK a pipe by that name would hold whoever scans workspaces for ever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("it is no regular file")
-        if found.st_size > LARGEST:
-            raise ValueError(f"it has {found.st_size} bytes")
-        content = file.read()
+    content = read_regular(path)
     if not content:
         raise ValueError("it is empty")
     return content

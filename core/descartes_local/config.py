@@ -1,0 +1,203 @@
+"""The one model of what can be configured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from descartes_core.errors import ConfigInvalid
+from descartes_core.restart import RestartRule
+from descartes_local.config_files import check_environment, complaint, merged, read_layers
+from descartes_local.home import Home
+
+
+def _no_truth(value: object) -> object:
+    # TOML's true would otherwise be the number 1.
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    return value
+
+
+_NUMBER = BeforeValidator(_no_truth)
+Port = Annotated[int, _NUMBER, Field(ge=1, le=65_535)]
+#: 200 ports are tried from a base.
+BasePort = Annotated[int, _NUMBER, Field(ge=1024, le=65_335)]
+Seconds = Annotated[float, _NUMBER, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Count = Annotated[int, _NUMBER, Field(ge=1, le=1_000_000)]
+Cells = Annotated[int, _NUMBER, Field(ge=1, le=1000)]
+SomePath = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
+Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+
+_RULE = RestartRule()
+
+
+class Section(BaseModel):
+    """A table of a configuration file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """The doors of a daemon; it listens on the loopback address only."""
+
+    #: HTTP port of a daemon that runs alone.
+    http_port: Port = 8080
+    #: WebSocket port of a daemon that runs alone.
+    ws_port: Port = 8081
+    #: Seconds a request may take.
+    request_timeout: Seconds = 30.0
+    #: Connections at the same time, on each door.
+    max_connections: Count = 1000
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.http_port == self.ws_port:
+            raise ValueError(f"http_port and ws_port are both {self.http_port}: they must differ")
+        return self
+
+
+class Discovery(Section):
+    """Where workspaces are looked for."""
+
+    #: Directories to search; `~` is the user's.
+    search_paths: list[SomePath] = ["~/projects", "~/.descartes"]
+    #: How deep; a search path itself is depth 0.
+    max_depth: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
+
+
+class Agents(Section):
+    """What agents are like where a caller does not say."""
+
+    #: The command line of `spawn` without one; empty: the caller's shell.
+    command: list[Argument] = []
+    #: Seconds between the stop signal and KILL.
+    grace: Annotated[float, _NUMBER, Field(ge=0, le=3600, allow_inf_nan=False)] = 10.0
+    #: Living agents of one session.
+    max_agents: Count = 1000
+    #: Size of the terminal.
+    rows: Cells = 24
+    cols: Cells = 80
+
+
+class Supervisor(Section):
+    """How daemons are started, restarted and ended."""
+
+    #: A daemon that had been ready this many seconds is started again at once.
+    stable: Seconds = _RULE.stable
+    #: Seconds of pause after an early death; it doubles each time …
+    first_pause: Seconds = _RULE.first_pause
+    #: … up to this.
+    longest_pause: Seconds = _RULE.longest_pause
+    #: So many early deaths in a row are enough.
+    early_deaths: Count = _RULE.early_deaths
+    #: So are so many deaths of any kind …
+    deaths: Count = _RULE.deaths
+    #: … within this many seconds.
+    window: Seconds = _RULE.window
+    #: Seconds until a starting daemon must be ready.
+    ready_deadline: Seconds = 30.0
+    #: Seconds after which a supervisor that keeps nothing ends.
+    linger: Seconds = 10.0
+    #: Seconds between TERM and KILL for a daemon.
+    stop_grace: Seconds = 10.0
+    #: The first port tried for HTTP, and for WebSocket.
+    http_base: BasePort = 19_280
+    ws_base: BasePort = 19_380
+
+    @property
+    def rule(self) -> RestartRule:
+        """The numbers of the restart rule."""
+        return RestartRule(
+            stable=self.stable,
+            first_pause=self.first_pause,
+            longest_pause=self.longest_pause,
+            early_deaths=self.early_deaths,
+            deaths=self.deaths,
+            window=self.window,
+        )
+
+
+class Log(Section):
+    """What is written to daemon.log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured; environment before files before these defaults, per key."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DESCARTES_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    server: Server = Server()
+    discovery: Discovery = Discovery()
+    agents: Agents = Agents()
+    supervisor: Supervisor = Supervisor()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment before the files, which `load` gives as arguments; read nothing else."""
+        environment = EnvSettingsSource(settings_cls)
+        # DESCARTES_SUPERVISOR is the keeper's socket, not the section of that name: only nested names are settings.
+        environment.env_vars = {name: value for name, value in environment.env_vars.items() if "__" in name}
+        return environment, init_settings
+
+
+def files(
+    home: Home, *, workspace: Path | None = None, session_id: str | None = None, config_file: Path | None = None
+) -> list[Path]:
+    """Return the files that count, whether they are there or not; earlier ones win."""
+    candidates = [
+        config_file,
+        home.session(session_id) / "config.toml" if session_id else None,
+        workspace / ".scud" / "descartes.toml" if workspace else None,
+        home.path / "config.toml",
+        home.path / "daemon.toml",
+    ]
+    return [path for path in candidates if path is not None]
+
+
+def load(
+    home: Home, *, workspace: Path | None = None, session_id: str | None = None, config_file: Path | None = None
+) -> Settings:
+    """Return what is configured for this user, and for one session where that is named.
+
+    Raises:
+        ConfigInvalid: something is wrong; it names the file or variable, the key, and what is allowed.
+
+    """
+    paths = files(home, workspace=workspace, session_id=session_id, config_file=config_file)
+    layers = read_layers(paths, needed=config_file)
+    check_environment(Settings)
+    try:
+        return Settings(**merged(layers))
+    except ValidationError as error:
+        raise complaint(error, Settings, layers) from error
+    except SettingsError as error:
+        raise ConfigInvalid(f'environment: {error}; a list is written as JSON, e.g. \'["a", "b"]\'') from error
