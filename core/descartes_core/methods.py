@@ -363,11 +363,13 @@ class Method:
     reply: type[Model]
     #: Besides InvalidParams, Unauthorized and DeadlineOver, which any may raise.
     errors: tuple[type[errors.DescartesError], ...] = ()
+    #: Where several methods share a request.
+    about: str | None = None
 
     @property
     def doc(self) -> str:
         """The sentence for references."""
-        return (self.request.__doc__ or "").strip()
+        return self.about or (self.request.__doc__ or "").strip()
 
 
 _AGENT = (errors.AgentNotFound, errors.Ambiguous)
@@ -381,21 +383,21 @@ _METHODS = (
         (errors.SpawnFailed, errors.NameTaken, errors.AlreadyExists, errors.LimitReached, errors.NeverSpawned),
     ),
     Method("agent.list", ListAgents, AgentList),
-    Method("agent.get", OneAgent, DetailReply, _AGENT),
+    Method("agent.get", OneAgent, DetailReply, _AGENT, "Tell everything that is known of one agent."),
     Method("agent.output", ReadOutput, Output, _AGENT),
     Method("agent.write", Write, Written, (*_AGENT, errors.Refused, errors.OutcomeUnknown)),
     Method("agent.resize", Resize, Nothing, (*_AGENT, errors.Refused)),
     Method("agent.signal", Signal, Nothing, (*_AGENT, errors.Refused, errors.OutcomeUnknown)),
-    Method("agent.pause", ChangeAgent, AgentReply, _MOVE),
-    Method("agent.resume", ChangeAgent, AgentReply, _MOVE),
+    Method("agent.pause", ChangeAgent, AgentReply, _MOVE, "Hold an agent's whole tree of processes still."),
+    Method("agent.resume", ChangeAgent, AgentReply, _MOVE, "Let a paused agent go on."),
     Method("agent.stop", Stop, AgentReply, _MOVE),
-    Method("agent.kill", ChangeAgent, AgentReply, _MOVE),
+    Method("agent.kill", ChangeAgent, AgentReply, _MOVE, "Kill an agent's whole tree; answered when it is gone."),
     Method("agent.wait", WaitAgent, Waited, _AGENT),
     Method("agent.attach", Attach, AgentReply, (*_AGENT, errors.Refused)),
-    Method("session.info", Nothing, SessionReply),
+    Method("session.info", Nothing, SessionReply, about="Tell of this daemon and its session."),
     Method("event.list", ListEvents, EventList),
-    Method("system.health", Nothing, Health),
-    Method("system.stats", Nothing, Stats),
+    Method("system.health", Nothing, Health, about="Say whether the daemon works, from a look at its store."),
+    Method("system.stats", Nothing, Stats, about="Count what this daemon has and does."),
     Method("system.shutdown", Shutdown, ShutDown, (errors.AgentsAlive,)),
 )
 

@@ -1,0 +1,114 @@
+"""Read what a model says of its fields: type, default, comment."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDoc:
+    """One field, as a reference shows it."""
+
+    name: str
+    type: str
+    default: str
+    text: str
+
+
+def fields_of(model: type[BaseModel]) -> list[FieldDoc]:
+    """Return the fields of a model in their order, those of its parents first."""
+    schema = model.model_json_schema()
+    comments = _all_comments(model)
+    needed = set(schema.get("required", []))
+    return [
+        FieldDoc(
+            name,
+            type_text(part),
+            "" if name in needed else _written(model.model_fields[name].default),
+            comments.get(name, ""),
+        )
+        for name, part in schema.get("properties", {}).items()
+    ]
+
+
+def models_within(model: type[BaseModel]) -> list[str]:
+    """Return the names of the other models a model is made of."""
+    return list(model.model_json_schema().get("$defs", {}))
+
+
+def type_text(schema: dict[str, Any]) -> str:
+    """Return a JSON schema in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(type_text(part) for part in schema["anyOf"])
+    if "const" in schema:
+        return f"`{json.dumps(schema['const'])}`"
+    if "enum" in schema:
+        return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
+    return _plain(schema) + _limits(schema)
+
+
+def _plain(schema: dict[str, Any]) -> str:
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"list of {type_text(schema['items'])}"
+    if kind == "object":
+        inside = schema.get("additionalProperties")
+        return f"object of {type_text(inside)}" if isinstance(inside, dict) else "object"
+    return str(kind)
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f" from {least:g} to {most:g}" if most < 1_000_000 else f" from {least:g} to {most}"
+    if least is not None:
+        return f", at least {least:g}"
+    if "maxLength" in schema:
+        return f" of at most {schema['maxLength']} characters"
+    return f", at most {schema['maxItems']}" if "maxItems" in schema else ""
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return "its own defaults"
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _all_comments(model: type[BaseModel]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for kind in reversed(model.__mro__):
+        if issubclass(kind, BaseModel) and kind is not BaseModel and kind.__module__.startswith("descartes"):
+            found |= _comments_of(kind)
+    return found
+
+
+@cache
+def _comments_of(model: type[BaseModel]) -> dict[str, str]:
+    """Return the `#:` comments of a class, by field."""
+    lines, _ = inspect.getsourcelines(model)
+    width = len(lines[0]) - len(lines[0].lstrip())
+    (tree,) = ast.parse("".join(line[width:] for line in lines)).body
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] = _above(lines, node.lineno - 1)
+    return {name: text for name, text in found.items() if text}
+
+
+def _above(lines: list[str], index: int) -> str:
+    said: list[str] = []
+    while index > 0 and lines[index - 1].strip().startswith("#:"):
+        index -= 1
+        said.insert(0, lines[index].strip().removeprefix("#:").strip())
+    return " ".join(said)

@@ -1,0 +1,218 @@
+"""Write the pages that are made from the source, or check them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from fields import FieldDoc, fields_of, models_within
+from pydantic import BaseModel
+
+from descartes_core import agent_life, methods, session_life
+from descartes_core.errors import ConfigInvalid, DeadlineOver, DescartesError, InvalidParams, Unauthorized, all_errors
+from descartes_local.config import Settings
+
+DOCS = Path(__file__).parent
+MARK = "<!-- Made by docs/generate.py: change the source it names, then run `make docs`. -->\n\n"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+Table = Mapping[tuple[StrEnum, StrEnum], agent_life.Move | session_life.Move]
+
+
+def lifecycle() -> str:
+    """Return the page of the two lives."""
+    return (
+        "# The two lives\n\n"
+        "A session and an agent each have one table, in `descartes_core/session_life.py` and "
+        "`descartes_core/agent_life.py`, and nothing else decides a transition: (state, cause) → state and effects. "
+        "Causes are what happened; effects are what must be done about it, after the move is stored. "
+        "A cause that a state does not have is refused (`illegal_transition`) and changes nothing.\n\n"
+        + _life("Session", session_life.TABLE, set(), session_life.State.INACTIVE)
+        + "\n"
+        + _life("Agent", agent_life.TABLE, set(agent_life.FINAL), agent_life.State.INITIALIZING)
+    )
+
+
+def _life(title: str, moves: Table, final: set[StrEnum], first: StrEnum) -> str:
+    drawn: dict[tuple[str, str], list[str]] = {}
+    for (state, cause), move in moves.items():
+        drawn.setdefault((state.value, move.to.value), []).append(cause.value)
+    arrows = [f"    [*] --> {first.value}"]
+    arrows += [f"    {was} --> {to}: {', '.join(causes)}" for (was, to), causes in drawn.items()]
+    arrows += [f"    {state.value} --> [*]" for state in sorted(final)]
+    rows = [
+        (f"`{state.value}`", f"`{cause.value}`", f"`{move.to.value}`", ", ".join(f"`{part}`" for part in move.effects))
+        for (state, cause), move in moves.items()
+    ]
+    ended = f"Final: {', '.join(f'`{state.value}`' for state in sorted(final))}.\n\n" if final else ""
+    drawing = "```mermaid\nstateDiagram-v2\n" + "\n".join(arrows) + "\n```\n\n"
+    return f"## {title}\n\n{drawing}{ended}" + table(("from", "cause", "to", "effects"), rows)
+
+
+def method_reference() -> str:
+    """Return the page of all methods."""
+    parts = [
+        "# Methods\n\n"
+        "One table of methods, `descartes_core/methods.py`, is behind every door: the daemon's Unix socket "
+        "(newline-delimited JSON-RPC 2.0) and HTTP `POST /rpc` (the same, with the token). "
+        "[protocol.md](protocol.md) has the doors themselves, [errors.md](errors.md) the errors. "
+        "Any method may also answer "
+        + ", ".join(_error_link(error) for error in (InvalidParams, Unauthorized, DeadlineOver))
+        + ". Unknown parameters are refused.\n\n"
+        + "".join(f"- [`{name}`](#{_anchor(name)})\n" for name in methods.METHODS)
+    ]
+    parts += [_method(method) for method in methods.METHODS.values()]
+    parts.append("## Objects\n")
+    parts += [f"### {model.__name__}\n\n{_doc(model)}\n\n{_fields(model)}" for model in _objects()]
+    return "\n".join(parts)
+
+
+def _method(method: methods.Method) -> str:
+    errors = ", ".join(_error_link(error) for error in method.errors) or "none of its own"
+    return (
+        f"## {method.name}\n\n{method.doc}\n\n"
+        f"Parameters:\n\n{_fields(method.request)}\n"
+        f"Reply — {_doc(method.reply)}\n\n{_fields(method.reply)}\n"
+        f"Errors: {errors}.\n"
+    )
+
+
+def _objects() -> list[type[BaseModel]]:
+    names: dict[str, None] = {}
+    for method in methods.METHODS.values():
+        for model in (method.request, method.reply):
+            names |= dict.fromkeys(models_within(model))
+    return [getattr(methods, name) for name in sorted(names)]
+
+
+def _doc(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip()
+
+
+def _fields(model: type[BaseModel]) -> str:
+    rows = [_row(field) for field in fields_of(model)]
+    return table(("name", "type", "default", ""), rows) if rows else "None.\n"
+
+
+def _row(field: FieldDoc) -> tuple[str, str, str, str]:
+    return f"`{field.name}`", field.type, field.default, field.text
+
+
+def _anchor(name: str) -> str:
+    return name.replace(".", "")
+
+
+def _error_link(error: type[DescartesError]) -> str:
+    return f"[`{error.code}`](errors.md#{error.code})"
+
+
+def error_reference() -> str:
+    """Return the page of all errors."""
+    head = (
+        "# Errors\n\n"
+        "Every door tells an error in the same way: a stable `code` for programs, a sentence for people. Over JSON-RPC "
+        '`{"code": NUMBER, "message": SENTENCE, "data": {"code": CODE, "status": HTTP}}`; the command line prints the '
+        "sentence on stderr and ends with the exit code. Made from `descartes_core/errors.py`.\n\n"
+    )
+    rows = [
+        (
+            f'<a id="{error.code}"></a>`{error.code}`',
+            _error_doc(error),
+            str(error.status),
+            str(error.rpc),
+            str(error.exit),
+        )
+        for error in all_errors()
+    ]
+    return head + table(("code", "what is wrong", "HTTP", "JSON-RPC", "exit"), rows) + EXIT_CODES
+
+
+EXIT_CODES = """
+## Exit codes
+
+| code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | failed |
+| 2 | usage: the command or the configuration is wrong |
+| 3 | no such thing |
+| 4 | it cannot be reached or started |
+| 5 | refused: state, limit, conflict |
+
+`wait`, `spawn --wait` and `attach` end with the agent's own exit code, 128 + n when signal n ended it.
+"""
+
+
+def _error_doc(error: type[DescartesError]) -> str:
+    return (error.__doc__ or "").strip().partition("\n")[0]
+
+
+def configuration() -> str:
+    """Return the page of all that can be configured."""
+    parts = [CONFIGURATION]
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        rows = [
+            (f"`{one.name}`", one.type, one.default, one.text, f"`DESCARTES_{section}__{one.name}`".upper())
+            for one in fields_of(model)
+        ]
+        parts.append(
+            f"## [{section}]\n\n{_doc(model)}\n\n" + table(("key", "type", "default", "", "environment"), rows)
+        )
+    return "\n".join(parts)
+
+
+CONFIGURATION = f"""# Configuration
+
+Nothing needs to be configured. What is, counts key by key: environment before files before defaults. The files, the
+first that has a key wins:
+
+1. the file named by `--config` (for a workspace whose root `config.toml` is Descartes' own, that file)
+2. `~/.descartes/sessions/<session-id>/config.toml`
+3. `<workspace>/.scud/descartes.toml`
+4. `~/.descartes/config.toml`
+5. `~/.descartes/daemon.toml`
+
+All are TOML with the sections below. An unknown key or a wrong value is an error
+([`{ConfigInvalid.code}`](errors.md#{ConfigInvalid.code})) that names the file, the key and what is allowed; nothing
+starts half-configured. In the environment a list is written as JSON. `DESCARTES_HOME` (default `~/.descartes`) says
+where everything of the user lies. Made from `descartes_local/config.py`.
+"""
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "errors.md": error_reference,
+    "http.md": method_reference,
+    "lifecycle.md": lifecycle,
+}
+
+
+def main() -> int:
+    """Write all pages; with `--check` write none and tell which are stale."""
+    check = sys.argv[1:] == ["--check"]
+    stale = []
+    for name, page in PAGES.items():
+        path, text = DOCS / name, MARK + page().rstrip("\n") + "\n"
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.write_text(text)
+    if check and stale:
+        print(f"stale: {', '.join(stale)}; run `make docs` and commit", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
