@@ -268,7 +268,7 @@ class SessionInfo(Model):
 
 
 class SessionReply(Model):
-    """This daemon's session."""
+    """The session of one daemon."""
 
     session: SessionInfo
 
