@@ -14,7 +14,8 @@ The tree (code, HTTP status, JSON-RPC code and exit code stand in each class; do
     ├── Unavailable            it cannot be reached or started
     │   └── SpawnFailed · NeverSpawned · DaemonStartFailed · DaemonUnreachable · PortsTaken · SupervisorUnreachable
     │       · SchemaTooNew · Locked · DeadlineOver
-    └── ConfigInvalid
+    ├── ConfigInvalid
+    └── InternalError          a fault of ours
 """
 
 from __future__ import annotations
@@ -237,6 +238,12 @@ class ConfigInvalid(DescartesError):
     """The configuration is wrong."""
 
     code, status, rpc, exit = "config_invalid", 500, -32600, 2
+
+
+class InternalError(DescartesError):
+    """Internal error: the daemon's log has the details."""
+
+    code, rpc = "internal_error", -32603
 
 
 def all_errors(root: type[DescartesError] = DescartesError) -> list[type[DescartesError]]:

@@ -1,0 +1,138 @@
+"""Who may come in: Host, Origin, token, content type, size.
+
+A daemon that starts programs is a remote shell to any web page that reaches it. A page's requests carry its Origin, or
+a foreign Host (when its name was bound anew to 127.0.0.1), or a form's content type, and never the token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from descartes_core.errors import DescartesError, Forbidden, NotFound, TooLarge, Unauthorized
+from descartes_core.jsonrpc import error_object
+from descartes_core.methods import LARGEST_MESSAGE
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+#: A body somewhat too large is taken from the wire and thrown away, so that its sender gets to read the refusal.
+_LARGEST_DRAINED = 8 * LARGEST_MESSAGE
+
+
+def refusal(error: DescartesError, status: int | None = None) -> Response:
+    """Return an error as HTTP has it."""
+    body = json.dumps({"error": error_object(error)}).encode()
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    return Response(body, status or error.status, headers, media_type="application/json")
+
+
+class Safety:
+    """Let through what may come in, answer all else; WebSockets are refused before they are accepted."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        http_port: int,
+        ws_port: int,
+        hosts: Sequence[str] = (),
+        largest_body: int = LARGEST_MESSAGE,
+    ) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._ws_port = ws_port
+        self._names = tuple(dict.fromkeys((*LOOPBACK, *(_in_url(host) for host in hosts))))
+        self._origins = {f"http://{name}:{port}" for name in self._names for port in (http_port, ws_port)}
+        self._largest_body = largest_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request or WebSocket, and hand it on or refuse it."""
+        try:
+            self._check(scope)
+        except DescartesError as error:
+            if scope["type"] == "http":
+                await self._refuse(error, scope, receive, send)
+            else:
+                # One status for whoever may not come in (404 stays 404): a client library tells little else anyway.
+                status = error.status if isinstance(error, NotFound) else Forbidden.status
+                await WebSocket(scope, receive, send).send_denial_response(refusal(error, status))
+            return
+        await self._app(scope, self._counted(receive), send)
+
+    def _check(self, scope: Scope) -> None:
+        headers = HTTPConnection(scope).headers
+        self._check_host(headers, scope["server"][1])
+        self._check_origin(headers)
+        if (scope["type"], scope.get("method"), scope["path"]) == ("http", "GET", "/health"):
+            if scope["server"][1] == self._ws_port:
+                raise NotFound("this port serves WebSockets only")
+            return
+        self._check_token(headers)
+        if (scope["type"] == "websocket") != (scope["server"][1] == self._ws_port):
+            raise NotFound(
+                "this port serves WebSockets only" if scope["type"] == "http" else "this port serves no WebSockets"
+            )
+        self._check_body(headers)
+
+    def _check_host(self, headers: Headers, port: int) -> None:
+        named = headers.getlist("host")
+        if len(named) != 1 or named[0].lower() not in {f"{name}:{port}" for name in self._names}:
+            raise Forbidden(f"the Host header must be {self._names[0]}:{port} or another name of this machine")
+
+    def _check_origin(self, headers: Headers) -> None:
+        for origin in headers.getlist("origin"):
+            if origin.lower() not in self._origins:
+                raise Forbidden("pages of this Origin are not served")
+
+    def _check_token(self, headers: Headers) -> None:
+        sent = headers.getlist("authorization")
+        scheme, _, token = (sent[0] if len(sent) == 1 else "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._token):
+            raise Unauthorized
+
+    def _check_body(self, headers: Headers) -> None:
+        length = headers.get("content-length", "0")
+        if length == "0" and "transfer-encoding" not in headers:
+            return
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Forbidden("the content type must be application/json")
+        # h11 lets only digits through.
+        if int(length) > self._largest_body:
+            raise _too_large(self._largest_body)
+
+    def _counted(self, receive: Receive) -> Receive:
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            if message["type"] == "http.request":
+                size += len(message.get("body", b""))
+                if size > self._largest_body:
+                    raise _too_large(self._largest_body)
+            return message
+
+        return counted
+
+    async def _refuse(self, error: DescartesError, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = refusal(error)
+        headers = HTTPConnection(scope).headers
+        if "transfer-encoding" in headers or int(headers.get("content-length", "0")) > _LARGEST_DRAINED:
+            answer.headers["Connection"] = "close"
+        await answer(scope, receive, send)
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"a message may have {most} bytes")
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host.lower()

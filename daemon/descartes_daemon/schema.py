@@ -1,0 +1,140 @@
+"""Open a session's database, and bring its schema up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from descartes_core.errors import SchemaTooNew, Unavailable
+from descartes_daemon.sql import MIGRATIONS, statements
+
+#: `application_id` of our databases ("DSCR"): any other one is somebody else's.
+APPLICATION = 0x44534352
+#: How long a connection waits for another process, which may be migrating (seconds).
+PATIENCE = 10.0
+
+_NEWEST = MIGRATIONS[-1][0]
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open a database for writing; make it, or bring it to the present schema.
+
+    Raises:
+        SchemaTooNew: a newer Descartes wrote it; the file is as it was.
+        Unavailable: it cannot be opened, or is not ours.
+
+    """
+    with _named(path):
+        _look(path)
+        # SQLite would make it with the umask's mode, and its -wal and -shm with the same.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = _connect(path)
+        try:
+            _write_ahead(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection)
+            _check(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open a database that is there, for reading.
+
+    Raises:
+        Unavailable: it cannot be opened.
+
+    """
+    with _named(path):
+        connection = _connect(path)
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise Unavailable(f"cannot use {path}: {error}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    # A daemon is paid for per workspace: what it reads again and again is small.
+    connection.execute("PRAGMA cache_size = -512")
+    return connection
+
+
+def _look(path: Path) -> None:
+    """Look before anything is written: what is newer, or not ours, stays as it is."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
+        _check(path, connection)
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    version = schema_of(connection)
+    if mark != APPLICATION and (mark or tables or version):
+        raise Unavailable(f"{path} is not a database of Descartes: move it away")
+    if version > _NEWEST:
+        raise SchemaTooNew(
+            f"{path} has schema {version}, this Descartes knows up to {_NEWEST}: use the newer one, it is left as it is"
+        )
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite does not wait here for another process that does the same."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
+    """Apply what is missing, each migration whole or not at all; two processes may do this at once."""
+    if schema_of(connection) >= migrations[-1][0]:
+        return
+    for number, script in migrations:
+        with transaction(connection):
+            if schema_of(connection) < number:  # asked again under the lock: another process may have been quicker
+                for statement in statements(script):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {number}")
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """Return the number of the last migration."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do the block whole or not at all, and alone."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk may have ended it already
+            connection.execute("ROLLBACK")
+        raise

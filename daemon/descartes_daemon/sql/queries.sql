@@ -1,0 +1,83 @@
+-- add_agent -- what is intended
+INSERT INTO agents (
+    id, name, state, command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,
+    pid, process_started, boot_id, started_at, ended_at, exit_code, signal, cause, evidence, moved
+) VALUES (
+    :id, :name, :state, :command, :cwd, :rows, :cols, :grace, :stop_signal, :leave, :umask, :created_at,
+    :pid, :process_started, :boot_id, :started_at, :ended_at, :exit_code, :signal, :cause, :evidence, :moved
+);
+
+-- move -- the only write that moves an agent
+INSERT INTO transitions (agent, was, became, cause, evidence, at, request_id)
+VALUES (:agent, :was, :became, :cause, :evidence, :at, :request_id);
+
+-- set_process --
+UPDATE agents SET pid = :pid, process_started = :process_started, boot_id = :boot_id WHERE id = :agent;
+
+-- set_started --
+UPDATE agents SET started_at = :at WHERE id = :agent;
+
+-- set_ended --
+UPDATE agents SET ended_at = :at, exit_code = :exit_code, signal = :signal WHERE id = :agent;
+
+-- set_size --
+UPDATE agents SET rows = :rows, cols = :cols WHERE id = :agent;
+
+-- tell -- one event; its seq is the row's
+INSERT INTO events (id, at, type, event_type, agent_id, data)
+VALUES (:id, :at, :type, :event_type, :agent_id, :data);
+
+-- accept -- a repeat is refused by the key
+INSERT INTO requests (id, method, accepted_at) VALUES (:id, :method, :at);
+
+-- answer -- the first answer stays
+UPDATE requests SET reply = :reply, answered_at = :at WHERE id = :id AND reply IS NULL;
+
+-- prune_requests --
+DELETE FROM requests WHERE accepted_at < :before;
+
+-- typed --
+INSERT INTO inputs (agent, at, client, length) VALUES (:agent, :at, :client, :length);
+
+-- remain --
+INSERT INTO remains (agent, pid, started, kill_at) VALUES (:agent, :pid, :started, :kill_at)
+ON CONFLICT DO UPDATE SET kill_at = excluded.kill_at;
+
+-- remain_gone --
+DELETE FROM remains WHERE agent = :agent AND pid = :pid AND started = :started;
+
+-- note --
+INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
+
+-- agents -- oldest first
+SELECT * FROM agents ORDER BY created_at, id;
+
+-- living_agents -- oldest first; which states are final only the table of lives knows
+SELECT * FROM agents WHERE state NOT IN (SELECT value FROM json_each(:final)) ORDER BY created_at, id;
+
+-- agent --
+SELECT * FROM agents WHERE id = :id;
+
+-- state_of --
+SELECT state FROM agents WHERE id = :id;
+
+-- transitions -- oldest first
+SELECT * FROM transitions WHERE agent = :agent ORDER BY id;
+
+-- events_after --
+SELECT * FROM events WHERE seq > :since ORDER BY seq LIMIT :limit;
+
+-- last_seq --
+SELECT ifnull(max(seq), 0) FROM events;
+
+-- reply_of --
+SELECT method, reply FROM requests WHERE id = :id;
+
+-- inputs -- oldest first
+SELECT at, client, length FROM inputs WHERE agent = :agent ORDER BY id;
+
+-- remains --
+SELECT * FROM remains ORDER BY agent, pid;
+
+-- noted --
+SELECT value FROM meta WHERE key = :key;

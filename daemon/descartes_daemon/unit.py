@@ -1,0 +1,146 @@
+"""What is committed together: moves, facts, events, answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+from descartes_core.agent_life import Cause, State
+from descartes_core.ids import new_id
+from descartes_core.times import written
+from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.sql import QUERIES
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that has no seq yet: the commit gives it."""
+
+    id: str
+    at: float
+    type: str
+    event_type: str
+    agent_id: str | None
+    data: dict[str, Any]
+
+    def as_params(self) -> dict[str, Any]:
+        """Return it as SQL takes it."""
+        return {
+            "id": self.id,
+            "at": self.at,
+            "type": self.type,
+            "event_type": self.event_type,
+            "agent_id": self.agent_id,
+            "data": json.dumps(self.data, allow_nan=False),
+        }
+
+    def told(self, seq: int) -> dict[str, Any]:
+        """Return it as every door tells it (methods.Event)."""
+        return wire_event(seq, self.id, self.at, self.type, self.event_type, self.agent_id, self.data)
+
+
+def wire_event(
+    seq: int, identity: str, at: float, kind: str, event_type: str, agent_id: str | None, data: dict[str, Any]
+) -> dict[str, Any]:
+    """Return an event in the form of methods.Event."""
+    return {
+        "seq": seq,
+        "id": identity,
+        "timestamp": written(at),
+        "type": kind,
+        "event_type": event_type,
+        "agent_id": agent_id,
+        "data": data,
+    }
+
+
+class Unit:
+    """Writes that are done whole or not at all; nothing happens before `Store.commit`.
+
+    Every verb adds to the unit and returns it, so that a unit reads as one sentence.
+    """
+
+    def __init__(self) -> None:
+        self.statements: list[tuple[str, dict[str, Any]]] = []
+        self.events: list[NewEvent] = []
+
+    def _do(self, query: str, **params: Any) -> Self:
+        self.statements.append((QUERIES[query], params))
+        return self
+
+    def add_agent(self, agent: AgentRow) -> Self:
+        """Write down that an agent is intended; it begins initializing."""
+        return self._do("add_agent", **agent.as_params())
+
+    def move(
+        self,
+        agent_id: str,
+        was: State,
+        became: State,
+        cause: Cause,
+        *,
+        evidence: str | None = None,
+        at: float,
+        request_id: str | None = None,
+    ) -> Self:
+        """Move an agent; the unit fails with IllegalTransition when it is no more in the state it leaves."""
+        return self._do(
+            "move",
+            agent=agent_id,
+            was=str(was),
+            became=str(became),
+            cause=str(cause),
+            evidence=evidence,
+            at=at,
+            request_id=request_id,
+        )
+
+    def set_process(self, agent_id: str, pid: int, process_started: int, boot_id: str) -> Self:
+        """Write down which process an agent is."""
+        return self._do("set_process", agent=agent_id, pid=pid, process_started=process_started, boot_id=boot_id)
+
+    def set_started(self, agent_id: str, at: float) -> Self:
+        """Write down when its program began."""
+        return self._do("set_started", agent=agent_id, at=at)
+
+    def set_ended(self, agent_id: str, at: float, exit_code: int | None, signal: str | None) -> Self:
+        """Write down how it ended; neither code nor signal means that nobody knows."""
+        return self._do("set_ended", agent=agent_id, at=at, exit_code=exit_code, signal=signal)
+
+    def set_size(self, agent_id: str, rows: int, cols: int) -> Self:
+        """Write down the size of its terminal."""
+        return self._do("set_size", agent=agent_id, rows=rows, cols=cols)
+
+    def event(self, kind: str, event_type: str, agent_id: str | None, data: dict[str, Any], at: float) -> Self:
+        """Tell listeners, once it is committed; `kind` is the type (AgentEvent, …)."""
+        self.events.append(NewEvent(new_id(), at, kind, event_type, agent_id, dict(data)))
+        return self
+
+    def accept(self, request_id: str, method: str, at: float) -> Self:
+        """Write down that a request is being done; the unit fails with Conflict when it was accepted before."""
+        return self._do("accept", id=request_id, method=method, at=at)
+
+    def answer(self, request_id: str, reply: dict[str, Any], at: float) -> Self:
+        """Keep the reply for a repeat; the first one stays."""
+        return self._do("answer", id=request_id, reply=json.dumps(reply), at=at)
+
+    def prune_requests(self, before: float) -> Self:
+        """Forget requests accepted before this time."""
+        return self._do("prune_requests", before=before)
+
+    def typed(self, agent_id: str, at: float, client: str, length: int) -> Self:
+        """Write down that somebody typed."""
+        return self._do("typed", agent=agent_id, at=at, client=client, length=length)
+
+    def remain(self, agent_id: str, pid: int, started: int, kill_at: float | None) -> Self:
+        """Write down a process that an ended agent left, and when it is to be killed."""
+        return self._do("remain", agent=agent_id, pid=pid, started=started, kill_at=kill_at)
+
+    def remain_gone(self, agent_id: str, pid: int, started: int) -> Self:
+        """Forget a process that is gone."""
+        return self._do("remain_gone", agent=agent_id, pid=pid, started=started)
+
+    def note(self, key: str, value: str) -> Self:
+        """Keep a word about the session itself; the last one counts."""
+        return self._do("note", key=key, value=value)
