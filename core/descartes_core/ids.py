@@ -54,9 +54,19 @@ def check_name(name: str) -> str:
         raise InvalidParams(f"a name may have {LONGEST_NAME} characters, this one has {len(name)}")
     if "/" in name:
         raise InvalidParams("a name must not contain a slash")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+    if not all(map(_is_printable, name)):
         raise InvalidParams("a name must not contain control characters")
     return name
+
+
+def fitting_name(text: str) -> str:
+    """Return a name as near as may be to a text that was not made to be one, e.g. of a directory."""
+    letters = [character if _is_printable(character) and character != "/" else "?" for character in text]
+    return "".join(letters).strip()[:LONGEST_NAME].strip() or "unnamed"
+
+
+def _is_printable(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True)

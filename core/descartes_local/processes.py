@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -144,6 +145,37 @@ def send_signal(process: Process, number: int) -> bool:
         os.kill(process.pid, number)
         return True
     return False
+
+
+def wait_for_end(process: Process, timeout: float) -> bool:
+    """Wait until this very process has ended, reaped or not; False when it has not within the time (seconds)."""
+    if sys.platform != "linux":
+        return _wait_by_psutil(process, timeout)
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return not is_alive(process)
+    try:
+        if process_of(process.pid) != process:
+            return True
+        ends = select.poll()
+        ends.register(descriptor, select.POLLIN)
+        return bool(ends.poll(max(0.0, timeout) * 1000))
+    finally:
+        os.close(descriptor)
+
+
+def _wait_by_psutil(process: Process, timeout: float) -> bool:  # pragma: no cover - not Linux
+    import psutil
+
+    try:
+        if process_of(process.pid) == process:
+            psutil.Process(process.pid).wait(timeout)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True
 
 
 def boot_id() -> str:

@@ -1,0 +1,76 @@
+"""All sessions: those on disk and those once used."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from descartes_core.errors import NoWorkspace
+from descartes_local import registry
+from descartes_local.config import Settings, load
+from descartes_local.home import Home
+from descartes_orchestrator.discovery import find
+from descartes_orchestrator.identity import Session, session_of
+from descartes_orchestrator.sessions import in_order, known
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What there is."""
+
+    #: By name.
+    sessions: list[Session]
+    #: What could not be looked into, and why; by path.
+    errors: list[tuple[Path, str]]
+    #: What a person should know besides.
+    notes: list[str]
+
+
+def list_sessions(home: Home, settings: Settings | None = None) -> Listing:
+    """Search the configured paths and return every session found there or known; no daemon is started or asked.
+
+    Raises:
+        ConfigInvalid: the configuration is wrong.
+
+    """
+    settings = settings or load(home)
+    roots = [Path(os.path.expanduser(path)) for path in settings.discovery.search_paths]
+    found = find(roots, settings.discovery.max_depth, home=home)
+    sessions = {session.path: session for session in known(home)}
+    errors = found.errors
+    for workspace in found.workspaces:
+        if workspace not in sessions:
+            try:
+                sessions[workspace] = session_of(home, workspace)
+            except NoWorkspace as error:  # it vanished while we looked
+                errors.append((workspace, error.message))
+    note = registry.read(home).note
+    return Listing(
+        in_order(_with_copies(sessions.values())),
+        [(path, reason) for path, reason in errors if _is_worth_telling(path, settings)],
+        [note] if note else [],
+    )
+
+
+def _is_worth_telling(path: Path, settings: Settings) -> bool:
+    # That a default search path is not there says nothing of what the person did.
+    defaults = "search_paths" not in settings.discovery.model_fields_set
+    return not (defaults and not os.path.lexists(path))
+
+
+def _with_copies(sessions: Iterable[Session]) -> list[Session]:
+    """Note where two workspaces that were never used bear one id; of those used, the later knows its rival."""
+    by_id: defaultdict[str, list[Session]] = defaultdict(list)
+    for session in sessions:
+        by_id[session.id].append(session)
+    told: list[Session] = []
+    for same in by_id.values():
+        for session in same:
+            others = ", ".join(str(other.path) for other in same if other is not session and other.path.exists())
+            is_news = others and session.rival is None
+            note = f"the same id is borne by {others}"
+            told.append(replace(session, notes=(*session.notes, note)) if is_news else session)
+    return told

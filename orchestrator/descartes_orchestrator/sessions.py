@@ -1,0 +1,173 @@
+"""Sessions: by path, id or name; start them, stop them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from descartes_core.errors import NoWorkspace, SessionNotFound, Unavailable
+from descartes_core.ids import Named
+from descartes_core.ids import resolve as resolve_name
+from descartes_core.session_life import State
+from descartes_local import registry
+from descartes_local.home import Home
+from descartes_local.run_file import read_run_files
+from descartes_orchestrator import supervisor_client
+from descartes_orchestrator.creation import create as create
+from descartes_orchestrator.discovery import has_config, is_workspace
+from descartes_orchestrator.identity import Session as Session
+from descartes_orchestrator.identity import (
+    effective,
+    fresh_record,
+    living_run,
+    refuse_rivals,
+    session_of,
+    workspace_around,
+)
+from descartes_orchestrator.stopping import stop as stop
+
+#: The supervisor has its own deadline for a start, which may be configured; this one is for a supervisor that hangs.
+_LONGEST_START = 600.0
+
+#: Variables of ours that are not for a daemon: they say where their bearer belongs.
+_NOT_SENT = frozenset(
+    {
+        "DESCARTES_AGENT_ID",
+        "DESCARTES_HOME",
+        "DESCARTES_SESSION_ID",
+        "DESCARTES_SOCKET",
+        "DESCARTES_SOFT_NOFILE",
+        "DESCARTES_SUPERVISOR",
+        "DESCARTES_SUPERVISOR_LINGER",
+    }
+)
+
+
+def at(home: Home, path: str | os.PathLike[str]) -> Session:
+    """Return the session of the workspace at or above a path.
+
+    Raises:
+        NoWorkspace: there is none.
+
+    """
+    return session_of(home, workspace_around(home, path))
+
+
+def resolve(home: Home, text: str) -> Session:
+    """Return the session that is meant: by path, id, name, or a unique prefix of an id.
+
+    Raises:
+        NoWorkspace: it is a path, and there is no workspace.
+        SessionNotFound: no known session is called so.
+        Ambiguous: more than one is; the message lists them.
+
+    """
+    if "/" in text or text in (".", "..") or text.startswith("~") or _is_marked(text):
+        return at(home, text)
+    sessions = known(home)
+    named = (Named(session.id, session.name, session.run is not None) for session in sessions)
+    try:
+        identity = resolve_name(text, named, SessionNotFound)
+    except SessionNotFound:
+        if os.path.exists(text):
+            return at(home, text)
+        raise
+    return next(session for session in sessions if session.id == identity)
+
+
+def _is_marked(text: str) -> bool:
+    try:
+        return is_workspace(text)
+    except (OSError, ValueError):
+        return False
+
+
+def known(home: Home) -> list[Session]:
+    """Return every session that was once used or runs now, by name; nothing is searched."""
+    paths = dict(registry.read(home).known)
+    for run in read_run_files(home):
+        if run.is_alive:
+            paths.setdefault(run.session_id, run.path)
+    sessions = (_known(home, session_id, Path(path)) for session_id, path in paths.items())
+    # A workspace that bears another id by now is one session, not two.
+    return in_order({session.id: session for session in sessions}.values())
+
+
+def in_order(sessions: Iterable[Session]) -> list[Session]:
+    """Return them by name, as people look for them."""
+    return sorted(sessions, key=lambda session: (session.name.casefold(), session.name, str(session.path)))
+
+
+def _known(home: Home, session_id: str, path: Path) -> Session:
+    with contextlib.suppress(NoWorkspace, OSError):
+        if path.is_dir():  # also without a marker: `git clean -fdX` deletes .scud
+            return session_of(home, path)
+    run = living_run(home, session_id)
+    record = fresh_record(session_id, path, 0.0)
+    return Session(record, path, False, effective(record.status, run), run, (f"{path} is not there any more",))
+
+
+def active(home: Home) -> Session | None:
+    """Return the session that was last made the active one, None when none was or it is gone."""
+    identity = registry.read(home).active_session_id
+    return next((session for session in known(home) if session.id == identity), None)
+
+
+def use(home: Home, session: Session) -> str:
+    """Make it the active one, and remember it; return what a person should know, else nothing.
+
+    Raises:
+        Unavailable: it cannot be written down.
+
+    """
+    try:
+        return registry.remember(home, session.id, str(session.path)) or registry.set_active(home, session.id)
+    except OSError as error:
+        raise Unavailable(f"{home.sessions_file} cannot be written: {error.strerror}") from error
+
+
+def start(home: Home, session: Session) -> dict[str, Any]:
+    """Start a session's daemon, or find it running; return {id, pid, http_endpoint, ws_endpoint, socket}.
+
+    Raises:
+        Conflict: another workspace bears its id.
+        DaemonStartFailed: with the last lines of its log.
+        Unavailable: the supervisor cannot be reached, or has no free ports.
+
+    """
+    refuse_rivals(session)
+    run = session.run
+    if run is not None and session.status is State.ACTIVE:
+        _remember(home, session)
+        return {
+            "id": session.id,
+            "pid": run.pid,
+            "http_endpoint": run.http_endpoint,
+            "ws_endpoint": run.ws_endpoint,
+            "socket": run.socket,
+        }
+    ports = session.record.ports
+    request = {
+        "id": session.id,
+        "name": session.name,
+        "path": str(session.path),
+        "ports": list(ports) if ports else None,
+        "config": str(session.path / "config.toml") if has_config(str(session.path)) else None,
+        "env": {
+            name: value for name, value in os.environ.items() if name.startswith("DESCARTES_") and name not in _NOT_SENT
+        },
+    }
+    home.make()
+    with supervisor_client.ensure(home) as supervisor:
+        answer: dict[str, Any] = supervisor.call("start", request, timeout=_LONGEST_START)
+    _remember(home, session)
+    return answer
+
+
+def _remember(home: Home, session: Session) -> None:
+    # A daemon that runs is worth more than a note of it that cannot be written.
+    with contextlib.suppress(OSError, Unavailable):
+        registry.remember(home, session.id, str(session.path))
