@@ -1,0 +1,108 @@
+"""Ask many daemons at once, under one deadline."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from descartes_core.errors import DaemonUnreachable, DeadlineOver, DescartesError, from_wire
+from descartes_core.jsonrpc import request
+
+#: A daemon that was killed is back much sooner; one that takes longer is shown as it was stored.
+DEADLINE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call to one Unix socket."""
+
+    socket: str
+    method: str
+    params: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Asked:
+    key: str
+    rest: bytes
+    connection: socket.socket
+    received: list[bytes] = field(default_factory=list)
+
+
+def ask_all(questions: Mapping[str, Question], *, deadline: float = DEADLINE) -> dict[str, Any]:
+    """Return each result, or the DescartesError why there is none, by the question's key."""
+    answers: dict[str, Any] = {}
+    ends = time.monotonic() + deadline
+    with selectors.DefaultSelector() as selector:
+        for key, question in questions.items():
+            try:
+                asked = _connect(key, question)
+            except OSError as error:
+                answers[key] = DaemonUnreachable(f"nobody listens at {question.socket}: {error.strerror or error}")
+            else:
+                selector.register(asked.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, asked)
+        try:
+            while selector.get_map() and (left := ends - time.monotonic()) > 0:
+                for event, ready in selector.select(left):
+                    answer = _go_on(event.data, ready, selector)
+                    if answer is not None:
+                        selector.unregister(event.fileobj)
+                        event.data.connection.close()
+                        answers[event.data.key] = answer
+        finally:
+            for left_over in list(selector.get_map().values()):
+                left_over.data.connection.close()
+    for key in questions.keys() - answers.keys():
+        answers[key] = DeadlineOver(f"no answer within {deadline:.0f} s")
+    return answers
+
+
+def answered(answers: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Walk over those that are answers."""
+    return ((key, answer) for key, answer in answers.items() if not isinstance(answer, DescartesError))
+
+
+def _connect(key: str, question: Question) -> _Asked:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        connection.connect(
+            question.socket
+        )  # a Unix socket connects at once or not at all (EAGAIN: its backlog is full)
+    except OSError:
+        connection.close()
+        raise
+    return _Asked(key, request(question.method, dict(question.params), 1), connection)
+
+
+def _go_on(asked: _Asked, ready: int, selector: selectors.BaseSelector) -> Any:
+    """Send or receive a piece; return the answer once it is there."""
+    try:
+        if asked.rest and ready & selectors.EVENT_WRITE:
+            asked.rest = asked.rest[asked.connection.send(asked.rest) :]
+            if not asked.rest:
+                selector.modify(asked.connection, selectors.EVENT_READ, asked)
+        if not ready & selectors.EVENT_READ:
+            return None
+        piece = asked.connection.recv(262_144)
+        if not piece:
+            return DaemonUnreachable("the daemon ended before it answered")
+        asked.received.append(piece)
+        return _read(b"".join(asked.received)) if piece.endswith(b"\n") else None
+    except BlockingIOError:
+        return None
+    except (OSError, ValueError) as error:
+        return DaemonUnreachable(f"the connection broke: {error}")
+
+
+def _read(line: bytes) -> Any:
+    answer = json.loads(line)
+    if "error" in answer:
+        told = answer["error"]
+        return from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
+    return answer["result"]

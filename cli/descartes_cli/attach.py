@@ -1,0 +1,87 @@
+"""Use an agent's terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from descartes_cli import options
+from descartes_cli.client import exit_status, read
+from descartes_cli.detach_key import DetachKey
+from descartes_cli.finding import find_agent
+from descartes_cli.logs import output
+from descartes_cli.render import printable
+from descartes_cli.screen import Screen
+from descartes_core.errors import InvalidParams, NotFound, Refused
+from descartes_core.ids import short
+from descartes_local.home import find_home
+
+#: Telnet's key; shells leave it alone, and vim uses it seldom.
+USUAL_KEY = "ctrl-]"
+
+
+@click.command("attach")
+@click.argument("agent", metavar="AGENT")
+@click.option("--read-only", is_flag=True, help="Only watch.")
+@click.option("--detach-key", default=USUAL_KEY, show_default=True, metavar="KEY", help="The key that lets go.")
+@options.session
+def attach(agent: str, read_only: bool, detach_key: str, session: str | None) -> int:
+    """Use an agent's terminal until it ends, or until the detach key lets go of it.
+
+    An agent that is let go of goes on. When it ends, this ends with its exit code.
+    """
+    key = DetachKey(detach_key)
+    check_terminal(agent)
+    found = find_agent(find_home(), agent, session)
+    if found.has_ended:
+        raise Refused(f"{found.name} has ended; descartes logs {short(found.id)} shows what it said")
+    return run_attached(found.socket, found.agent, read_only=read_only, key=key)
+
+
+def check_terminal(agent: str) -> None:
+    """Refuse where there is no terminal to lend.
+
+    Raises:
+        InvalidParams: stdin or stdout is none.
+
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InvalidParams(
+            f"attach needs a terminal; without one use descartes logs -f {agent} and descartes send {agent} TEXT"
+        )
+
+
+def run_attached(socket: str, agent: dict[str, Any], *, read_only: bool = False, key: DetachKey | None = None) -> int:
+    """Lend the terminal to an agent; return the agent's exit code, 0 when it was let go of."""
+    check_terminal(agent["name"])
+    key = key or DetachKey(USUAL_KEY)
+    name = printable(agent["name"])
+    click.echo(f"[{name}: {key.name} lets go, the agent goes on]", err=True)
+    sys.stdout.flush()
+    screen = Screen(socket, agent["id"], key, read_only=read_only)
+    try:
+        ended = screen.run()
+    except (Refused, NotFound):
+        # It ended while its daemon was away: what it said last is in the log.
+        ended = _ended_meanwhile(socket, agent["id"], screen.offset)
+        if ended is None:
+            raise
+    if ended is None:
+        click.echo(f"\r\n[let go of {name}; descartes attach {short(agent['id'])} comes back]", err=True)
+        return 0
+    how = ended["signal"] or ("code unknown" if ended["exit_code"] is None else f"code {ended['exit_code']}")
+    click.echo(f"\r\n[{name} has ended: {how}]", err=True)
+    return exit_status(ended)
+
+
+def _ended_meanwhile(socket: str, agent_id: str, offset: int | None) -> dict[str, Any] | None:
+    agent: dict[str, Any] = read(socket, "agent.get", {"agent_id": agent_id})["agent"]
+    if agent["ended_at"] is None:
+        return None
+    if offset is not None:
+        for piece in output(socket, agent_id, offset=offset):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    return agent

@@ -1,0 +1,121 @@
+"""Find the agent a person means, over all sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from descartes_cli.asking import Question, answered, ask_all
+from descartes_cli.stored import stored_agents, stored_sessions
+from descartes_core.agent_life import FINAL
+from descartes_core.errors import AgentNotFound
+from descartes_core.ids import Named, resolve
+from descartes_local.home import Home
+from descartes_local.run_file import RunFile, read_run_files
+from descartes_orchestrator import sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An agent as it was when it was found, and where its daemon listens."""
+
+    agent: dict[str, Any]
+    socket: str
+
+    @property
+    def id(self) -> str:
+        """The agent's id."""
+        return str(self.agent["id"])
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return str(self.agent["name"])
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it had ended."""
+        return self.agent["status"] in FINAL
+
+
+class Search:
+    """Looks for agents; what was asked once is not asked again."""
+
+    def __init__(self, home: Home, session: str | None = None) -> None:
+        """Search in all sessions, or in the one that is meant.
+
+        Raises:
+            SessionNotFound: there is none.
+
+        """
+        self._home = home
+        self._only = sessions.resolve(home, session).id if session else None
+        self._runs = {run.session_id: run for run in read_run_files(home) if self._only in (None, run.session_id)}
+        self._agents: dict[str, list[dict[str, Any]]] = {}
+        self._silent: set[str] = set()
+
+    def find(self, text: str) -> Found:
+        """Return the one agent meant: among the living, else the ended, else those of inactive sessions.
+
+        The daemon of an inactive session is started.
+
+        Raises:
+            AgentNotFound: nothing fits.
+            Ambiguous: more than one fits.
+
+        """
+        stages: tuple[tuple[str, Callable[[], list[dict[str, Any]]]], ...] = (
+            ("living", lambda: self._ask(ended=False)),
+            ("ended", lambda: self._ask(ended=True)),
+            ("inactive", self._inactive),
+        )
+        for stage, look in stages:
+            if stage not in self._agents:
+                self._agents[stage] = look()
+            agents = self._agents[stage]
+            try:
+                identity = resolve(text, map(_named, agents), AgentNotFound)
+            except AgentNotFound:
+                continue
+            agent = next(agent for agent in agents if agent["id"] == identity)
+            return Found(agent, self._socket(agent["session_id"]))
+        raise AgentNotFound(f"no agent is called {text!r}; descartes ps -a lists all")
+
+    def _ask(self, *, ended: bool) -> list[dict[str, Any]]:
+        answers = ask_agents(self._runs.values(), ended=ended)
+        found = [agent for _, answer in answered(answers) for agent in answer["agents"]]
+        self._silent = self._runs.keys() - {key for key, _ in answered(answers)}
+        for session_id in self._silent:
+            found += stored_agents(self._home, session_id, ended=ended)
+        return found
+
+    def _inactive(self) -> list[dict[str, Any]]:
+        here = [self._only] if self._only else stored_sessions(self._home)
+        return [
+            agent
+            for session_id in here
+            if session_id not in self._runs
+            for agent in stored_agents(self._home, session_id, ended=True)
+        ]
+
+    def _socket(self, session_id: str) -> str:
+        run = self._runs.get(session_id)
+        if run is not None and (session_id not in self._silent or run.is_alive):
+            return run.socket
+        started = sessions.start(self._home, sessions.resolve(self._home, session_id))
+        return str(started["socket"])
+
+
+def find_agent(home: Home, text: str, session: str | None = None) -> Found:
+    """Find one agent."""
+    return Search(home, session).find(text)
+
+
+def ask_agents(runs: Iterable[RunFile], *, ended: bool) -> dict[str, Any]:
+    """Ask all daemons for their agents; answers and errors by session id."""
+    return ask_all({run.session_id: Question(run.socket, "agent.list", {"all": ended}) for run in runs})
+
+
+def _named(agent: dict[str, Any]) -> Named:
+    return Named(agent["id"], agent["name"], agent["status"] not in FINAL)

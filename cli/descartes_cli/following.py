@@ -1,0 +1,120 @@
+"""Follow the events of many daemons at once, over their deaths."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from descartes_core.jsonrpc import request
+from descartes_local.home import Home
+from descartes_local.run_file import RunFile, read_run_files
+
+#: One question waits this long at the daemon; sessions that are new are seen at the next.
+_ROUND = 15.0
+#: For a daemon that is away and whose socket nobody holds.
+_PAUSE = 1.0
+_PAGE = 1000
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One session's events from a cursor on; None: from now."""
+
+    run: RunFile
+    since: int | None
+    connection: socket.socket | None = None
+    received: bytes = b""
+
+
+def follow(home: Home, only: str | None, since: int | None) -> Iterator[dict[str, Any]]:
+    """Walk over events as they happen, each once, in order within its session; it never ends by itself.
+
+    Args:
+        home: Whose sessions.
+        only: One session's id; None: all, also those that start meanwhile.
+        since: The seq after which to begin; None: from now.
+
+    """
+    streams: dict[str, _Stream] = {}
+    is_first = True
+    with selectors.DefaultSelector() as selector:
+        while True:
+            for run in read_run_files(home):
+                if only in (None, run.session_id) and run.session_id not in streams:
+                    # What a session that starts meanwhile does is all news.
+                    streams[run.session_id] = _Stream(run, since if is_first else 0)
+            is_first = False
+            for stream in streams.values():
+                if stream.connection is None:
+                    _ask(stream, selector)
+            away = any(stream.connection is None for stream in streams.values())
+            for key, _ in selector.select(_PAUSE if away else _ROUND):
+                yield from _receive(key.data, selector)
+
+
+def _ask(stream: _Stream, selector: selectors.BaseSelector) -> None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        connection.connect(stream.run.socket)
+    except OSError:
+        connection.close()
+        return
+    stream.connection, stream.received = connection, b""
+    selector.register(connection, selectors.EVENT_READ, stream)
+    _send(stream, selector)
+
+
+def _send(stream: _Stream, selector: selectors.BaseSelector) -> None:
+    # A seq that is not there yet is refused: a look at the newest one comes first.
+    since = 0 if stream.since is None else stream.since
+    params = {
+        "since": since,
+        "limit": 1 if stream.since is None else _PAGE,
+        "wait": 0.0 if stream.since is None else _ROUND,
+    }
+    assert stream.connection is not None
+    try:
+        stream.connection.sendall(request("event.list", params, 1))  # far less than any socket's buffer
+    except OSError:
+        _drop(stream, selector)
+
+
+def _receive(stream: _Stream, selector: selectors.BaseSelector) -> Iterator[dict[str, Any]]:
+    assert stream.connection is not None
+    try:
+        piece = stream.connection.recv(262_144)
+    except BlockingIOError:
+        return
+    except OSError:
+        piece = b""
+    if not piece:
+        _drop(stream, selector)
+        return
+    stream.received += piece
+    if not stream.received.endswith(b"\n"):
+        return
+    answer = json.loads(stream.received)
+    stream.received = b""
+    if "error" in answer:
+        _drop(stream, selector)
+        return
+    reply = answer["result"]
+    if stream.since is None:
+        stream.since = int(reply["last_seq"])
+    else:
+        stream.since = int(reply["next_since"])
+        yield from ({"session_id": stream.run.session_id, **event} for event in reply["events"])
+    _send(stream, selector)
+
+
+def _drop(stream: _Stream, selector: selectors.BaseSelector) -> None:
+    """Ask again later, from the same cursor: nothing is told twice, nothing left out."""
+    assert stream.connection is not None
+    selector.unregister(stream.connection)
+    stream.connection.close()
+    stream.connection = None

@@ -1,0 +1,17 @@
+"""Halt agents."""
+
+from __future__ import annotations
+
+import click
+
+from descartes_cli import options
+from descartes_cli.changing import change_agents
+
+
+@click.command("pause")
+@click.argument("agents", nargs=-1, required=True, metavar="AGENT…")
+@options.session
+@options.as_json
+def pause(agents: tuple[str, ...], session: str | None, as_json: bool) -> int:
+    """Halt agents and everything they started."""
+    return change_agents(agents, session, lambda _: ("agent.pause", {}), as_json)

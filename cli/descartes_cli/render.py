@@ -1,0 +1,130 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+#: ANSI colours by status; what is not listed is plain.
+_COLOURS = {
+    "running": "32",
+    "Active": "32",
+    "initializing": "33",
+    "paused": "33",
+    "stopping": "33",
+    "lost": "33",
+    "Starting": "33",
+    "Stopping": "33",
+    "failed": "31",
+    "Error": "31",
+    "completed": "2",
+    "terminated": "2",
+    "Inactive": "2",
+}
+_STEPS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, coloured: int | None = None) -> None:
+    """Print aligned columns; on a terminal the last one is cut at its edge.
+
+    Args:
+        heads: The titles.
+        rows: The cells, printable already.
+        coloured: The column that holds a status.
+
+    """
+    widths = [max(width(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    room = _terminal_width()
+    colours = room is not None and not os.environ.get("NO_COLOR")
+    for row in (heads, *rows):
+        cells = [pad(cell, wide) for cell, wide in zip(row, widths, strict=True)]
+        if room is not None:
+            cells[-1] = cut(row[-1], max(room - sum(widths[:-1]) - 2 * (len(widths) - 1), 8))
+        if colours and coloured is not None and row is not heads:
+            cells[coloured] = _colour(cells[coloured])
+        click.echo("  ".join(cells).rstrip(), color=True)
+
+
+def _colour(cell: str) -> str:
+    code = _COLOURS.get(cell.partition(" ")[0])
+    return f"\x1b[{code}m{cell}\x1b[0m" if code else cell
+
+
+def printable(text: str) -> str:
+    """Return text that a terminal only shows: control characters and what cannot be encoded are escaped."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    # Cf: direction marks, which could turn a line around.
+    if character == "\u200d" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def command_line(command: Sequence[str]) -> str:
+    """Return a command as one would type it."""
+    return printable(shlex.join(command))
+
+
+def width(text: str) -> int:
+    """Return how many columns a terminal needs for it."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or character == "\u200d" or unicodedata.category(character) == "Mn":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def pad(text: str, columns: int) -> str:
+    """Fill up with spaces."""
+    return text + " " * (columns - width(text))
+
+
+def cut(text: str, columns: int) -> str:
+    """Shorten to a number of columns, with an ellipsis where something is missing."""
+    if width(text) <= columns:
+        return text
+    kept, used = [], 1
+    for character in text:
+        used += _columns(character)
+        if used > columns:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def ago(seconds: float) -> str:
+    """Return an age in its largest unit."""
+    for size, unit in _STEPS:
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} ago"
+    return "now"
+
+
+def _terminal_width() -> int | None:
+    """Return the width of the terminal that is written to, None when it is something else."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80

@@ -1,0 +1,17 @@
+"""Let paused agents go on."""
+
+from __future__ import annotations
+
+import click
+
+from descartes_cli import options
+from descartes_cli.changing import change_agents
+
+
+@click.command("resume")
+@click.argument("agents", nargs=-1, required=True, metavar="AGENT…")
+@options.session
+@options.as_json
+def resume(agents: tuple[str, ...], session: str | None, as_json: bool) -> int:
+    """Let paused agents go on."""
+    return change_agents(agents, session, lambda _: ("agent.resume", {}), as_json)

@@ -1,0 +1,20 @@
+"""The verbs about sessions."""
+
+from __future__ import annotations
+
+from descartes_cli.lazy import LazyGroup
+
+VERBS = {
+    "list": ("descartes_cli.sessions_list:list_sessions", "Find workspaces, and list those once used."),
+    "create": ("descartes_cli.sessions_change:create", "Make a directory a workspace."),
+    "show": ("descartes_cli.sessions_show:show", "Tell all about one session."),
+    "start": ("descartes_cli.sessions_change:start", "Start a session's daemon."),
+    "stop": ("descartes_cli.sessions_change:stop", "End a session's daemon."),
+    "use": ("descartes_cli.sessions_change:use", "Make a session the active one."),
+}
+
+sessions = LazyGroup(
+    "sessions",
+    verbs=VERBS,
+    help="Workspaces and their daemons. A SESSION is meant by its id, a unique prefix, its name, or a path.",
+)

@@ -1,0 +1,77 @@
+"""Create, start, stop and choose sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from descartes_cli import options
+from descartes_cli.render import print_json, printable
+from descartes_cli.sessions_show import as_object, print_notes
+from descartes_core.ids import short
+from descartes_local.home import find_home
+from descartes_orchestrator import sessions
+
+
+@click.command("create")
+@click.argument("directory", default=".", type=click.Path())
+@click.option("--name", help="Default: the directory's name.")
+@options.as_json
+def create(directory: str, name: str | None, as_json: bool) -> None:
+    """Make a directory a workspace; what is there already stays. Default: the current directory."""
+    home = find_home()
+    created = sessions.create(home, directory, name)
+    if as_json:
+        print_json(as_object(home, created))
+    else:
+        click.echo(f"{printable(created.name)}  {created.id}")
+        print_notes(list(created.notes))
+        click.echo(f"descartes spawn {printable(str(created.path))} -- COMMAND starts an agent in it", err=True)
+
+
+@click.command("start")
+@click.argument("session", default=".")
+@options.as_json
+def start(session: str, as_json: bool) -> None:
+    """Start a session's daemon, also after it was given up. Default: the session around the current directory."""
+    home = find_home()
+    found = sessions.resolve(home, session)
+    started = sessions.start(home, found)
+    if as_json:
+        print_json(started)
+    else:
+        click.echo(f"{printable(found.name)}  Active  {started['http_endpoint']}")
+        print_notes(list(found.notes))
+
+
+@click.command("stop")
+@click.argument("session", default=".")
+@click.option("--force", is_flag=True, help="End its agents first; without, it is refused while agents live.")
+@click.option("--grace", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
+@options.as_json
+def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
+    """End a session's daemon. Default: the session around the current directory."""
+    home = find_home()
+    found = sessions.resolve(home, session)
+    ended: Any = sessions.stop(home, found, force=force, grace=grace)
+    if as_json:
+        print_json({"id": found.id, "status": "Inactive", "ended": ended})
+    else:
+        agents = f", agents ended: {', '.join(map(short, ended))}" if ended else ""
+        click.echo(f"{printable(found.name)}  Inactive{agents}")
+
+
+@click.command("use")
+@click.argument("session", default=".")
+@options.as_json
+def use(session: str, as_json: bool) -> None:
+    """Make a session the active one: what verbs mean when they name none and stand in none."""
+    home = find_home()
+    found = sessions.resolve(home, session)
+    note = sessions.use(home, found)
+    if as_json:
+        print_json(as_object(home, found))
+    else:
+        click.echo(f"{printable(found.name)} is the active session")
+        print_notes([note] if note else [])

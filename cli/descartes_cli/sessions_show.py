@@ -1,0 +1,56 @@
+"""Tell all about one session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from descartes_cli import options
+from descartes_cli.render import print_json, printable
+from descartes_local import registry
+from descartes_local.home import Home, find_home
+from descartes_orchestrator import sessions
+from descartes_orchestrator.sessions import Session
+
+
+@click.command("show")
+@click.argument("session", required=False)
+@options.as_json
+def show(session: str | None, as_json: bool) -> None:
+    """Tell all about one session; default: the one around the current directory. It starts nothing."""
+    home = find_home()
+    told = as_object(home, sessions.resolve(home, session or "."))
+    if as_json:
+        print_json(told)
+        return
+    for key, value in told.items():
+        if key != "notes":
+            click.echo(f"{key:<14} {'-' if value is None else printable(str(value))}")
+    print_notes(told["notes"])
+
+
+def as_object(home: Home, session: Session) -> dict[str, Any]:
+    """Return a session as the session verbs print it."""
+    run = session.run
+    return {
+        "id": session.id,
+        "name": session.name,
+        "path": str(session.path),
+        "status": session.status.value,
+        "pid": run.pid if run else None,
+        "http_endpoint": run.http_endpoint if run else None,
+        "ws_endpoint": run.ws_endpoint if run else None,
+        "started_at": run.started_at if run else None,
+        "created_at": session.record.created_at,
+        "last_accessed": session.record.last_accessed,
+        "is_active": registry.read(home).active_session_id == session.id,
+        "data": str(home.session(session.id)),
+        "notes": list(session.notes),
+    }
+
+
+def print_notes(notes: list[str]) -> None:
+    """Print what a person should know."""
+    for note in notes:
+        click.echo(f"descartes: {printable(note)}", err=True)

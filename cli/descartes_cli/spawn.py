@@ -1,0 +1,135 @@
+"""Start an agent in a workspace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from descartes_cli import options
+from descartes_cli.client import change, exit_status
+from descartes_cli.render import print_json, printable
+from descartes_cli.surroundings import (
+    callers_environment,
+    callers_size,
+    callers_umask,
+    directory_for,
+    read_additions,
+    read_size,
+)
+from descartes_cli.wait import wait_for_end
+from descartes_core.errors import InvalidParams, NeverSpawned, NoWorkspace
+from descartes_core.ids import new_id, short
+from descartes_local.home import Home, find_home
+from descartes_orchestrator import sessions
+
+#: The daemon itself bounds how long an exec may take.
+_TIMEOUT = 60.0
+
+
+class _CommandAfterDashes(click.Command):
+    """Keeps everything behind the first -- as the agent's command, options of its own and all."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        before, command = args, []
+        if "--" in args:
+            at = args.index("--")
+            before, command = args[:at], args[at + 1 :]
+        ctx.meta["command"] = command
+        return super().parse_args(ctx, before)
+
+
+@click.command("spawn", cls=_CommandAfterDashes, options_metavar="[OPTIONS] [-- COMMAND…]")
+@click.argument("workspace", required=False, metavar="[WORKSPACE]")
+@click.argument("stray", nargs=-1, metavar="")
+@click.option("--name", help="What to call it; default: the program's name and the beginning of its id.")
+@click.option("--cwd", metavar="DIR", help="Where it begins; see above.")
+@click.option("--env", "additions", multiple=True, metavar="NAME=VALUE", help="One more variable; may be repeated.")
+@click.option("--size", metavar="120x40", help="Size of its terminal; default: that of yours.")
+@click.option(
+    "--grace", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Between being asked and being killed."
+)
+@click.option("--leave", is_flag=True, help="What it leaves behind at its end may live on.")
+@click.option("--attach", "then_attach", is_flag=True, help="Use its terminal at once.")
+@click.option("--wait", "then_wait", is_flag=True, help="Wait for its end, and end with its exit code.")
+@options.as_json
+@click.pass_context
+def spawn(context: click.Context, workspace: str | None, stray: tuple[str, ...], **given: Any) -> int:
+    """Start a program as an agent, in a terminal of its own, with your environment.
+
+    WORKSPACE is a session's id, prefix or name, or a path; default: the workspace around the current directory, else
+    the active session (descartes sessions use). COMMAND stands behind --; default: the configured one, else your $SHELL.
+
+    The agent begins in --cwd; else in the current directory, or in the workspace when one is named that you are not in.
+    """
+    if stray:
+        raise click.UsageError(f"put -- before the command: descartes spawn {workspace} -- {' '.join(stray)}", context)
+    if given["then_attach"] and given["then_wait"]:
+        raise click.UsageError("--attach waits for the end already: leave out --wait", context)
+    home = find_home()
+    session = _session(home, workspace)
+    wish = _wish(context.meta["command"], given, directory_for(given["cwd"], session.path, is_named=bool(workspace)))
+    started = sessions.start(home, session)
+    agent = _spawn(started["socket"], wish)
+    if given["as_json"]:
+        print_json(agent)
+    elif not given["then_attach"]:
+        click.echo(f"{printable(agent['name'])}  {agent['id']}")
+        if not given["then_wait"]:
+            click.echo(f"descartes attach {short(agent['id'])} opens its terminal", err=True)
+    if given["then_attach"]:
+        from descartes_cli.attach import run_attached  # only who attaches pays for it
+
+        return run_attached(started["socket"], agent)
+    return exit_status(wait_for_end(started["socket"], agent["id"])) if given["then_wait"] else 0
+
+
+def _session(home: Home, workspace: str | None) -> sessions.Session:
+    if workspace:
+        return sessions.resolve(home, workspace)
+    try:
+        return sessions.at(home, Path.cwd())
+    except (NoWorkspace, FileNotFoundError):
+        active = sessions.active(home)
+    if active is None:
+        raise NoWorkspace(
+            "no workspace around the current directory and no active session: "
+            "name one (descartes spawn WORKSPACE …), or descartes sessions create ."
+        )
+    return active
+
+
+def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]:
+    """Return the parameters of agent.spawn."""
+    size = read_size(given["size"]) if given["size"] else callers_size()
+    wish: dict[str, Any] = {
+        "command": [_text(word) for word in command],
+        "cwd": _text(cwd),
+        "env": callers_environment(os.environ),
+        "extra_env": read_additions(given["additions"]),
+        "umask": callers_umask(),
+        "leave": given["leave"],
+    }
+    if size is not None:
+        wish["cols"], wish["rows"] = size
+    return wish | {key: given[key] for key in ("name", "grace") if given[key] is not None}
+
+
+def _spawn(socket: str, wish: dict[str, Any]) -> dict[str, Any]:
+    """Spawn once; where the daemon was killed before the program ran, once more as a new agent."""
+    try:
+        reply = change(socket, "agent.spawn", {**wish, "agent_id": new_id()}, timeout=_TIMEOUT)
+    except NeverSpawned:
+        reply = change(socket, "agent.spawn", {**wish, "agent_id": new_id()}, timeout=_TIMEOUT)
+    agent: dict[str, Any] = reply["agent"]
+    return agent
+
+
+def _text(word: str) -> str:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise InvalidParams(f"not UTF-8: {word.encode(errors='surrogateescape')!r}") from None
+    return word

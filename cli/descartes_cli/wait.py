@@ -1,0 +1,54 @@
+"""Wait for an agent's end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from descartes_cli import options
+from descartes_cli.client import exit_status
+from descartes_cli.client import read as call
+from descartes_cli.finding import find_agent
+from descartes_cli.render import print_json
+from descartes_core.errors import DeadlineOver
+from descartes_local.home import find_home
+
+#: One call waits this long; then it is asked again.
+ROUND = 60.0
+
+
+@click.command("wait")
+@click.argument("agent", metavar="AGENT")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after this time (exit 4).")
+@options.session
+@options.as_json
+def wait(agent: str, timeout: float | None, session: str | None, as_json: bool) -> int:
+    """Wait for an agent's end, and end with its exit code.
+
+    That is 128+n when signal n ended it, and 1 when nobody knows how it ended.
+    """
+    found = find_agent(find_home(), agent, session)
+    ended = wait_for_end(found.socket, found.id, timeout)
+    if as_json:
+        print_json(ended)
+    return exit_status(ended)
+
+
+def wait_for_end(socket: str, agent_id: str, timeout: float | None = None) -> dict[str, Any]:
+    """Return the agent once it has ended.
+
+    Raises:
+        DeadlineOver: it has not, in time.
+
+    """
+    ends = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = ROUND if ends is None else min(max(ends - time.monotonic(), 0.0), ROUND)
+        waited = call(socket, "agent.wait", {"agent_id": agent_id, "timeout": left}, timeout=left + 30.0)
+        if waited["ended"]:
+            ended: dict[str, Any] = waited["agent"]
+            return ended
+        if ends is not None and time.monotonic() >= ends:
+            raise DeadlineOver(f"{waited['agent']['name']} has not ended within {timeout:g} s")
