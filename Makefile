@@ -35,8 +35,8 @@ test:  ## all tests, budgets and mirror among them
 soak:  ## the long stories, told longer
 	$(BIN)/pytest -m soak -n 0 --timeout 3600
 
-bench:  ## figures beside their floors
-	$(BIN)/python -m tests.bench
+bench:  ## figures beside their floors, written to docs/benchmarks.md
+	$(BIN)/python -m tests.bench --write
 
 ci:  ## what CI runs, in fresh environments
 	.ci/run

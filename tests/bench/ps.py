@@ -1,0 +1,34 @@
+"""`descartes ps` with fifty agents, whole process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.bench.figures import Figure, interleaved, median, ms
+from tests.bench.ground import running_session
+
+AGENTS, ROUNDS = 50, 20
+
+
+def measure() -> list[Figure]:
+    """Run it beside a bare interpreter and the import of click."""
+    with running_session() as ground:
+        ground.fill(AGENTS)
+        assert len(ground.person.run("ps", "--json").json["agents"]) == AGENTS
+        ours, bare, click = interleaved(
+            ROUNDS,
+            lambda: ground.person.run("ps"),
+            lambda: subprocess.run([sys.executable, "-c", "pass"], check=True),
+            lambda: subprocess.run([sys.executable, "-c", "import click"], check=True),
+        )
+    verdict = f"{median(ours) / median(click):.2f} × `import click`"
+    return [
+        Figure(
+            f"`descartes ps`, {AGENTS} agents, whole process",
+            ms(ours),
+            f"bare interpreter {ms(bare)}, `import click` {ms(click)}",
+            "≤ 60 ms",
+            verdict,
+        )
+    ]
