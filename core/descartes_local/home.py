@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -31,6 +30,8 @@ class Home:
         """Return where Unix sockets lie: the run directory, or a short one where its path is too deep for a socket."""
         if len(os.fsencode(self.run)) + len("/supervisor.sock") <= LONGEST_SOCKET_PATH:
             return self.run
+        import hashlib  # rarely needed here, and every quick verb would pay for it
+
         mark = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         base = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108 - a private directory is made in it
         return Path(base) / f"descartes-{os.getuid()}-{mark}"
@@ -54,6 +55,11 @@ class Home:
     def supervisor_socket(self) -> Path:
         """Return where the supervisor listens."""
         return self.sockets / "supervisor.sock"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        """Whom to name when the supervisor does not answer."""
+        return self.run / "supervisor.pid"
 
     def session(self, session_id: str) -> Path:
         """Return the data directory of a session."""

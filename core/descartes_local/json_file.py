@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ def write_json(path: Path, value: Any, *, durable: bool = True, mode: int = 0o60
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o600) -> None:
     """Do the same for any content."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    # Not by tempfile: its imports cost every quick verb 5 ms.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
