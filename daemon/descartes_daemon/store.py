@@ -41,7 +41,11 @@ class _Database(aiosqlite.Connection):
     """A connection that runs a whole piece of work in its thread at once: one hop, however many statements."""
 
     async def __aenter__(self) -> Self:
-        await self
+        try:
+            await self
+        except BaseException:
+            self._thread.join()  # aiosqlite only asks it to end: it would speak to a loop that may be closed by then
+            raise
         return self
 
     async def apply(self, work: Callable[[sqlite3.Connection], _T]) -> _T:

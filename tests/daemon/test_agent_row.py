@@ -1,0 +1,34 @@
+"""An agent comes out of the store as it went in."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from descartes_core.agent_life import State
+from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.schema import open_writer
+from descartes_daemon.sql import QUERIES
+from tests.support.rows import an_agent
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+def test_every_column_is_a_field(tmp_path: Path) -> None:
+    with closing(open_writer(tmp_path / "state.db")) as connection:
+        columns = {row["name"] for row in connection.execute("PRAGMA table_info(agents)")}
+    assert columns == set(AgentRow.__slots__)
+
+
+@given(st.lists(WORDS, max_size=5), WORDS, st.floats(0, 3600), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_what_went_in_comes_out(command: list[str], name: str, grace: float, leave: bool) -> None:
+    agent = an_agent(command=tuple(command), name=name, grace=grace, leave=leave)
+    with closing(open_writer(Path(":memory:"))) as connection:
+        connection.execute(QUERIES["add_agent"], agent.as_params())
+        found = AgentRow.from_row(connection.execute(QUERIES["agent"], {"id": "a"}).fetchone())
+    assert found == agent
+    assert found.state is State.INITIALIZING
