@@ -1,1 +1,1 @@
-"""Sockets and descriptors in keeping, starts, restarts."""
+"""Keeps the sockets and descriptors of all daemons, and restarts them."""

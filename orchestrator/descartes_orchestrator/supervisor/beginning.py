@@ -1,0 +1,37 @@
+"""How a supervisor begins: detached, with what its starter handed over."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+from descartes_local.home import find_home
+from descartes_orchestrator.supervisor.house import Command, daemon_command
+from descartes_orchestrator.supervisor.journal import note
+from descartes_orchestrator.supervisor.numbers import read_numbers
+from descartes_orchestrator.supervisor.supervisor import Supervisor
+
+_FIRST = 3
+_HIGHEST = 2**31 - 1
+
+
+def begin(command: Command = daemon_command) -> None:
+    """Leave whoever started us, and run; called by the first command that needs a supervisor, and by nobody else."""
+    count = int(os.environ.pop("LISTEN_FDS", "0"))
+    if count not in (1, 2):
+        sys.exit("the supervisor is started by the commands that need it: run `descartes ps`")
+    # The listening socket, and the lock that tells the living supervisor; all else is our starter's.
+    os.closerange(_FIRST + count, _HIGHEST)
+    # Whoever started us waits for this exit only, and is not our parent any more.
+    if os.fork() != 0:
+        os._exit(0)
+    os.environ.pop("LISTEN_FDNAMES", None)
+    os.chdir("/")
+    os.umask(0o077)
+    home = find_home()
+    try:
+        home.supervisor_pid.write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        note(f"nobody will know our pid: {error}")
+    Supervisor(home, socket.socket(fileno=_FIRST), read_numbers(home), command=command).run()

@@ -1,0 +1,95 @@
+"""What the supervisor holds for one session: doors, keeping, its ear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from descartes_local.processes import Process
+from descartes_local.run_file import remove_run_file
+from descartes_local.tree import find_tree, kill_tree
+from descartes_orchestrator.supervisor.house import House
+from descartes_orchestrator.supervisor.journal import note
+from descartes_orchestrator.supervisor.keeping import Keeping
+from descartes_orchestrator.supervisor.notify import Notice, NotifySocket
+from descartes_orchestrator.supervisor.ports import Pair, bind_pair
+from descartes_orchestrator.supervisor.sockets import Sockets
+
+
+class Belongings:
+    """Descriptors of one session, and the trees behind them."""
+
+    def __init__(self, house: House, session: str, on_notice: Callable[[], None]) -> None:
+        self.keeping = Keeping()
+        self.sockets: Sockets | None = None
+        self._house, self._session, self._on_notice = house, session, on_notice
+        self._ear: NotifySocket | None = None
+
+    def open(self, preferred: Pair | None) -> Sockets:
+        """Open the doors and the ear, where they are not open, and return the doors.
+
+        Raises:
+            PortsTaken: no pair of ports is free.
+            OSError: a socket cannot be made.
+
+        """
+        house = self._house
+        if self._ear is None:
+            self._ear = NotifySocket(house.home.notify_socket(self._session))
+            house.loop.watch(self._ear.fileno(), self._on_notice)
+        if self.sockets is None:
+            pair = bind_pair(preferred, bases=house.numbers.bases, held=house.held_ports())
+            self.sockets = Sockets(pair, house.home.daemon_socket(self._session))
+        return self.sockets
+
+    def descriptors(self) -> list[tuple[str, int]]:
+        """Return all that the next daemon gets: the doors, then what is kept."""
+        return [*(self.sockets.descriptors() if self.sockets else []), *self.keeping.descriptors()]
+
+    def hear(self, daemon: int | None) -> list[dict[str, str]]:
+        """Do what the daemon said about keeping, and return what else it said."""
+        if self._ear is None:
+            return []
+        return [notice.fields for notice in self._ear.receive(daemon) if not self._keeps(notice)]
+
+    def end_rest(self) -> set[Process]:
+        """Kill what the session's agents left, in keeping, here as orphans, or marked; return what was killed."""
+        roots = self.keeping.leaders | self._house.orphans(self._session)
+        mark = ("DESCARTES_SESSION_ID", self._session)
+        killed = kill_tree(lambda: find_tree(roots, mark))
+        if killed:
+            note(f"session {self._session}: killed {', '.join(str(process.pid) for process in sorted(killed))}")
+        return killed
+
+    def shut(self) -> None:
+        """Close the doors and the ear, and remove their files and the run file: clients are refused."""
+        if self.sockets is not None:
+            self.sockets.close()
+            self.sockets = None
+        if self._ear is not None:
+            self._house.loop.unwatch(self._ear.fileno())
+            self._ear.close()
+            self._ear = None
+        remove_run_file(self._house.home, self._session)
+
+    def _keeps(self, notice: Notice) -> bool:
+        name = notice.fields.get("FDNAME", "")
+        if notice.fields.get("FDSTOREREMOVE") == "1":
+            notice.close()
+            self.keeping.remove(name)
+            # An agent that ended may be reaped now that nobody will ask how; after all notices, one look is enough.
+            self._house.loop.later(0.0, self._house.look)
+        elif notice.fields.get("FDSTORE") == "1":
+            for descriptor in notice.descriptors:
+                self._add(name, descriptor)
+        elif notice.fields.get("BARRIER") == "1":
+            # To close it is the answer: all that was sent before has been taken.
+            notice.close()
+        else:
+            notice.close()
+            return False
+        return True
+
+    def _add(self, name: str, descriptor: int) -> None:
+        refused = self.keeping.add(name, descriptor)
+        if refused:
+            note(f"session {self._session}: {name[:80]!r} is not kept: {refused}")

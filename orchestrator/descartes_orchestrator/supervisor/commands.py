@@ -1,0 +1,165 @@
+"""The supervisor's verbs: what a call asks, and how it is answered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from descartes_core import VERSION
+from descartes_core.errors import AgentsAlive, InvalidParams, MethodNotFound
+from descartes_core.ids import is_id
+from descartes_core.jsonrpc import Call
+from descartes_local.processes import Process, command_of, is_alive
+from descartes_orchestrator.supervisor.connections import Answer
+from descartes_orchestrator.supervisor.house import Wanted
+from descartes_orchestrator.supervisor.reaping import is_our_child, peek, reap
+from descartes_orchestrator.supervisor.sessions import Sessions
+
+#: They name the agent a caller lives in, and would make the daemon look like a part of it.
+_NOT_FOR_DAEMONS = ("DESCARTES_AGENT_ID", "DESCARTES_SESSION_ID", "DESCARTES_SOCKET")
+_LONGEST_GRACE = 3600.0
+
+Params = dict[str, Any]
+
+
+class Commands:
+    """Answers calls."""
+
+    def __init__(self, sessions: Sessions, started_at: str, end: Callable[[], None]) -> None:
+        self._sessions, self._started_at, self._end = sessions, started_at, end
+        self._verbs: dict[str, Callable[[Params], Any]] = {
+            "ping": lambda _: {"pid": os.getpid(), "version": VERSION},
+            "status": self._status,
+            "list": lambda _: {"sessions": self._sessions.listed()},
+            "exit_status": _exit_status,
+            "committed": self._committed,
+            "orphans": self._orphans,
+            "shutdown": self._shutdown,
+        }
+
+    def take(self, call: Call, answer: Answer) -> None:
+        """Answer a call, now or, for start and stop, once it is done.
+
+        Raises:
+            DescartesError: why it is refused.
+
+        """
+        if call.method == "start":
+            self._sessions.start(_wanted(call.params), answer)
+        elif call.method == "stop":
+            self._sessions.stop(_text(call.params, "id"), _grace(call.params), answer)
+        elif call.method in self._verbs:
+            answer.give(self._verbs[call.method](call.params))
+        else:
+            raise MethodNotFound(f"the supervisor knows no {call.method[:100]!r}")
+
+    def _status(self, _: Params) -> Params:
+        listed = self._sessions.listed()
+        return {
+            "pid": os.getpid(),
+            "version": VERSION,
+            "started_at": self._started_at,
+            "sessions": len(listed),
+            "kept": sum(session["kept"] for session in listed),
+            "restarts": sum(session["restarts"] for session in listed),
+        }
+
+    def _committed(self, params: Params) -> Params:
+        process = _process(params)
+        if is_our_child(process):
+            reap(process.pid)
+        return {}
+
+    def _orphans(self, params: Params) -> Params:
+        found = sorted(self._sessions.orphans(_text(params, "session_id")))
+        return {
+            "processes": [
+                {"pid": process.pid, "started": process.started, "command": command_of(process.pid)}
+                for process in found
+            ]
+        }
+
+    def _shutdown(self, _: Params) -> Params:
+        busy = [session["name"] for session in self._sessions.listed() if not session["at_rest"]]
+        if busy:
+            raise AgentsAlive(f"sessions are not stopped: {', '.join(sorted(busy))}; stop them first")
+        self._end()
+        return {}
+
+
+def _exit_status(params: Params) -> Params:
+    process = _process(params)
+    ending = peek(process.pid) if is_our_child(process) else None
+    return {
+        "ended": ending is not None or not is_alive(process),
+        "known": ending is not None,
+        "exit_code": ending.exit_code if ending else None,
+        "signal": ending.signal if ending else None,
+    }
+
+
+def _wanted(params: Params) -> Wanted:
+    identity = _text(params, "id")
+    if not is_id(identity):
+        raise InvalidParams("id must be a UUID")
+    path, config = _text(params, "path"), params.get("config")
+    if not Path(path).is_absolute():
+        raise InvalidParams("path must be absolute")
+    return Wanted(
+        id=identity,
+        name=_text(params, "name"),
+        path=path,
+        ports=_ports(params.get("ports")),
+        config=None if config is None else _text(params, "config"),
+        environment=_environment(params.get("env", {})),
+    )
+
+
+def _text(params: Params, name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise InvalidParams(f"{name} must be a text, and not empty")
+    return value
+
+
+def _number(params: Params, name: str) -> int:
+    value = params.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise InvalidParams(f"{name} must be a number")
+    return value
+
+
+def _process(params: Params) -> Process:
+    return Process(_number(params, "pid"), _number(params, "started"))
+
+
+def _grace(params: Params) -> float | None:
+    value = params.get("grace")
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LONGEST_GRACE:
+        raise InvalidParams(f"grace must be a number of seconds, at most {_LONGEST_GRACE:g}")
+    return float(value)
+
+
+def _ports(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2 or any(type(port) is not int for port in value):
+        raise InvalidParams("ports must be two numbers: HTTP, WebSocket")
+    http, ws = value
+    # What cannot be bound is only a wish that cannot be granted.
+    return (http, ws) if 0 < http < 65_536 and 0 < ws < 65_536 and http != ws else None
+
+
+def _environment(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise InvalidParams("env must be an object")
+    for name, text in value.items():
+        if not name.startswith("DESCARTES_") or not name.replace("_", "").isalnum() or not name.isascii():
+            raise InvalidParams(f"env may hold DESCARTES_ variables, not {name[:100]!r}")
+        if not isinstance(text, str) or "\0" in text:
+            raise InvalidParams(f"{name} must be a text")
+    return {name: text for name, text in value.items() if name not in _NOT_FOR_DAEMONS}

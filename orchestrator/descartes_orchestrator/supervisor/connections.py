@@ -1,0 +1,198 @@
+"""Those who ask us something: newline JSON-RPC on a Unix socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from descartes_core.errors import DescartesError, ProtocolError, TooLarge
+from descartes_core.jsonrpc import Call, call_of, parse, refusal, reply
+from descartes_orchestrator.supervisor.journal import note
+from descartes_orchestrator.supervisor.loop import Loop
+
+#: A request names a session and a few variables.
+LONGEST_LINE = 1024 * 1024
+#: Who does not read this much of our answers is let go.
+_MOST_UNSENT = 4 * 1024 * 1024
+#: Each daemon has one, each command has one; beyond this newcomers wait in the backlog.
+MOST = 1000
+_PIECE = 65_536
+
+
+class Answer:
+    """The right to answer one call, once, now or later; the asker may be gone by then."""
+
+    def __init__(self, peer: Peer, call: Call) -> None:
+        self._peer, self._call = peer, call
+
+    def give(self, result: Any) -> None:
+        """Answer."""
+        if not self._call.is_notification:
+            self._peer.send(reply(self._call.id, result))
+
+    def refuse(self, error: DescartesError) -> None:
+        """Say why not."""
+        if not self._call.is_notification:
+            self._peer.send(refusal(self._call.id, error))
+
+
+Take = Callable[[Call, Answer], None]
+
+
+class Door:
+    """The listening socket, and everybody who came in by it."""
+
+    def __init__(self, loop: Loop, listener: socket.socket, take: Take) -> None:
+        self.take = take
+        self._loop, self._listener = loop, listener
+        self._peers: set[Peer] = set()
+        listener.setblocking(False)
+        loop.watch(listener.fileno(), self._accept)
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def accept_pending(self) -> None:
+        """Let in who waits already; who comes later is not seen."""
+        while self._let_in():
+            pass
+
+    def leave(self, peer: Peer) -> None:
+        """Forget a peer that is gone, and let in the next."""
+        self._peers.discard(peer)
+        if self._listener.fileno() >= 0:
+            self._loop.watch(self._listener.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Let nobody in any more, and everybody go."""
+        self._loop.unwatch(self._listener.fileno())
+        self._listener.close()
+        for peer in list(self._peers):
+            peer.close()
+
+    def _accept(self) -> None:
+        self._let_in()
+
+    def _let_in(self) -> bool:
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:  # no descriptor is free: until somebody leaves the newcomers wait
+            note(f"cannot accept a connection: {error}")
+            self._rest()
+            return False
+        if _user_of(connection) not in (None, os.getuid(), 0):
+            connection.close()
+            return True
+        self._peers.add(Peer(self._loop, connection, self))
+        if len(self._peers) >= MOST:
+            self._rest()
+        return True
+
+    def _rest(self) -> None:
+        self._loop.unwatch(self._listener.fileno())
+        # Also when nobody leaves: a descriptor may have become free elsewhere.
+        self._loop.later(1.0, self._come_back)
+
+    def _come_back(self) -> None:
+        if self._listener.fileno() >= 0 and len(self._peers) < MOST:
+            self._loop.watch(self._listener.fileno(), self._accept)
+
+
+class Peer:
+    """One connection."""
+
+    def __init__(self, loop: Loop, connection: socket.socket, door: Door) -> None:
+        self._loop, self._socket, self._door = loop, connection, door
+        self._received, self._unsent = bytearray(), bytearray()
+        self._is_leaving = False
+        connection.setblocking(False)
+        loop.watch(connection.fileno(), self._ready)
+
+    def send(self, line: bytes) -> None:
+        """Send now, as far as it goes, and the rest when the peer reads."""
+        if self._socket.fileno() < 0:
+            return
+        self._unsent += line
+        self._flush()
+        if len(self._unsent) > _MOST_UNSENT:
+            self.close()
+
+    def close(self) -> None:
+        """Let the peer go."""
+        if self._socket.fileno() >= 0:
+            self._loop.unwatch(self._socket.fileno())
+            self._socket.close()
+            self._door.leave(self)
+
+    def _ready(self) -> None:
+        self._flush()
+        if self._socket.fileno() < 0:
+            return
+        try:
+            piece = self._socket.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            piece = b""
+        if not piece:
+            self.close()
+        elif not self._is_leaving:
+            self._received += piece
+            self._take_lines()
+
+    def _take_lines(self) -> None:
+        while (end := self._received.find(b"\n")) >= 0 and not self._is_leaving:
+            line = bytes(self._received[:end])
+            del self._received[: end + 1]
+            if line.strip():
+                self._take(line)
+        if len(self._received) > LONGEST_LINE:
+            # What still comes is read and thrown away: closing now would take the refusal back.
+            self._is_leaving = True
+            self._received.clear()
+            self.send(refusal(None, TooLarge(f"a request may have {LONGEST_LINE} bytes")))
+
+    def _take(self, line: bytes) -> None:
+        try:
+            call = call_of(parse(line))
+        except ProtocolError as error:
+            self.send(refusal(None, error))
+            return
+        answer = Answer(self, call)
+        try:
+            self._door.take(call, answer)
+        except DescartesError as error:
+            answer.refuse(error)
+        except Exception:
+            note(f"internal error in {call.method}: {traceback.format_exc()}")
+            answer.refuse(DescartesError("internal error: see supervisor.log"))
+
+    def _flush(self) -> None:
+        try:
+            sent = self._socket.send(self._unsent) if self._unsent else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        del self._unsent[:sent]
+        if self._is_leaving and not self._unsent:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+        self._loop.watch(self._socket.fileno(), self._ready, writing=bool(self._unsent))
+
+
+def _user_of(connection: socket.socket) -> int | None:
+    """Return whose process is at the other end; None where the system does not tell (the directory is 0700 anyway)."""
+    if sys.platform != "linux":
+        return None
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])

@@ -1,0 +1,68 @@
+"""A daemon's process, from its start until it is reaped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from descartes_core.errors import DaemonStartFailed
+from descartes_local.home import Home, make_private
+from descartes_orchestrator.supervisor.belongings import Belongings
+from descartes_orchestrator.supervisor.house import House, Wanted
+from descartes_orchestrator.supervisor.recording import last_lines, size_of
+from descartes_orchestrator.supervisor.start import Start, start
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One process, and what it said of itself."""
+
+    pid: int
+    name: str
+    log: Path
+    #: How long the log was before it wrote.
+    log_start: int
+    ready_at: float | None = None
+    #: It said that it is about to end.
+    is_leaving: bool = False
+
+    def signal(self, number: int) -> None:
+        """Send a signal; until it is reaped the pid is nobody else's."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def failure(self, why: str) -> DaemonStartFailed:
+        """Return what those are told who wait for it: why, and the last lines it wrote."""
+        lines = "".join(f"\n  {line}" for line in last_lines(self.log, start=self.log_start))
+        return DaemonStartFailed(f"the daemon of {self.name} {why}; see {self.log}{lines}")
+
+
+def log_of(home: Home, session: str) -> Path:
+    """Return where the daemons of a session write."""
+    return home.session(session) / "daemon.log"
+
+
+def start_daemon(house: House, wanted: Wanted, belongings: Belongings) -> Daemon:
+    """Open what must be open, and start a daemon with all of it.
+
+    Raises:
+        PortsTaken: no pair of ports is free.
+        Unavailable: the session's directory cannot be used.
+        OSError: something cannot be opened, or no process can be made.
+
+    """
+    sockets = belongings.open(wanted.ports)
+    make_private(house.home.session(wanted.id))
+    log = log_of(house.home, wanted.id)
+    log_start = size_of(log)
+    command = house.command(wanted, sockets.ports)
+    environment = {
+        **(wanted.environment or {}),
+        **house.environment,
+        "NOTIFY_SOCKET": str(house.home.notify_socket(wanted.id)),
+        "DESCARTES_SUPERVISOR": str(house.home.supervisor_socket),
+    }
+    pid = start(Start(command, environment, belongings.descriptors(), log))
+    return Daemon(pid, wanted.name, log, log_start)

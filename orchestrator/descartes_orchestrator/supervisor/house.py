@@ -1,0 +1,57 @@
+"""What every session of the supervisor stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from descartes_local.home import Home
+from descartes_local.processes import Process
+from descartes_orchestrator.supervisor.loop import Loop
+from descartes_orchestrator.supervisor.numbers import Numbers
+from descartes_orchestrator.supervisor.ports import Pair
+from descartes_orchestrator.supervisor.start import python
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a caller asked to be started."""
+
+    id: str
+    name: str
+    path: str
+    #: The pair the session had last.
+    ports: Pair | None = None
+    config: str | None = None
+    #: The caller's settings, which reach the daemon.
+    environment: Mapping[str, str] | None = None
+
+
+Command = Callable[[Wanted, Pair], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The loop, the numbers, and what one session must know of the others."""
+
+    loop: Loop
+    home: Home
+    numbers: Numbers
+    #: How a daemon is called.
+    command: Command
+    #: What every daemon finds in its environment.
+    environment: Mapping[str, str]
+    #: The ports of all sessions.
+    held_ports: Callable[[], set[int]]
+    #: What came to us from a session's dead daemons.
+    orphans: Callable[[str], set[Process]]
+    #: Reap what may be reaped now.
+    look: Callable[[], None]
+
+
+def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
+    """Return how a session's daemon is called."""
+    http, ws = ports
+    command = [*python("descartes_daemon"), "--http-port", str(http), "--ws-port", str(ws)]
+    command += ["--workdir", wanted.path, "--session-id", wanted.id, "--name", wanted.name]
+    return command + (["--config", wanted.config] if wanted.config else [])

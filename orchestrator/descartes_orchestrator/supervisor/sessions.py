@@ -1,0 +1,133 @@
+"""All sessions the supervisor holds something for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from descartes_core.errors import Conflict
+from descartes_core.ids import short
+from descartes_core.session_life import State
+from descartes_local.home import Home
+from descartes_local.processes import Process
+from descartes_local.run_file import read_run_file
+from descartes_orchestrator.supervisor.connections import Answer
+from descartes_orchestrator.supervisor.daemon import log_of
+from descartes_orchestrator.supervisor.house import House, Wanted
+from descartes_orchestrator.supervisor.reaping import Reaper
+from descartes_orchestrator.supervisor.recording import last_lines
+from descartes_orchestrator.supervisor.session import Session
+
+
+class Sessions:
+    """Each by its id; those of which nothing is left are forgotten."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._sessions: dict[str, Session] = {}
+        self.reaper = Reaper(self.all)
+        self._house: House | None = None
+
+    def settle_in(self, house: House) -> None:
+        """Take what every session stands on; called once, before the first start."""
+        self._house = house
+
+    def all(self) -> Iterable[Session]:
+        """Return them."""
+        return list(self._sessions.values())
+
+    def start(self, wanted: Wanted, answer: Answer) -> None:
+        """Start a session's daemon, or say where it is.
+
+        Raises:
+            Conflict: another session has the same run file and sockets.
+
+        """
+        session = self._sessions.get(wanted.id)
+        if (session is None or session.daemon is None) and self._answered_by_another(wanted, answer):
+            return
+        if session is None:
+            self._refuse_the_same_name(wanted)
+            assert self._house is not None
+            session = self._sessions[wanted.id] = Session(wanted, self._house)
+        session.ask_start(wanted, answer)
+
+    def stop(self, identity: str, grace: float | None, answer: Answer) -> None:
+        """Stop a session; one that is not known here is stopped already."""
+        session = self._sessions.get(identity)
+        if session is None:
+            answer.give({})
+        else:
+            session.ask_stop(grace, answer)
+
+    def quit(self) -> None:
+        """Ask every daemon to end because the supervisor ends."""
+        for session in self.all():
+            session.quit()
+
+    def orphans(self, identity: str) -> set[Process]:
+        """Return what came to us from a session's dead daemons."""
+        self.reaper.look()
+        return self.reaper.orphans(identity)
+
+    def held_ports(self) -> set[int]:
+        """Return the ports of all sessions."""
+        held = [session.belongings.sockets for session in self.all()]
+        return {port for sockets in held if sockets is not None for port in sockets.ports}
+
+    def forget(self) -> None:
+        """Forget the sessions that are inactive and of which nothing is held."""
+        for session in self.all():
+            if session.is_at_rest and session.state is State.INACTIVE:
+                del self._sessions[session.id]
+
+    @property
+    def are_at_rest(self) -> bool:
+        """Whether nothing is held, done or waited for."""
+        return all(session.is_at_rest for session in self.all())
+
+    @property
+    def have_daemons(self) -> bool:
+        """Whether any daemon runs."""
+        return any(session.daemon is not None for session in self.all())
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return what `list` tells, by name."""
+        rows = [self._row(session) for session in self.all()]
+        return sorted(rows, key=lambda row: (row["name"], row["id"]))
+
+    def _row(self, session: Session) -> dict[str, Any]:
+        is_error = session.state is State.ERROR
+        return {
+            "id": session.id,
+            "name": session.wanted.name,
+            "path": session.wanted.path,
+            "status": session.state.value,
+            "pid": session.daemon_pid,
+            "restarts": session.restarts,
+            "kept": len(session.belongings.keeping.agents),
+            "at_rest": session.is_at_rest,
+            "error": session.failure.message.splitlines()[0] if is_error and session.failure else None,
+            "log_tail": last_lines(log_of(self._home, session.id)) if is_error else [],
+        }
+
+    def _answered_by_another(self, wanted: Wanted, answer: Answer) -> bool:
+        """Say where a daemon is that somebody else started (alone, or under systemd)."""
+        run = read_run_file(self._home.run_file(wanted.id))
+        if run is None or run.session_id != wanted.id or not run.is_alive:
+            return False
+        answer.give(
+            {
+                "id": wanted.id,
+                "pid": run.pid,
+                "http_endpoint": run.http_endpoint,
+                "ws_endpoint": run.ws_endpoint,
+                "socket": run.socket,
+            }
+        )
+        return True
+
+    def _refuse_the_same_name(self, wanted: Wanted) -> None:
+        for other in self._sessions:
+            if short(other) == short(wanted.id):
+                raise Conflict(f"session {other} has the same first characters as {wanted.id}; stop it first")

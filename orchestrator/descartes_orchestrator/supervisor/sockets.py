@@ -1,0 +1,59 @@
+"""The doors of one session, held open also while its daemon is down."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+
+from descartes_core.kept import HTTP, RPC, WS
+from descartes_orchestrator.supervisor.ports import BACKLOG, HOST, Pair
+
+
+class Sockets:
+    """Two listening TCP sockets and a Unix socket."""
+
+    def __init__(self, pair: tuple[socket.socket, socket.socket], path: Path) -> None:
+        """Take the pair and bind the Unix socket; what is left there of an earlier one goes.
+
+        Raises:
+            OSError: it cannot be bound; the pair is closed.
+
+        """
+        self.path = path
+        self._http, self._ws = pair
+        self._rpc = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            path.unlink(missing_ok=True)
+            self._rpc.bind(str(path))
+            path.chmod(0o600)
+            self._rpc.listen(BACKLOG)
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def ports(self) -> Pair:
+        """HTTP, WebSocket."""
+        return self._http.getsockname()[1], self._ws.getsockname()[1]
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Where clients find the session."""
+        http, ws = self.ports
+        return {
+            "http_endpoint": f"http://{HOST}:{http}",
+            "ws_endpoint": f"ws://{HOST}:{ws}",
+            "socket": str(self.path),
+        }
+
+    def descriptors(self) -> list[tuple[str, int]]:
+        """Return the three, by name."""
+        return [(HTTP, self._http.fileno()), (WS, self._ws.fileno()), (RPC, self._rpc.fileno())]
+
+    def close(self) -> None:
+        """Close all and remove the Unix socket: from now on clients are refused."""
+        for listener in (self._http, self._ws, self._rpc):
+            listener.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
