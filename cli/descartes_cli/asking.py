@@ -71,9 +71,8 @@ def _connect(key: str, question: Question) -> _Asked:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
     try:
-        connection.connect(
-            question.socket
-        )  # a Unix socket connects at once or not at all (EAGAIN: its backlog is full)
+        # A Unix socket connects at once or not at all (EAGAIN: its backlog is full).
+        connection.connect(question.socket)
     except OSError:
         connection.close()
         raise

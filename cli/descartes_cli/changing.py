@@ -41,9 +41,9 @@ def change_agents(
         for agent in changed:
             click.echo(f"{printable(agent['name'])}  {agent['status']}")
     failed += [answer for answer in answers.values() if isinstance(answer, DescartesError)]
-    for error in failed:
-        click.echo(f"descartes: {printable(error.message)}", err=True)
-    return max((error.exit for error in failed), default=0)
+    for failure in failed:
+        click.echo(f"descartes: {printable(failure.message)}", err=True)
+    return max((failure.exit for failure in failed), default=0)
 
 
 def _question(agent: Found, method: str, params: Mapping[str, Any]) -> Question:

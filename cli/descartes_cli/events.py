@@ -23,9 +23,7 @@ _PAGE = 10_000
 
 @click.command("events")
 @click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on with what happens from now, or after --since.")
-@click.option(
-    "--since", type=click.IntRange(min=0), metavar="N", help="After the event with this seq; one session only."
-)
+@click.option("--since", type=click.IntRange(min=0), metavar="N", help="After this seq; of one session only.")
 @options.session
 @options.as_json
 def events(is_followed: bool, since: int | None, session: str | None, as_json: bool) -> None:

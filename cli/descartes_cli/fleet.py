@@ -29,7 +29,7 @@ def look(home: Home, everything: bool, only: str | None) -> dict[str, Any]:
     ]
     seen: dict[str, Any] = {"sessions": [], "agents": [], "unattributed": [], "failed": failed}
     for run in runs:
-        stored = {"agents": None, "unattributed": []}
+        stored: dict[str, Any] = {"agents": None, "unattributed": []}
         answer = _unless_error(answers[run.session_id], stored)
         is_silent = answer is stored
         agents = stored_agents(home, run.session_id, ended=everything) if is_silent else answer["agents"]

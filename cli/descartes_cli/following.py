@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from descartes_core.errors import from_wire
 from descartes_core.jsonrpc import request
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
@@ -101,8 +102,8 @@ def _receive(stream: _Stream, selector: selectors.BaseSelector) -> Iterator[dict
     answer = json.loads(stream.received)
     stream.received = b""
     if "error" in answer:
-        _drop(stream, selector)
-        return
+        told = answer["error"]
+        raise from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
     reply = answer["result"]
     if stream.since is None:
         stream.since = int(reply["last_seq"])

@@ -45,6 +45,8 @@ click.version_option(VERSION, prog_name="descartes", message="%(prog)s %(version
 
 def main() -> None:
     """Run as a program."""
+    if "_DESCARTES_COMPLETE" in os.environ:
+        descartes.main(prog_name="descartes")  # a shell asks what may follow, in click's own way
     sys.exit(run(sys.argv[1:]))
 
 
@@ -58,6 +60,10 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE
+    except OSError as error:
+        _forget_stdout()
+        _tell(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        return 1
     return code
 
 
@@ -71,6 +77,9 @@ def _run(arguments: list[str]) -> int:
     except DescartesError as error:
         _tell(error.message)
         return error.exit
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "descartes"
         _tell(f"{error.format_message()} ({path} --help shows how)")

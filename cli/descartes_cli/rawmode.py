@@ -31,17 +31,17 @@ def lent(terminal: int, on_return: Callable[[], None]) -> Iterator[None]:
     before = termios.tcgetattr(terminal)
     handlers: dict[int, Any] = {}
 
-    def stop(number: int, _: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         _set(terminal, before)
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    def go_on(number: int, _: FrameType | None) -> None:
+    def go_on(_number: int, _frame: FrameType | None) -> None:
         _set(terminal, raw(before))
         on_return()
 
     try:
-        for number, action in (*_ENDS, (signal.SIGTSTP, stop), (signal.SIGCONT, go_on)):
-            handlers[number] = signal.signal(number, action)
+        for catching, action in (*_ENDS, (signal.SIGTSTP, stop), (signal.SIGCONT, go_on)):
+            handlers[catching] = signal.signal(catching, action)
         _set(terminal, raw(before))
         yield
     finally:

@@ -48,19 +48,17 @@ class _CommandAfterDashes(click.Command):
 @click.option("--cwd", metavar="DIR", help="Where it begins; see above.")
 @click.option("--env", "additions", multiple=True, metavar="NAME=VALUE", help="One more variable; may be repeated.")
 @click.option("--size", metavar="120x40", help="Size of its terminal; default: that of yours.")
-@click.option(
-    "--grace", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Between being asked and being killed."
-)
+@click.option("--grace", type=click.FloatRange(0, 3600), metavar="SECONDS", help="From being asked to being killed.")
 @click.option("--leave", is_flag=True, help="What it leaves behind at its end may live on.")
 @click.option("--attach", "then_attach", is_flag=True, help="Use its terminal at once.")
 @click.option("--wait", "then_wait", is_flag=True, help="Wait for its end, and end with its exit code.")
 @options.as_json
 @click.pass_context
-def spawn(context: click.Context, workspace: str | None, stray: tuple[str, ...], **given: Any) -> int:
+def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ...], **given: Any) -> int:
     """Start a program as an agent, in a terminal of its own, with your environment.
 
     WORKSPACE is a session's id, prefix or name, or a path; default: the workspace around the current directory, else
-    the active session (descartes sessions use). COMMAND stands behind --; default: the configured one, else your $SHELL.
+    the active session (descartes sessions use). COMMAND stands behind --; default: the configured one, else $SHELL.
 
     The agent begins in --cwd; else in the current directory, or in the workspace when one is named that you are not in.
     """
