@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from descartes_core.errors import Locked
+from descartes_local.locks import is_at, lock_directory
+
+
+def test_a_directory_is_locked_once(tmp_path: Path) -> None:
+    held = lock_directory(tmp_path)
+    assert held is not None
+    with pytest.raises(Locked, match="locked by another process"):
+        lock_directory(tmp_path)
+    os.close(held)
+    again = lock_directory(tmp_path)
+    assert again is not None
+    os.close(again)
+
+
+def test_a_copy_of_the_descriptor_holds_the_lock(tmp_path: Path) -> None:
+    held = lock_directory(tmp_path)
+    assert held is not None
+    copy = os.dup(held)
+    os.close(held)
+    with pytest.raises(Locked):
+        lock_directory(tmp_path)
+    os.close(copy)
+
+
+def test_the_lock_is_not_inherited_by_programs(tmp_path: Path) -> None:
+    held = lock_directory(tmp_path)
+    assert held is not None
+    code = f"import os, sys; sys.exit(os.path.exists('/proc/self/fd/{held}'))"
+    assert subprocess.run([sys.executable, "-c", code], close_fds=False, check=False).returncode == 0
+    os.close(held)
+
+
+def test_a_directory_that_was_replaced_is_another(tmp_path: Path) -> None:
+    directory = tmp_path / "a"
+    directory.mkdir()
+    held = lock_directory(directory)
+    assert held is not None
+    assert is_at(held, directory)
+    directory.rename(tmp_path / "b")
+    assert not is_at(held, directory)
+    directory.mkdir()
+    assert not is_at(held, directory)
+    os.close(held)
+
+
+def test_what_is_no_directory_cannot_be_locked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        lock_directory(tmp_path / "file")
+    with pytest.raises(FileNotFoundError):
+        lock_directory(tmp_path / "gone")

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from descartes_core.ids import new_id
+from descartes_local import registry
+from descartes_local.home import Home
+
+A, B = new_id(), new_id()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def test_at_first_nothing_is_known(home: Home) -> None:
+    assert registry.read(home) == registry.Registry()
+    assert not home.path.exists()
+
+
+def test_what_is_remembered_is_known(home: Home) -> None:
+    assert registry.remember(home, A, "/a") == ""
+    assert registry.remember(home, B, "/b") == ""
+    found = registry.read(home)
+    assert found.known == {A: "/a", B: "/b"}
+    assert (found.id_at("/b"), found.id_at("/c")) == (B, None)
+
+
+def test_remembering_what_is_known_writes_nothing(home: Home) -> None:
+    registry.remember(home, A, "/a")
+    before = home.sessions_file.stat().st_ino
+    registry.remember(home, A, "/a")
+    assert home.sessions_file.stat().st_ino == before
+
+
+def test_a_moved_workspace_has_one_path_and_a_path_one_id(home: Home) -> None:
+    registry.remember(home, A, "/a")
+    registry.remember(home, A, "/moved")
+    assert registry.read(home).known == {A: "/moved"}
+    registry.remember(home, B, "/moved")
+    assert registry.read(home).known == {B: "/moved"}
+
+
+def test_the_active_one_is_forgotten_with_its_session(home: Home) -> None:
+    registry.remember(home, A, "/a")
+    registry.remember(home, B, "/b")
+    registry.set_active(home, A)
+    registry.forget(home, B)
+    assert registry.read(home).active_session_id == A
+    registry.forget(home, A)
+    assert registry.read(home) == registry.Registry()
+
+
+def test_the_original_s_file_is_understood_and_foreign_keys_are_kept(home: Home) -> None:
+    home.make()
+    home.sessions_file.write_text(json.dumps({"active_session_id": A, "theirs": 1}))
+    registry.remember(home, B, "/b")
+    written = json.loads(home.sessions_file.read_text())
+    assert written == {"active_session_id": A, "known": {B: "/b"}, "theirs": 1}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"x"'])
+def test_a_torn_file_is_noted_when_read_and_set_aside_when_written(content: str, home: Home) -> None:
+    home.make()
+    home.sessions_file.write_text(content)
+    assert "workspaces once used are not known" in registry.read(home).note
+    assert home.sessions_file.read_text() == content
+    note = registry.remember(home, A, "/a")
+    assert "could not be read" in note
+    aside = list(home.path.glob("sessions.json.torn-*"))
+    assert [path.read_text() for path in aside] == [content]
+    assert registry.read(home) == registry.Registry(known={A: "/a"})
+
+
+def test_entries_that_are_none_are_left_out(home: Home) -> None:
+    home.make()
+    known = {A: "/a", "x": "/x", B: 3}
+    home.sessions_file.write_text(json.dumps({"active_session_id": "../x", "known": known}))
+    assert registry.read(home) == registry.Registry(known={A: "/a"})
+
+
+def test_many_at_once_lose_nothing(home: Home) -> None:
+    code = (
+        "import sys; from pathlib import Path; from descartes_local import registry; from descartes_local.home import "
+        "Home; [registry.remember(Home(Path(sys.argv[1])), i, '/' + i) for i in sys.argv[2:]]"
+    )
+    ids = [new_id() for _ in range(40)]
+    programs = [subprocess.Popen([sys.executable, "-c", code, str(home.path), *ids[start::8]]) for start in range(8)]
+    assert [program.wait() for program in programs] == [0] * 8
+    assert set(registry.read(home).known) == set(ids)
