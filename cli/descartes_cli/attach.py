@@ -65,7 +65,7 @@ def run_attached(socket: str, agent: dict[str, Any], *, read_only: bool = False,
         ended = screen.run()
     except (Refused, NotFound):
         # It ended while its daemon was away: what it said last is in the log.
-        ended = _ended_meanwhile(socket, agent["id"], screen.offset)
+        ended = None if screen.offset is None else _ended_meanwhile(socket, agent["id"], screen.offset)
         if ended is None:
             raise
     if ended is None:
@@ -76,12 +76,11 @@ def run_attached(socket: str, agent: dict[str, Any], *, read_only: bool = False,
     return exit_status(ended)
 
 
-def _ended_meanwhile(socket: str, agent_id: str, offset: int | None) -> dict[str, Any] | None:
+def _ended_meanwhile(socket: str, agent_id: str, offset: int) -> dict[str, Any] | None:
     agent: dict[str, Any] = read(socket, "agent.get", {"agent_id": agent_id})["agent"]
     if agent["ended_at"] is None:
         return None
-    if offset is not None:
-        for piece in output(socket, agent_id, offset=offset):
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+    for piece in output(socket, agent_id, offset=offset):
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
     return agent
