@@ -1,0 +1,173 @@
+"""What goes on, what has ended, what is lost: the first thing a daemon does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import defaultdict
+
+from descartes_core import kept
+from descartes_core.agent_life import Cause, State
+from descartes_daemon import ending
+from descartes_daemon.agent import Agent, Body
+from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.agents import Agents
+from descartes_daemon.effects import Effects
+from descartes_daemon.launch import has_run
+from descartes_daemon.output_log import OutputLog
+from descartes_daemon.recorder import Plumbing, Recorder
+from descartes_daemon.terminal import Terminal
+from descartes_daemon.unit import Unit
+from descartes_daemon.watching import Watch
+from descartes_local.processes import Process, boot_id, is_alive
+
+_log = logging.getLogger(__name__)
+
+#: A start helper whose daemon is gone ends at once; one that was just told to go execs at once.
+_HELPER_DEADLINE = 2.0
+
+
+class Adoption:
+    """Holds every row that lives against what is in keeping and against (pid, start time)."""
+
+    def __init__(self, agents: Agents, watch: Watch, effects: Effects) -> None:
+        self._agents = agents
+        self._watch = watch
+        self._effects = effects
+        self._boot = boot_id()
+
+    async def run(self) -> list[str]:
+        """Adopt all; return the ids of those that go on."""
+        for row in await self._agents.store.agents(living_only=True):
+            await self._adopt(row)
+        await self._finish_ended()
+        return [agent.id for agent in self._agents.living]
+
+    async def _adopt(self, row: AgentRow) -> None:
+        agent, pidfd = self._restore(row)
+        self._agents.present[agent.id] = agent
+        if row.boot_id not in (None, self._boot):
+            await self._give_up(agent, Cause.HOST_RESTARTED, "the machine was started again")
+        elif row.state is State.INITIALIZING:
+            await self._settle(agent, pidfd)
+        if agent.is_alive and agent.body is None and row.state is not State.LOST:
+            await self._agents.move(agent, Cause.HOST_GONE, evidence="its terminal was in nobody's keeping")
+        elif agent.is_alive and agent.body is not None and row.state is State.LOST:
+            await self._agents.move(agent, Cause.FOUND, evidence="its terminal was in keeping")
+        agent.launched.set()
+        self._watch.begin(agent, pidfd)
+        self._go_on(agent)
+
+    def _restore(self, row: AgentRow) -> tuple[Agent, int | None]:
+        """Return a row with what is kept of it, recording again from the byte where it stopped."""
+        log = OutputLog(self._agents.place.agent(row.id))
+        parts = {part: self._agents.keeping.take(kept.agent_name(row.id, part)) for part in kept.PARTS}
+        agent = Agent(row, self._agents.place.session_id, log)
+        if row.pid is not None and row.process_started is not None:
+            agent.process = Process(row.pid, row.process_started)
+        agent.body = self._body(log, parts)
+        agent.is_kept = agent.body is not None
+        pidfd = parts[kept.PIDFD]
+        if pidfd is None and agent.process is not None and is_alive(agent.process):
+            pidfd = ending.open_pidfd(agent.process.pid)
+        return agent, pidfd
+
+    def _body(self, log: OutputLog, parts: dict[str, int | None]) -> Body | None:
+        master, pipe_out, pipe_in = parts[kept.MASTER], parts[kept.PIPE_OUT], parts[kept.PIPE_IN]
+        if master is None or pipe_out is None or pipe_in is None:
+            for descriptor in (master, pipe_out, pipe_in):
+                if descriptor is not None:
+                    os.close(descriptor)
+            return None
+        log.open()
+        terminal = Terminal(master)
+        terminal.hold()
+        plumbing = Plumbing(master, pipe_out, pipe_in)
+        recorder = Recorder(plumbing, log)
+        recorder.start()
+        return Body(terminal, plumbing, recorder)
+
+    async def _settle(self, agent: Agent, pidfd: int | None) -> None:
+        """Find out whether a program ran whose daemon died while it was started."""
+        ran, failed = has_run(agent.marks_file)
+        if not ran and pidfd is not None:
+            try:
+                async with asyncio.timeout(_HELPER_DEADLINE):
+                    await ending.ended(pidfd)
+            except TimeoutError:
+                _log.warning("the start helper of agent %s neither ran nor ended", agent.id)
+            ran, failed = has_run(agent.marks_file)
+        if failed is not None:
+            await self._agents.move(agent, Cause.EXEC_FAILED, evidence=failed)
+        elif ran:
+            now = time.time()
+            await self._agents.move(
+                agent,
+                Cause.SPAWNED,
+                evidence="found running by the next daemon",
+                facts=lambda unit: _started(unit, agent.id, now),
+                started_at=now,
+            )
+        else:
+            await self._agents.move(agent, Cause.NEVER_SPAWNED, evidence="the daemon ended before the word to go")
+
+    async def _give_up(self, agent: Agent, cause: Cause, evidence: str) -> None:
+        if agent.row.state is not State.LOST:
+            await self._agents.move(agent, Cause.HOST_GONE, evidence=evidence)
+        await self._agents.move(agent, cause, evidence=evidence)
+
+    def _go_on(self, agent: Agent) -> None:
+        """Do again what the last move asked for: it was stored before it was done."""
+        again = {
+            (State.PAUSED, Cause.PAUSE_ASKED): self._effects.pause_tree,
+            (State.RUNNING, Cause.RESUME_ASKED): self._effects.continue_tree,
+            (State.STOPPING, Cause.KILL_ASKED): self._effects.kill_tree,
+            (State.STOPPING, Cause.GRACE_OVER): self._effects.kill_tree,
+            (State.STOPPING, Cause.LIMIT_HIT): self._effects.kill_tree,
+        }
+        cause = Cause(agent.row.cause) if agent.row.cause else Cause.SPAWNED
+        if (step := again.get((agent.row.state, cause))) is not None:
+            self._agents.background.start(step(agent), f"again {cause} {agent.id}")
+        elif agent.row.state is State.STOPPING:
+            self._agents.background.start(self._stop_again(agent), f"stop again {agent.id}")
+
+    async def _stop_again(self, agent: Agent) -> None:
+        """Go on with a stop: what is left of the grace counts from when it was asked."""
+        asked = [move.at for move in await self._agents.store.transitions(agent.id) if move.cause == Cause.STOP_ASKED]
+        began = asked[-1] if asked else time.time()
+        self._effects.arm_grace(agent, began + agent.row.grace - time.time())
+        await self._effects.ask_to_end(agent)
+
+    async def _finish_ended(self) -> None:
+        """End what ended agents left behind, and let go of what is still kept of them."""
+        left: dict[str, list[tuple[Process, float | None]]] = defaultdict(list)
+        for remain in await self._agents.store.remains():
+            left[remain.agent].append((Process(remain.pid, remain.started), remain.kill_at))
+        for identity in sorted({*left, *self._agents.keeping.kept_agents()} - set(self._agents.present)):
+            row = await self._agents.store.agent(identity)
+            if row is None:
+                await self._drop(identity)
+                continue
+            agent, pidfd = self._restore(row)
+            self._agents.present[identity] = agent
+            agent.rest = {process for process, _ in left[identity]}
+            agent.kill_at = min((at for _, at in left[identity] if at is not None), default=None)
+            if agent.body is not None:
+                agent.body.terminal.let_go()
+            agent.launched.set()
+            self._watch.begin(agent, pidfd)
+            self._agents.background.start(self._effects.finish(agent), f"finish {identity}")
+
+    async def _drop(self, identity: str) -> None:
+        """Let go of what is kept of an agent that no row knows: nothing ever ran there."""
+        for part in kept.PARTS:
+            name = kept.agent_name(identity, part)
+            if (descriptor := self._agents.keeping.take(name)) is not None:
+                os.close(descriptor)
+                await self._agents.keeping.forget(name)
+
+
+def _started(unit: Unit, agent_id: str, at: float) -> None:
+    unit.set_started(agent_id, at)

@@ -1,0 +1,148 @@
+"""One agent, as this daemon holds it: its row, its terminal, its log."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from descartes_core import agent_life
+from descartes_core.times import written, written_or_none
+from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.output_log import OutputLog
+from descartes_daemon.recorder import Plumbing, Recorder, close_pipe
+from descartes_daemon.terminal import Terminal
+from descartes_local.processes import Process
+from descartes_local.tree import find_tree
+
+HOST = socket.gethostname()
+
+
+@dataclass(slots=True)
+class Body:
+    """What is open for an agent whose program, or something it left, may still speak."""
+
+    terminal: Terminal
+    plumbing: Plumbing
+    recorder: Recorder
+
+    def close(self) -> None:
+        """Close all of it; the terminal's programs then get a hang-up."""
+        self.recorder.stop()
+        self.terminal.close()
+        close_pipe(self.plumbing)
+
+
+@dataclass(slots=True, eq=False)
+class Agent:
+    """A row with what belongs to it in memory; rows of ended agents have neither body nor tree."""
+
+    row: AgentRow
+    session_id: str
+    log: OutputLog
+    body: Body | None = None
+    process: Process | None = None
+    #: Whether it is a child of this very daemon: then it is we who reap it.
+    is_child: bool = False
+    #: Whether its descriptors are in keeping: else it dies with this daemon.
+    is_kept: bool = False
+    #: What else was seen to belong to its tree.
+    rest: set[Process] = field(default_factory=set)
+    #: When what is left of it is killed (Unix seconds), once it was asked to end.
+    kill_at: float | None = None
+    grace_timer: asyncio.TimerHandle | None = None
+    #: Whether its start is settled, one way or the other.
+    launched: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Whether its final state is stored.
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Whether nothing of its tree is left (but what it was told to leave).
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Held while a move is decided and stored: two at once would be decided from the same state.
+    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: Held while its tree is paused or continued: the second of two must not overtake the first.
+    acting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: What its last move asked for, on the way.
+    acts: asyncio.Task[None] | None = None
+    #: Who types: one connection at a time.
+    pen: object | None = None
+    pen_holder: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.row.id
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its life goes on."""
+        return self.row.state in agent_life.ALIVE
+
+    @property
+    def marks_file(self) -> Path:
+        """What its start helper writes."""
+        return self.log.directory / "exec"
+
+    def find_tree(self) -> set[Process]:
+        """Walk over all processes and return those of its tree."""
+        roots = self.rest | ({self.process} if self.process else set())
+        return find_tree(roots, ("DESCARTES_AGENT_ID", self.id))
+
+    @property
+    def notice(self) -> str | None:
+        """What a person should know."""
+        if self.body is None:
+            return "its terminal is lost" if self.is_alive and self.launched.is_set() else None
+        if self.body.recorder.is_disk_full:
+            return "disk full: it waits for room"
+        if self.is_alive and not self.is_kept:
+            return "not in keeping: ends with its daemon"
+        return None
+
+    def info(self) -> dict[str, Any]:
+        """Return it as every list shows it (methods.AgentInfo)."""
+        row = self.row
+        return {
+            "id": row.id,
+            "name": row.name,
+            "status": row.state.value,
+            "session_id": self.session_id,
+            "host": HOST,
+            "pid": row.pid,
+            "command": list(row.command),
+            "cwd": row.cwd,
+            "started_at": written_or_none(row.started_at),
+            "ended_at": written_or_none(row.ended_at),
+            "exit_code": row.exit_code,
+            "signal": row.signal,
+            "output_bytes": self.log.size,
+            "notice": self.notice,
+        }
+
+    def detail(self) -> dict[str, Any]:
+        """Return everything that is known of it (methods.AgentDetail)."""
+        row = self.row
+        return {
+            **self.info(),
+            "cause": row.cause,
+            "evidence": row.evidence,
+            "rows": row.rows,
+            "cols": row.cols,
+            "grace": row.grace,
+            "stop_signal": row.stop_signal,
+            "leave": row.leave,
+            "created_at": written(row.created_at),
+            "log_path": str(self.log.path),
+            "recording": self.recording,
+        }
+
+    @property
+    def recording(self) -> str:
+        """How its output is taken: splice, copy, or none any more."""
+        return self.body.recorder.way if self.body else "none"
+
+
+def info_of_row(row: AgentRow, session_id: str, directory: Path) -> dict[str, Any]:
+    """Return an ended agent as lists show it."""
+    return Agent(row, session_id, OutputLog(directory)).info()

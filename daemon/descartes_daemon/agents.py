@@ -1,0 +1,167 @@
+"""Every agent of this session: causes in, effects out; the only caller of agent_life."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from descartes_core import agent_life
+from descartes_core.agent_life import Cause, Move, State
+from descartes_core.errors import AgentNotFound, IllegalTransition
+from descartes_core.events import agent_event
+from descartes_core.ids import Named, resolve
+from descartes_daemon.agent import Agent
+from descartes_daemon.background import Background
+from descartes_daemon.keeping import Keeping
+from descartes_daemon.output_log import OutputLog
+from descartes_daemon.store import Store
+from descartes_daemon.unit import Unit
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this daemon's agents live."""
+
+    session_id: str
+    workspace: str
+    data: Path
+    #: The daemon's Unix socket, for programs that speak to it.
+    socket: str
+
+    def agent(self, agent_id: str) -> Path:
+        """Return the directory of one agent."""
+        return self.data / "agents" / agent_id
+
+
+Fact = Callable[[Unit], None]
+
+
+class Agents:
+    """All that this daemon holds in memory, and the way to move it."""
+
+    def __init__(self, place: Place, store: Store, keeping: Keeping, background: Background) -> None:
+        self.place = place
+        self.store = store
+        self.keeping = keeping
+        self.background = background
+        #: Those whose life goes on, or of which something is left.
+        self.present: dict[str, Agent] = {}
+        #: Does what a move asks for; set by `effects.py`, which needs what is here.
+        self.perform: Callable[[Agent, Move], None] = lambda _agent, _move: None
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(sorted(self.present.values(), key=lambda agent: agent.row.created_at))
+
+    @property
+    def living(self) -> list[Agent]:
+        """Those whose life goes on, oldest first."""
+        return [agent for agent in self if agent.is_alive]
+
+    def in_memory(self, text: str) -> Agent | None:
+        """Return a present agent that is named exactly, by id or as the only living one of that name."""
+        if (agent := self.present.get(text)) is not None:
+            return agent
+        named = [agent for agent in self.present.values() if agent.row.name == text and agent.is_alive]
+        return named[0] if len(named) == 1 else None
+
+    async def find(self, text: str) -> Agent:
+        """Return the agent that is meant by an id, a unique prefix, or a name; ended ones too.
+
+        Raises:
+            AgentNotFound: there is none.
+            Ambiguous: there are several.
+
+        """
+        if (agent := self.in_memory(text)) is not None:
+            return agent
+        rows = {row.id: row for row in await self.store.agents(living_only=False)}
+        known = [Named(row.id, row.name, row.state in agent_life.ALIVE) for row in rows.values()]
+        found = resolve(text, known, AgentNotFound)
+        if (agent := self.present.get(found)) is not None:
+            return agent
+        ended = Agent(rows[found], self.place.session_id, OutputLog(self.place.agent(found)))
+        for fact in (ended.launched, ended.ended, ended.gone):
+            fact.set()
+        return ended
+
+    async def move(
+        self,
+        agent: Agent,
+        cause: Cause,
+        *,
+        evidence: str | None = None,
+        request_id: str | None = None,
+        facts: Fact | None = None,
+        **changes: Any,
+    ) -> Move:
+        """Decide, store, remember, then do what the move asks for.
+
+        Args:
+            agent: whom it happened to.
+            cause: what happened.
+            evidence: what was seen, for the history.
+            request_id: who asked, where somebody did.
+            facts: adds to what is committed together with the move.
+            changes: what the row then has besides, as `facts` stores it.
+
+        Raises:
+            IllegalTransition: it cannot happen in this state; nothing has changed.
+
+        """
+        async with agent.moving:
+            was = agent.row.state
+            move = agent_life.move(agent.id, was, cause)
+            now = time.time()
+            unit = Unit()
+            unit.move(agent.id, was, move.to, cause, evidence=evidence, at=now, request_id=request_id)
+            if facts is not None:
+                facts(unit)
+            data = {"name": agent.row.name, "was": was, "status": move.to, "cause": cause, "evidence": evidence}
+            unit.event("AgentEvent", agent_event(cause, move.to), agent.id, data, now)
+            await self.store.commit(unit)
+            agent.row = replace(agent.row, state=move.to, cause=cause, evidence=evidence, **changes)
+        _log.info("agent %s (%s) is %s: %s", agent.row.name, agent.id, move.to, evidence or cause)
+        self.perform(agent, move)
+        return move
+
+    async def try_move(self, agent: Agent, cause: Cause, *, evidence: str | None = None) -> None:
+        """Feed in news that may come too late: then it is dropped here."""
+        try:
+            await self.move(agent, cause, evidence=evidence)
+        except IllegalTransition:
+            _log.info("agent %s: %s came when it was %s", agent.id, cause, agent.row.state)
+
+    async def set_size(self, agent: Agent, rows: int, cols: int) -> None:
+        """Give an agent's terminal another size, and remember it."""
+        if agent.body is None or (rows, cols) == agent.body.terminal.size:
+            return
+        agent.body.terminal.resize(rows, cols)
+        agent.log.resized(rows, cols)
+        agent.row = replace(agent.row, rows=rows, cols=cols)
+        unit = Unit()
+        unit.set_size(agent.id, rows, cols)
+        await self.store.commit(unit)
+
+    def forget(self, agent: Agent) -> None:
+        """Let go of an agent of which nothing is stored."""
+        if agent.body is not None:
+            agent.body.close()
+            agent.body = None
+        agent.log.close()
+        self.present.pop(agent.id, None)
+
+    def by_state(self) -> dict[State, int]:
+        """Count those in memory."""
+        states = [agent.row.state for agent in self.present.values()]
+        return {state: states.count(state) for state in set(states)}
+
+    async def all_gone(self, agents: list[Agent]) -> None:
+        """Wait until nothing is left of any of these."""
+        await asyncio.gather(*(agent.gone.wait() for agent in agents))

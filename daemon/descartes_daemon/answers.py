@@ -1,0 +1,147 @@
+"""What each method about the session, its events and the daemon itself answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from descartes_core import VERSION
+from descartes_core.errors import AgentsAlive, InvalidParams
+from descartes_core.events import fits
+from descartes_core.methods import ListAgents, ListEvents, Nothing, OneAgent, Shutdown
+from descartes_daemon.agent import info_of_row
+from descartes_daemon.agents import Agents
+from descartes_daemon.asking import Asking
+from descartes_daemon.feed import Feed
+from descartes_daemon.leaving import Leaving
+from descartes_daemon.orphans import Orphans
+from descartes_daemon.session_upkeep import Endpoints, Upkeep
+
+Reply = dict[str, Any]
+
+
+class Answers:
+    """The methods that look at what is there, and the one that ends the daemon."""
+
+    def __init__(self, agents: Agents, orphans: Orphans, feed: Feed, upkeep: Upkeep, endpoints: Endpoints) -> None:
+        self._agents = agents
+        self._orphans = orphans
+        self._feed = feed
+        self._upkeep = upkeep
+        self._endpoints = endpoints
+        self._began = time.monotonic()
+        #: Told by whoever counts them.
+        self.requests: Callable[[], int] = int
+        self.connections: Callable[[], int] = int
+
+    def list_agents(self, request: ListAgents) -> Any:
+        """agent.list: those alive at once, all from the store."""
+        if request.all:
+            return self._list_all()
+        living = [agent.info() for agent in self._agents.living]
+        return {"agents": living, "unattributed": self._orphans.unattributed()}
+
+    async def _list_all(self) -> Reply:
+        place, present = self._agents.place, self._agents.present
+        rows = await self._agents.store.agents(living_only=False)
+        infos = [
+            present[row.id].info() if row.id in present else info_of_row(row, place.session_id, place.agent(row.id))
+            for row in rows
+        ]
+        return {"agents": infos, "unattributed": self._orphans.unattributed()}
+
+    def get_agent(self, request: OneAgent) -> Any:
+        """agent.get: at once for those in memory."""
+        if (agent := self._agents.in_memory(request.agent_id)) is not None:
+            return {"agent": agent.detail()}
+        return self._get_ended(request.agent_id)
+
+    async def _get_ended(self, text: str) -> Reply:
+        return {"agent": (await self._agents.find(text)).detail()}
+
+    def session(self, _request: Nothing) -> Reply:
+        """session.info: this daemon's session."""
+        record = self._upkeep.record
+        return {
+            "session": {
+                "id": record.id,
+                "name": record.name,
+                "path": str(self._upkeep.workspace),
+                "status": record.status.value,
+                "pid": os.getpid(),
+                "http_endpoint": self._endpoints.http,
+                "ws_endpoint": self._endpoints.ws,
+                "started_at": self._upkeep.started_at,
+                "instance_id": self._upkeep.instance_id,
+                "version": VERSION,
+                "agents": len(self._agents.living),
+                "notices": self._upkeep.notices,
+            }
+        }
+
+    async def events(self, request: ListEvents) -> Reply:
+        """event.list: in order, after a cursor."""
+        if request.since > self._feed.last_seq:
+            raise InvalidParams(f"since {request.since} lies beyond the newest event, {self._feed.last_seq}")
+        deadline = time.monotonic() + request.wait
+        since = request.since
+        while True:
+            events = await self._feed.after(since, request.limit)
+            wanted = [event for event in events if self._fits(event, request)]
+            since = events[-1]["seq"] if events else since
+            patience = deadline - time.monotonic()
+            if wanted or (since >= self._feed.last_seq and patience <= 0):
+                return {"events": wanted, "next_since": since, "last_seq": self._feed.last_seq}
+            if since >= self._feed.last_seq:
+                await self._feed.wait_beyond(since, patience)
+
+    def _fits(self, event: Reply, request: ListEvents) -> bool:
+        wanted = request.filter
+        return fits(event["type"], event["agent_id"], categories=wanted.event_categories, agent_ids=wanted.agent_ids)
+
+    async def health(self, _request: Nothing) -> Reply:
+        """system.health: a look at the store says whether it works."""
+        return {
+            "status": await self._agents.store.healthy(),
+            "service": "descartes-daemon",
+            "version": VERSION,
+            "session_id": self._upkeep.record.id,
+            "instance_id": self._upkeep.instance_id,
+            "pid": os.getpid(),
+            "uptime_secs": round(time.monotonic() - self._began, 3),
+        }
+
+    def stats(self, _request: Nothing) -> Reply:
+        """system.stats: what is counted."""
+        present = self._agents.present.values()
+        return {
+            "agents": {state.value: count for state, count in self._agents.by_state().items()},
+            "output_bytes": sum(agent.log.size for agent in present),
+            "events": self._feed.last_seq,
+            "requests": self.requests(),
+            "connections": self.connections(),
+            "recording": {agent.id: agent.recording for agent in present},
+            "uptime_secs": round(time.monotonic() - self._began, 3),
+        }
+
+
+class Ending:
+    """system.shutdown: the daemon's orderly end."""
+
+    def __init__(self, agents: Agents, leaving: Leaving, stop: asyncio.Event) -> None:
+        self._agents = agents
+        self._leaving = leaving
+        self._stop = stop
+
+    async def shutdown(self, request: Shutdown, asking: Asking) -> Reply:
+        """End, with the agents where that is forced."""
+        living = self._agents.living
+        if living and not request.force:
+            names = ", ".join(agent.row.name for agent in living[:5])
+            raise AgentsAlive(f"{len(living)} agents are alive ({names}): end them first, or use --force")
+        await self._leaving.end_all(request.grace)
+        asking.afterwards.append(self._stop.set)
+        return {"ended": [agent.id for agent in living]}

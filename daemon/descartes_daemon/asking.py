@@ -1,0 +1,30 @@
+"""Who asked for a change, and by which request: so that a repeat is not done twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from descartes_daemon.unit import Unit
+
+
+@dataclass(slots=True)
+class Asking:
+    """One request for a change, on its way through."""
+
+    method: str
+    client: str
+    #: The caller's request id; None where it gave none, and then nothing is remembered.
+    id: str | None = None
+    #: Whether the acceptance is part of a commit already.
+    is_accepted: bool = False
+    #: Done once the answer is stored, just before it is sent.
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+
+    def accepted(self, unit: Unit) -> Unit:
+        """Add the acceptance to what is committed with the first effect of the request, once."""
+        if self.id is not None and not self.is_accepted:
+            self.is_accepted = True
+            unit.accept(self.id, self.method, time.time())
+        return unit

@@ -1,0 +1,178 @@
+"""One connection that has become an agent's terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from descartes_core.errors import DescartesError
+from descartes_core.frames import FrameReader, bytes_frame, json_frame
+from descartes_core.methods import Attach
+from descartes_daemon.agent import Agent
+from descartes_daemon.agents import Agents
+from descartes_daemon.first_screen import first_screen
+from descartes_daemon.unit import Unit
+
+#: What is read from the log in one go.
+_PIECE = 65_536
+#: A program paints anew when its size changes; so it is changed for this long (seconds).
+_NUDGE = 0.05
+#: What was typed is noted at most this often (seconds), and only while somebody types.
+_NOTE_EVERY = 1.0
+
+
+class Attachment:
+    """Sends an agent's output as frames, and types what comes back.
+
+    The log is the queue: while the other side takes nothing, nothing is read, and it falls behind at no cost.
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, agent: Agent, agents: Agents, request: Attach, client: str
+    ) -> None:
+        self._transport = transport
+        self._agent = agent
+        self._agents = agents
+        self._client = client
+        self._may_type = request.mode == "rw"
+        self._frames = FrameReader()
+        self._offset = agent.log.size if request.offset is None else request.offset
+        self._size = (request.rows, request.cols) if request.rows and request.cols else None
+        self._paints = request.offset is None
+        self._is_paused = False
+        self._is_over = False
+        self._typed = 0
+        self._note: asyncio.TimerHandle | None = None
+        self._finished: asyncio.Task[None] | None = None
+        self._goes_on = asyncio.Event()
+
+    def begin(self) -> None:
+        """Show something at once, then follow the log."""
+        if self._may_type and self._agent.pen is None:
+            self._agent.pen, self._agent.pen_holder = self, self._client
+        rows, cols = self._size or (self._agent.row.rows, self._agent.row.cols)
+        if self._paints:
+            vt = first_screen(self._agent.log, rows)
+            self._say({"type": "screen", "vt": vt, "rows": rows, "cols": cols, "offset": self._offset})
+            self._agents.background.start(self._repaint(), f"repaint {self._agent.id}")
+        else:
+            self._say({"type": "offset", "offset": self._offset})
+            if self._size is not None and self._has_pen:
+                self._agents.background.start(self._resize(*self._size), f"resize {self._agent.id}")
+        self._agent.log.followers.add(self._more)
+        self._finished = self._agents.background.start(self._until_ended(), f"attached {self._agent.id}")
+        self._more()
+
+    @property
+    def _has_pen(self) -> bool:
+        return self._agent.pen is self
+
+    async def _repaint(self) -> None:
+        """Make the program paint anew: one row less for a moment, then the size it is to have."""
+        if self._agent.body is None:
+            return
+        had = self._agent.body.terminal.size
+        rows, cols = self._size if self._size and self._has_pen else had
+        if (rows, cols) == had:
+            self._agent.body.terminal.resize(rows - 1 if rows > 1 else rows + 1, cols)
+            await asyncio.sleep(_NUDGE)
+            if self._agent.body is not None:
+                self._agent.body.terminal.resize(rows, cols)
+        else:
+            await self._resize(rows, cols)
+
+    async def _resize(self, rows: int, cols: int) -> None:
+        await self._agents.set_size(self._agent, rows, cols)
+
+    def _more(self) -> None:
+        while not self._is_paused and not self._is_over:
+            piece = self._agent.log.read(self._offset, _PIECE)
+            if not piece:
+                return
+            self._offset += len(piece)
+            self._transport.write(bytes_frame(piece))
+
+    async def _until_ended(self) -> None:
+        await self._agent.ended.wait()
+        row = self._agent.row
+        while self._offset < self._agent.log.size and not self._is_over:
+            self._goes_on.clear()
+            self._more()
+            if self._is_paused:
+                await self._goes_on.wait()
+        if not self._is_over:
+            self._say({"type": "exit", "exit_code": row.exit_code, "signal": row.signal, "cause": row.cause})
+            self._transport.close()
+
+    def paused(self) -> None:
+        """Stop sending: the other side takes nothing."""
+        self._is_paused = True
+
+    def resumed(self) -> None:
+        """Go on from where it was."""
+        self._is_paused = False
+        self._more()
+        self._goes_on.set()
+
+    def receive(self, data: bytes) -> None:
+        """Take what the other side sent.
+
+        Raises:
+            DescartesError: it breaks the rules; the connection is to be closed.
+
+        """
+        for frame in self._frames.feed(data):
+            if isinstance(frame, bytes):
+                self._type(frame)
+            else:
+                self._take(frame)
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        kind, rows, cols = frame.get("type"), frame.get("rows"), frame.get("cols")
+        if kind == "input" and isinstance(frame.get("data"), str):
+            self._type(frame["data"].encode(errors="surrogateescape"))
+        elif kind == "resize" and isinstance(rows, int) and isinstance(cols, int):
+            if self._has_pen and 1 <= rows <= 1000 and 1 <= cols <= 1000:
+                self._agents.background.start(self._resize(rows, cols), f"resize {self._agent.id}")
+        elif kind == "take" and self._may_type:
+            self._agent.pen, self._agent.pen_holder = self, self._client
+            self._say({"type": "pen", "holder": self._client})
+
+    def _type(self, data: bytes) -> None:
+        if not self._has_pen and self._agent.pen is None and self._may_type:
+            self._agent.pen, self._agent.pen_holder = self, self._client
+        if not self._has_pen or self._agent.body is None:
+            self._say({"type": "pen", "holder": self._agent.pen_holder})
+            return
+        try:
+            self._agent.body.terminal.type(data)
+        except DescartesError as error:
+            self._say({"type": "error", "code": error.code, "message": error.message})
+            return
+        self._typed += len(data)
+        if self._note is None:
+            self._note = asyncio.get_running_loop().call_later(_NOTE_EVERY, self._write_note)
+
+    def _write_note(self) -> None:
+        """Note who typed how much, not what."""
+        self._note = None
+        typed, self._typed = self._typed, 0
+        if typed:
+            self._agents.store.enqueue(Unit().typed(self._agent.id, time.time(), self._client, typed))
+
+    def _say(self, value: dict[str, Any]) -> None:
+        if not self._is_over:
+            self._transport.write(json_frame(value))
+
+    def close(self) -> None:
+        """Let go of the agent; it goes on."""
+        self._is_over = True
+        self._agent.log.followers.discard(self._more)
+        if self._has_pen:
+            self._agent.pen = self._agent.pen_holder = None
+        if self._note is not None:
+            self._note.cancel()
+            self._write_note()
+        if self._finished is not None:
+            self._finished.cancel()

@@ -1,0 +1,77 @@
+"""Answer every method, whichever door it came through."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from pydantic import ValidationError
+
+from descartes_core.errors import InvalidParams, InvalidRequest, MethodNotFound
+from descartes_core.methods import METHODS, Change, Model
+from descartes_daemon.asking import Asking
+from descartes_daemon.once import Once
+
+Reply = dict[str, Any]
+Answer = Reply | Coroutine[Any, Any, Reply]
+Read = Callable[[Any], Answer]
+Act = Callable[[Any, Asking], Awaitable[Reply]]
+
+
+class Dispatcher:
+    """Checks parameters against the one table of methods, and calls what does the work."""
+
+    def __init__(self, once: Once) -> None:
+        self._once = once
+        self._reads: dict[str, Read] = {}
+        self._acts: dict[str, tuple[Act, Act]] = {}
+        self.requests = 0
+
+    def reads(self, method: str, do: Read) -> None:
+        """Register what only reads: answered at once where it can be, else awaited."""
+        self._reads[method] = do
+
+    def acts(self, method: str, do: Act, again: Act | None = None) -> None:
+        """Register what changes something, and what answers its repeat when the answer was lost with a daemon."""
+        self._acts[method] = do, again or do
+
+    def call(self, method: str, params: dict[str, Any], *, client: str) -> Answer:
+        """Return the reply, or what is to be awaited for it.
+
+        Raises:
+            DescartesError: now, or when it is awaited.
+
+        """
+        self.requests += 1
+        request = checked(method, params)
+        if isinstance(request, Change):
+            return self._change(method, request, client)
+        if method not in self._reads:
+            raise InvalidRequest(f"{method} is for the Unix socket only")
+        return self._reads[method](request)
+
+    async def _change(self, method: str, request: Change, client: str) -> Reply:
+        do, again = self._acts[method]
+        asking = Asking(method, client, request.request_id)
+        reply = await self._once.do(asking, lambda: do(request, asking), lambda: again(request, asking))
+        for then in asking.afterwards:
+            then()
+        return reply
+
+
+def checked(method: str, params: dict[str, Any]) -> Model:
+    """Return the request that the parameters are.
+
+    Raises:
+        MethodNotFound: there is no such method.
+        InvalidParams: they do not fit; the message names each.
+
+    """
+    if method not in METHODS:
+        raise MethodNotFound(f"there is no method {method[:100]!r}")
+    try:
+        return METHODS[method].request.model_validate(params)
+    except ValidationError as error:
+        # The input itself may be a secret, or huge: only where and why are told.
+        told = [f"{'.'.join(map(str, one['loc'])) or 'params'}: {one['msg']}" for one in error.errors()[:5]]
+        raise InvalidParams(f"{method}: {'; '.join(told)[:1000]}") from None

@@ -1,0 +1,180 @@
+"""Do what a move of an agent asks for, and feed back what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from descartes_core import kept
+from descartes_core.agent_life import Cause, Effect, Move, State
+from descartes_daemon.agent import Agent
+from descartes_daemon.agents import Agents
+from descartes_daemon.unit import Unit
+from descartes_local.probe import reached
+from descartes_local.processes import Process
+from descartes_local.tree import alive, freeze_tree, kill_tree, signal_all
+
+#: What was killed is gone within this; a process in a sleep that cannot be interrupted may take longer.
+_KILL_DEADLINE = 5.0
+
+
+class Effects:
+    """The hands of `Agents`."""
+
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
+        self._does: dict[Effect, Callable[[Agent], Coroutine[Any, Any, None]]] = {
+            Effect.ASK_TO_END: self.ask_to_end,
+            Effect.KILL_TREE: self.kill_tree,
+            Effect.PAUSE_TREE: self.pause_tree,
+            Effect.CONTINUE_TREE: self.continue_tree,
+            Effect.END_REST: self.finish,
+            Effect.RELEASE: self._release,
+            Effect.REMEMBER: self.kill_tree,
+        }
+        agents.perform = self.perform
+
+    def perform(self, agent: Agent, move: Move) -> None:
+        """Begin everything a move asks for; its steps come one after the other."""
+        if Effect.ARM_GRACE in move.effects:
+            self.arm_grace(agent, agent.row.grace if agent.kill_at is None else agent.kill_at - time.time())
+        steps = [self._does[effect] for effect in move.effects if effect is not Effect.ARM_GRACE]
+        if steps:
+            name = f"{', '.join(move.effects)} {agent.id}"
+            agent.acts = self._agents.background.start(self._in_turn(agent, steps), name)
+
+    async def _in_turn(self, agent: Agent, steps: list[Callable[[Agent], Coroutine[Any, Any, None]]]) -> None:
+        for step in steps:
+            await step(agent)
+
+    def arm_grace(self, agent: Agent, seconds: float) -> None:
+        """Feed GRACE_OVER in when the grace is over."""
+        self._disarm(agent)
+        agent.kill_at = time.time() + max(0.0, seconds)
+        agent.grace_timer = asyncio.get_running_loop().call_later(max(0.0, seconds), self._grace_over, agent)
+
+    def _grace_over(self, agent: Agent) -> None:
+        agent.grace_timer = None
+        if agent.row.state is State.STOPPING:
+            self._agents.background.start(self._agents.try_move(agent, Cause.GRACE_OVER), f"grace over {agent.id}")
+
+    def _disarm(self, agent: Agent) -> None:
+        if agent.grace_timer is not None:
+            agent.grace_timer.cancel()
+            agent.grace_timer = None
+
+    async def ask_to_end(self, agent: Agent) -> None:
+        """Send the agent's own stop signal to all of its tree."""
+        found = await asyncio.to_thread(agent.find_tree)
+        agent.rest |= found
+        signal_all(found, signal.Signals[agent.row.stop_signal])
+
+    async def kill_tree(self, agent: Agent) -> None:
+        """Kill all of it, now."""
+        agent.kill_at = time.time()
+        self._disarm(agent)
+        agent.rest |= await asyncio.to_thread(kill_tree, agent.find_tree)
+        reached("agent.killed")
+
+    async def pause_tree(self, agent: Agent) -> None:
+        """Stop all of it until it is continued."""
+        async with agent.acting:
+            if agent.row.state is State.PAUSED:
+                agent.rest |= await asyncio.to_thread(freeze_tree, agent.find_tree)
+
+    async def continue_tree(self, agent: Agent) -> None:
+        """Let all of it go on."""
+        async with agent.acting:
+            signal_all(await asyncio.to_thread(agent.find_tree), signal.SIGCONT)
+
+    async def finish(self, agent: Agent) -> None:
+        """Ask what an ended agent left behind, and kill it after the grace; recorded till then."""
+        self._disarm(agent)
+        if not agent.row.leave:
+            await self._end_rest(agent)
+        agent.gone.set()
+        # What an agent's children write after its end is still recorded, until the last has let go.
+        if agent.body is not None:
+            await agent.body.recorder.finished.wait()
+        await self._release(agent)
+
+    async def _end_rest(self, agent: Agent) -> None:
+        """End what is left of a tree whose root has ended."""
+        left = await asyncio.to_thread(agent.find_tree)
+        if not left:
+            return
+        agent.rest |= left
+        if agent.kill_at is None:
+            agent.kill_at = time.time() + agent.row.grace
+        await self._store_rest(agent, left)
+        signal_all(left, signal.Signals[agent.row.stop_signal])
+        signal_all(left, signal.SIGCONT)
+        while left and (patience := agent.kill_at - time.time()) > 0:
+            await all_ended(left, patience)
+            left = await asyncio.to_thread(agent.find_tree)
+        if left:
+            killed = await asyncio.to_thread(kill_tree, agent.find_tree)
+            await all_ended(killed, _KILL_DEADLINE)
+        unit = Unit()
+        for process in agent.rest:
+            unit.remain_gone(agent.id, process.pid, process.started)
+        await self._agents.store.commit(unit)
+
+    async def _store_rest(self, agent: Agent, left: Iterable[Process]) -> None:
+        unit = Unit()
+        for process in left:
+            unit.remain(agent.id, process.pid, process.started, agent.kill_at or 0.0)
+        await self._agents.store.commit(unit)
+
+    async def kill_rest(self, agent: Agent) -> None:
+        """Kill what is left of an ended agent now."""
+        agent.kill_at = time.time()
+        killed = await asyncio.to_thread(kill_tree, agent.find_tree)
+        await all_ended(killed, _KILL_DEADLINE)
+
+    async def _release(self, agent: Agent) -> None:
+        """Give back everything that was open, and what is in keeping."""
+        self._agents.forget(agent)
+        await self._agents.keeping.forget(*(kept.agent_name(agent.id, part) for part in kept.PARTS))
+        agent.ended.set()
+        agent.gone.set()
+
+
+async def all_ended(processes: set[Process], patience: float) -> None:
+    """Wait until all of these have ended, or patience has."""
+    if sys.platform != "linux":  # pragma: no cover - not Linux
+        await asyncio.sleep(min(patience, 0.05))
+        return
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    waiting: set[int] = set()
+
+    def one_ended(descriptor: int) -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        waiting.discard(descriptor)
+        if not waiting:
+            over.set()
+
+    for process in alive(processes):
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:
+            continue
+        waiting.add(descriptor)
+        loop.add_reader(descriptor, one_ended, descriptor)
+    try:
+        if waiting:
+            async with asyncio.timeout(patience):
+                await over.wait()
+    except TimeoutError:
+        return
+    finally:
+        for descriptor in waiting:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)

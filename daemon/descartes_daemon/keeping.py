@@ -1,0 +1,81 @@
+"""Descriptors that outlive this daemon, held by who started it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from descartes_core import kept
+from descartes_core.errors import DescartesError
+from descartes_daemon.ending import UNKNOWN, Ending
+from descartes_daemon.notify import Notifier
+from descartes_local.processes import Process
+from descartes_local.rpc_client import call
+
+#: The supervisor answers from memory; it never works long.
+_DEADLINE = 5.0
+
+
+class Keeping:
+    """What is in keeping, by name; without a keeper nothing is, and every call says so."""
+
+    def __init__(self, notifier: Notifier, supervisor: str | None, inherited: Mapping[str, int]) -> None:
+        self._notifier = notifier
+        #: Path of the supervisor's socket, None under systemd or alone.
+        self._supervisor = supervisor
+        self._inherited = dict(inherited)
+
+    @property
+    def has_keeper(self) -> bool:
+        """Whether anybody keeps."""
+        return self._notifier.is_heard
+
+    async def keep(self, descriptors: Mapping[str, int]) -> bool:
+        """Give descriptors into keeping; True only once they are acknowledged."""
+        for name, descriptor in descriptors.items():
+            if not await self._notifier.tell("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", descriptors=[descriptor]):
+                return False
+        return await self._notifier.barrier()
+
+    async def forget(self, *names: str) -> None:
+        """Take descriptors out of keeping."""
+        for name in names:
+            await self._notifier.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
+
+    def take(self, name: str) -> int | None:
+        """Return a descriptor that was in keeping when this daemon began; each can be taken once."""
+        return self._inherited.pop(name, None)
+
+    def kept_agents(self) -> set[str]:
+        """Return the agents of which something is still to be taken."""
+        parts = (kept.agent_part(name) for name in self._inherited)
+        return {part.agent for part in parts if part is not None}
+
+    def ask_ending(self, process: Process) -> Ending | None:
+        """Ask the supervisor, whose child an adopted agent is, how it ended; None while it runs."""
+        found = self._ask("exit_status", process)
+        if found is None:
+            return UNKNOWN
+        if not found["ended"]:
+            return None
+        return Ending(found["exit_code"], found["signal"]) if found["known"] else UNKNOWN
+
+    def tell_committed(self, process: Process) -> None:
+        """Tell the supervisor that an ending is stored: now it may reap."""
+        self._ask("committed", process)
+
+    def orphans(self, session_id: str) -> list[tuple[Process, str]]:
+        """Return what earlier daemons of this session left with the supervisor: process and command."""
+        found = self._call("orphans", {"session_id": session_id})
+        return [(Process(one["pid"], one["started"]), one["command"]) for one in (found or {}).get("processes", [])]
+
+    def _ask(self, method: str, process: Process) -> Any:
+        return self._call(method, {"pid": process.pid, "started": process.started})
+
+    def _call(self, method: str, params: dict[str, Any]) -> Any:
+        if self._supervisor is None:
+            return None
+        try:
+            return call(self._supervisor, method, params, timeout=_DEADLINE)
+        except DescartesError:
+            return None

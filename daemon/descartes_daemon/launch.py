@@ -1,0 +1,151 @@
+"""Start a program in a terminal, in two steps: a helper that waits, and the word to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from descartes_core.errors import SpawnFailed
+from descartes_daemon import exec_helper
+from descartes_local.processes import Process, process_of
+
+#: A helper takes some 10 ms to start; a machine out of memory takes long.
+_DEADLINE = 30.0
+_HELPER = [sys.executable, "-I", "-S", exec_helper.__file__]
+#: A program that begins must find signals as a login gives them.
+_SIGNALS = [number for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP)]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a helper is to become, and in which surroundings."""
+
+    command: Sequence[str]
+    cwd: str
+    env: Mapping[str, str]
+    umask: int
+    #: Soft limit of descriptors; None leaves it.
+    soft_nofile: int | None = None
+
+    def as_bytes(self) -> bytes:
+        """Return it as the helper reads it."""
+        soft = "-" if self.soft_nofile is None else str(self.soft_nofile)
+        fields = [self.cwd, str(self.umask), soft, str(len(self.command)), *self.command]
+        fields += [f"{name}={value}" for name, value in self.env.items()]
+        body = b"".join(os.fsencode(field) + b"\0" for field in fields)
+        return b"%010d\n" % len(body) + body
+
+
+class Launch:
+    """One helper; ends by itself, without running anything, when this side of its socket closes."""
+
+    def __init__(self, process: Process, pidfd: int, channel: socket.socket) -> None:
+        self.process = process
+        self.pidfd = pidfd
+        self._channel = channel
+
+    async def prepare(self, order: Order) -> None:
+        """Hand over the order; nothing runs yet.
+
+        Raises:
+            SpawnFailed: the helper is gone.
+
+        """
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                await asyncio.get_running_loop().sock_sendall(self._channel, order.as_bytes())
+        except (OSError, TimeoutError) as error:
+            raise SpawnFailed(f"the start helper did not take its order: {error!r}") from error
+
+    async def go(self) -> None:
+        """Say the word, and wait until the program runs.
+
+        Raises:
+            SpawnFailed: it cannot be executed; the message says why.
+
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                await loop.sock_sendall(self._channel, b"g")
+                # A successful exec closes the helper's end.
+                failure = await loop.sock_recv(self._channel, 4096)
+        except ConnectionError:
+            return  # killed between the word and the exec: its end is told like any other
+        except TimeoutError as error:
+            raise SpawnFailed("the start helper did not answer in time") from error
+        if failure:
+            raise SpawnFailed(failure.decode(errors="replace").partition(" ")[2].strip())
+
+    def close(self) -> None:
+        """Close this side of the socket, and the pidfd."""
+        self._channel.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
+def start_helper(terminal: str, marks: Path, agent_id: str) -> Launch:
+    """Start a helper as leader of a session of its own, on this terminal.
+
+    Raises:
+        SpawnFailed: the system has no room for another process.
+
+    """
+    ours, theirs = socket.socketpair()
+    mark = os.open(marks, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        pid = _posix_spawn(terminal, theirs.fileno(), mark, {"DESCARTES_AGENT_ID": agent_id})
+    except OSError as error:
+        ours.close()
+        raise SpawnFailed(f"no process can be started: {error.strerror}") from error
+    finally:
+        theirs.close()
+        os.close(mark)
+    ours.setblocking(False)
+    process = process_of(pid)
+    assert process is not None, "a child that nobody reaped is there"
+    return Launch(process, os.pidfd_open(pid) if sys.platform == "linux" else -1, ours)
+
+
+def _posix_spawn(terminal: str, channel: int, mark: int, environment: dict[str, str]) -> int:
+    # Opening a terminal as the leader of a session without one makes it the controlling terminal. The duplicates go
+    # through high numbers first: a source may itself be 3 or 4.
+    high = 100
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0),
+        (os.POSIX_SPAWN_DUP2, 0, 1),
+        (os.POSIX_SPAWN_DUP2, 0, 2),
+        (os.POSIX_SPAWN_DUP2, channel, high),
+        (os.POSIX_SPAWN_DUP2, mark, high + 1),
+        (os.POSIX_SPAWN_DUP2, high, 3),
+        (os.POSIX_SPAWN_DUP2, high + 1, 4),
+        (os.POSIX_SPAWN_CLOSE, high),
+        (os.POSIX_SPAWN_CLOSE, high + 1),
+    ]
+    libraries = {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}
+    return os.posix_spawn(
+        _HELPER[0],
+        _HELPER,
+        {**libraries, **environment},
+        file_actions=actions,
+        setsid=True,
+        setsigdef=_SIGNALS,
+        setsigmask=[],
+    )
+
+
+def has_run(marks: Path) -> tuple[bool, str | None]:
+    """Return whether the word to go on was followed, and what then failed: what a later daemon asks."""
+    try:
+        lines = marks.read_text(errors="replace").splitlines()
+    except OSError:
+        return False, None
+    failed = next((line.split(" ", 2)[2] for line in lines if line.startswith("failed ") and line.count(" ") > 1), None)
+    return "go" in lines, failed

@@ -1,0 +1,213 @@
+"""Build the daemon, run it, take it down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from descartes_core import VERSION, kept
+from descartes_core.session_life import State
+from descartes_core.session_record import SessionRecord
+from descartes_daemon import app, web
+from descartes_daemon.adopt import Adoption
+from descartes_daemon.agents import Agents, Place
+from descartes_daemon.answers import Answers, Ending
+from descartes_daemon.background import Background
+from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.effects import Effects
+from descartes_daemon.feed import Feed
+from descartes_daemon.keeping import Keeping
+from descartes_daemon.leaving import Leaving
+from descartes_daemon.notify import Notifier
+from descartes_daemon.once import Once
+from descartes_daemon.orphans import Orphans
+from descartes_daemon.session_upkeep import Endpoints, Upkeep
+from descartes_daemon.sockets import Listening
+from descartes_daemon.spawning import Habits, Spawner
+from descartes_daemon.store import Store
+from descartes_daemon.unit import Unit
+from descartes_daemon.unix_rpc import UnixDoor
+from descartes_daemon.verbs import Verbs
+from descartes_daemon.watching import Watch
+from descartes_local.config import Settings
+from descartes_local.home import Home
+from descartes_local.probe import reached
+from descartes_local.token import read_or_make
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that is decided before anything runs."""
+
+    home: Home
+    workspace: Path
+    record: SessionRecord
+    settings: Settings
+    http_port: int
+    ws_port: int
+    #: Descriptors handed over, by name.
+    inherited: Mapping[str, int]
+    #: Who started us, and who keeps.
+    notify_socket: str | None
+    supervisor: str | None
+    #: The soft descriptor limit that agents are given back.
+    soft_nofile: int | None
+
+
+async def serve(setup: Setup) -> None:
+    """Serve one session until it is asked to end.
+
+    Raises:
+        DescartesError: it could not begin; nothing is left behind.
+
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        notifier = Notifier(setup.notify_socket)
+        stack.callback(notifier.close)
+        keeping = Keeping(notifier, setup.supervisor, setup.inherited)
+        upkeep = Upkeep(setup.home, setup.workspace, setup.record)
+        await _lock(upkeep, keeping)
+        path = setup.home.daemon_socket(setup.record.id)
+        listening = Listening.take(keeping, setup.http_port, setup.ws_port, path)
+        stack.callback(listening.close)
+        upkeep.set_aside_torn()
+        upkeep.write(State.STARTING)
+        stack.callback(upkeep.withdraw)
+        store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
+        daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
+        stack.push_async_callback(daemon.background.close)
+        await daemon.adopt()
+        await _run(daemon, notifier, listening)
+
+
+async def _lock(upkeep: Upkeep, keeping: Keeping) -> None:
+    inherited = {name: keeping.take(name) for name in (kept.LOCK_WORKSPACE, kept.LOCK_DATA)}
+    upkeep.lock(inherited)
+    fresh = {name: held for name, held in upkeep.locks.items() if held != inherited[name]}
+    if fresh and keeping.has_keeper:
+        await keeping.keep(fresh)
+
+
+class Daemon:
+    """Everything that works, put together."""
+
+    def __init__(self, setup: Setup, store: Store, keeping: Keeping, upkeep: Upkeep, endpoints: Endpoints) -> None:
+        self.setup = setup
+        self.store = store
+        self.keeping = keeping
+        self.upkeep = upkeep
+        self.endpoints = endpoints
+        self.stop = asyncio.Event()
+        self.background = Background()
+        place = Place(setup.record.id, str(setup.workspace), setup.home.session(setup.record.id), endpoints.socket)
+        self.agents = Agents(place, store, keeping, self.background)
+        self.effects = Effects(self.agents)
+        self.watch = Watch(self.agents)
+        self.orphans = Orphans(self.agents)
+        self.leaving = Leaving(self.agents, self.effects, self.orphans)
+        self.feed = Feed(store)
+        self.once = Once(store)
+        self.dispatcher = Dispatcher(self.once)
+        self.door = UnixDoor(self.dispatcher, self.agents, self.background, setup.settings.server.max_connections)
+        self._register()
+
+    def _register(self) -> None:
+        settings = self.setup.settings.agents
+        habits = Habits(settings.command, settings.grace, settings.max_agents, self.setup.soft_nofile)
+        verbs = Verbs(self.agents, Spawner(self.agents, self.watch, habits), self.effects)
+        answers = Answers(self.agents, self.orphans, self.feed, self.upkeep, self.endpoints)
+        answers.requests = lambda: self.dispatcher.requests
+        answers.connections = lambda: len(self.door.connections)
+        ending = Ending(self.agents, self.leaving, self.stop)
+        reads, acts = self.dispatcher.reads, self.dispatcher.acts
+        reads("agent.list", answers.list_agents)
+        reads("agent.get", answers.get_agent)
+        reads("agent.output", verbs.output)
+        reads("agent.wait", verbs.wait)
+        reads("session.info", answers.session)
+        reads("event.list", answers.events)
+        reads("system.health", answers.health)
+        reads("system.stats", answers.stats)
+        acts("agent.spawn", verbs.spawn, verbs.spawned_before)
+        acts("agent.write", verbs.write, verbs.unknown_before)
+        acts("agent.signal", verbs.signal, verbs.unknown_before)
+        acts("agent.resize", verbs.resize)
+        acts("agent.pause", verbs.pause, verbs.show)
+        acts("agent.resume", verbs.resume, verbs.show)
+        acts("agent.stop", verbs.stop, verbs.gone_before)
+        acts("agent.kill", verbs.kill, verbs.gone_before)
+        acts("system.shutdown", ending.shutdown)
+
+    async def adopt(self) -> None:
+        """Take over what an earlier daemon left."""
+        await self.once.prune()
+        adopted = await Adoption(self.agents, self.watch, self.effects).run()
+        await self.orphans.begin()
+        await self.tell("daemon_started", adopted=adopted, notices=self.upkeep.notices)
+        reached("daemon.adopted")
+
+    async def tell(self, event_type: str, **data: object) -> None:
+        """Store and tell an event about the daemon itself."""
+        about = {"instance_id": self.upkeep.instance_id, "pid": os.getpid(), "version": VERSION, **data}
+        await self.store.commit(Unit().event("SystemEvent", event_type, None, about, time.time()))
+
+
+async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None:
+    setup, ready, stop_web = daemon.setup, asyncio.Event(), asyncio.Event()
+    doors = app.build(
+        daemon.dispatcher,
+        daemon.feed,
+        http_port=daemon.endpoints.http_port,
+        ws_port=daemon.endpoints.ws_port,
+        token=read_or_make(setup.home),
+        instance_id=daemon.upkeep.instance_id,
+    )
+    most = setup.settings.server.max_connections
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            web.serve(doors, [listening.http, listening.ws], stop_web, ready=ready, max_connections=most), name="web"
+        )
+        await ready.wait()
+        unix = await daemon.door.serve(listening.unix)
+        daemon.upkeep.announce(daemon.endpoints)
+        daemon.upkeep.write(State.ACTIVE, daemon.endpoints)
+        _listen_to_signals(daemon.stop)
+        await notifier.tell("READY=1", f"STATUS=serving {setup.workspace}")
+        reached("daemon.ready")
+        await daemon.stop.wait()
+        await _take_down(daemon, notifier, unix, stop_web)
+
+
+async def _take_down(daemon: Daemon, notifier: Notifier, unix: asyncio.Server, stop_web: asyncio.Event) -> None:
+    """End in order: tell, end what would die with us, take no more, close the doors."""
+    daemon.upkeep.write(State.STOPPING, daemon.endpoints)
+    await daemon.leaving.end([agent for agent in daemon.agents if not agent.is_kept])
+    staying = [agent.id for agent in daemon.agents.living]
+    await daemon.tell("daemon_stopping", staying=staying)
+    await notifier.tell("STOPPING=1", "STATUS=agents kept" if staying else "STATUS=ended in order")
+    unix.close()
+    daemon.door.close()
+    stop_web.set()
+
+
+def _listen_to_signals(stop: asyncio.Event) -> None:
+    """Let the first TERM or INT ask, and the second kill."""
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int) -> None:
+        _log.info("%s: ending", signal.Signals(number).name)
+        for asked in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(asked)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask, number)

@@ -1,0 +1,199 @@
+"""Start an agent, in the order in which nothing can be lost.
+
+Intent committed → terminal and pipe given into keeping → the waiting helper's (pid, start time) committed and its
+pidfd kept → the word to go on → the program runs, or the reason why not → reply. A helper whose daemon dies before the
+word ends without running anything: nothing ever runs that no row knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, replace
+
+from descartes_core import kept
+from descartes_core.agent_life import Cause, State
+from descartes_core.errors import (
+    AlreadyExists,
+    DescartesError,
+    IllegalTransition,
+    LimitReached,
+    NameTaken,
+    Refused,
+    SpawnFailed,
+)
+from descartes_core.ids import check_name, new_id
+from descartes_core.methods import Spawn
+from descartes_daemon import surroundings
+from descartes_daemon.agent import Agent, Body
+from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.agents import Agents
+from descartes_daemon.asking import Asking
+from descartes_daemon.launch import Launch, Order, start_helper
+from descartes_daemon.output_log import OutputLog
+from descartes_daemon.recorder import Plumbing, Recorder, make_pipe
+from descartes_daemon.terminal import Terminal
+from descartes_daemon.unit import Unit
+from descartes_daemon.watching import Watch
+from descartes_local.probe import reached
+from descartes_local.processes import boot_id
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What an agent gets when its caller does not say."""
+
+    command: list[str]
+    grace: float
+    most_agents: int
+    #: The soft descriptor limit agents are given back; ours is raised.
+    soft_nofile: int | None
+
+
+class Spawner:
+    """Starts agents; concurrent spawns do not wait for one another."""
+
+    def __init__(self, agents: Agents, watch: Watch, habits: Habits) -> None:
+        self._agents = agents
+        self._watch = watch
+        self._habits = habits
+
+    async def spawn(self, request: Spawn, asking: Asking) -> Agent:
+        """Start what is asked for; return once its program runs.
+
+        Raises:
+            SpawnFailed: it cannot be executed; a failed agent with the reason stays in the history.
+            NameTaken, AlreadyExists, LimitReached, InvalidParams: nothing was started, nothing is stored.
+
+        """
+        agent, order = self._intend(request)
+        self._agents.present[agent.id] = agent
+        try:
+            launch = self._open(agent)
+        except BaseException:
+            del self._agents.present[agent.id]
+            raise
+        try:
+            await self._start(agent, launch, order, asking)
+        except DescartesError as error:
+            await self._fail(agent, error)
+            raise
+        finally:
+            launch.close()
+            agent.launched.set()
+        return agent
+
+    def _intend(self, request: Spawn) -> tuple[Agent, Order]:
+        identity = request.agent_id or new_id()
+        if identity in self._agents.present:
+            raise AlreadyExists(f"agent {identity} exists already")
+        living = self._agents.living
+        if len(living) >= self._habits.most_agents:
+            raise LimitReached(f"{len(living)} agents are alive, which is the limit (agents.max_agents)")
+        marks = surroundings.Marks(identity, self._agents.place.session_id, self._agents.place.socket)
+        env = surroundings.environment(request, marks)
+        command = surroundings.command(request, self._habits.command, env)
+        name = check_name(request.name if request.name is not None else _name_for(command, identity))
+        if any(agent.row.name == name for agent in living):
+            raise NameTaken(f"an agent called {name!r} is alive in this session: choose another name")
+        cwd = surroundings.working_directory(request, self._agents.place.workspace)
+        row = AgentRow(
+            id=identity,
+            name=name,
+            command=tuple(command),
+            cwd=cwd,
+            rows=request.rows,
+            cols=request.cols,
+            grace=self._habits.grace if request.grace is None else request.grace,
+            stop_signal=surroundings.stop_signal(request, command),
+            leave=request.leave,
+            umask=request.umask,
+            created_at=time.time(),
+        )
+        log = OutputLog(self._agents.place.agent(identity))
+        agent = Agent(row, self._agents.place.session_id, log, is_child=True)
+        return agent, Order(command, cwd, env, request.umask, self._habits.soft_nofile)
+
+    def _open(self, agent: Agent) -> Launch:
+        """Open terminal, pipe and log, and start the helper, which waits."""
+        agent.log.open()
+        terminal = Terminal.open(agent.row.rows, agent.row.cols)
+        try:
+            plumbing = Plumbing(terminal.master, *make_pipe())
+            agent.body = Body(terminal, plumbing, Recorder(plumbing, agent.log))
+            launch = start_helper(terminal.name, agent.marks_file, agent.id)
+        except (OSError, SpawnFailed) as error:
+            agent.log.close()
+            (agent.body or terminal).close()
+            raise error if isinstance(error, SpawnFailed) else SpawnFailed(f"no terminal: {error.strerror}") from error
+        agent.process = launch.process
+        agent.body.recorder.start()
+        self._watch.begin(agent, os.dup(launch.pidfd) if launch.pidfd >= 0 else None)
+        return launch
+
+    async def _start(self, agent: Agent, launch: Launch, order: Order, asking: Asking) -> None:
+        await asyncio.gather(self._commit_intent(agent, asking), self._keep(agent), launch.prepare(order))
+        reached("spawn.intent_committed")
+        await asyncio.gather(self._commit_process(agent), self._keep_pidfd(agent, launch))
+        reached("spawn.process_committed")
+        if agent.row.state is not State.INITIALIZING:
+            raise Refused(f"agent {agent.id} was stopped before it ran")
+        try:
+            await launch.go()
+        except SpawnFailed as error:
+            raise SpawnFailed(f"cannot run {agent.row.command[0]!r}: {error.message}") from error
+        reached("spawn.running")
+        await self._commit_running(agent, asking)
+
+    async def _commit_intent(self, agent: Agent, asking: Asking) -> None:
+        data = {"name": agent.row.name, "status": agent.row.state, "command": list(agent.row.command)}
+        unit = Unit().add_agent(agent.row).event("AgentEvent", "spawned", agent.id, data, agent.row.created_at)
+        await self._agents.store.commit(asking.accepted(unit))
+
+    async def _keep(self, agent: Agent) -> None:
+        assert agent.body is not None, "it was opened just before"
+        pipes = agent.body.plumbing
+        parts = {kept.MASTER: pipes.master, kept.PIPE_OUT: pipes.pipe_out, kept.PIPE_IN: pipes.pipe_in}
+        named = {kept.agent_name(agent.id, part): descriptor for part, descriptor in parts.items()}
+        agent.is_kept = await self._agents.keeping.keep(named)
+
+    async def _keep_pidfd(self, agent: Agent, launch: Launch) -> None:
+        if agent.is_kept and launch.pidfd >= 0:
+            named = {kept.agent_name(agent.id, kept.PIDFD): launch.pidfd}
+            agent.is_kept = await self._agents.keeping.keep(named)
+
+    async def _commit_process(self, agent: Agent) -> None:
+        assert agent.process is not None, "its helper was started before"
+        process, boot = agent.process, boot_id()
+        agent.row = replace(agent.row, pid=process.pid, process_started=process.started, boot_id=boot)
+        await self._agents.store.commit(Unit().set_process(agent.id, process.pid, process.started, boot))
+
+    async def _commit_running(self, agent: Agent, asking: Asking) -> None:
+        now = time.time()
+
+        def facts(unit: Unit) -> None:
+            unit.set_started(agent.id, now)
+
+        try:
+            await self._agents.move(
+                agent, Cause.SPAWNED, evidence=f"pid {agent.row.pid}", request_id=asking.id, facts=facts, started_at=now
+            )
+        except IllegalTransition:
+            return  # it was asked to end meanwhile: its end is on the way
+
+    async def _fail(self, agent: Agent, error: DescartesError) -> None:
+        """Store why it did not run; what was asked for in between (a stop) comes to its own end."""
+        if agent.row.state is State.INITIALIZING and await self._agents.store.agent(agent.id) is not None:
+            await self._agents.try_move(agent, Cause.EXEC_FAILED, evidence=error.message)
+        elif agent.row.state is State.INITIALIZING:
+            # Not even the intent could be stored: there is no row, and the helper ends by itself.
+            self._agents.forget(agent)
+            agent.row = replace(agent.row, state=State.FAILED)
+
+
+def _name_for(command: list[str], identity: str) -> str:
+    """Return the program's name and the beginning of the id, cleaned of what a name may not hold."""
+    base = os.path.basename(command[0]).lstrip("-")
+    clean = "".join(letter for letter in base if letter.isprintable())[:40]
+    return f"{clean or 'agent'}-{identity[:4]}"

@@ -1,0 +1,84 @@
+"""Wait for an agent's end, drain its log, store how it ended, and only then reap."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+from descartes_core.agent_life import FINAL, Cause, State
+from descartes_daemon import ending
+from descartes_daemon.agent import Agent
+from descartes_daemon.agents import Agents
+from descartes_daemon.ending import UNKNOWN, Ending
+from descartes_daemon.unit import Unit
+from descartes_local.probe import reached
+
+#: How long a log may be drained after the exit when others still hold the terminal (seconds).
+_DRAIN_DEADLINE = 1.0
+
+
+class Watch:
+    """Watches agents to their end."""
+
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
+
+    def begin(self, agent: Agent, pidfd: int | None) -> None:
+        """Watch one agent, from its start helper on, and take over its pidfd (None: it is gone already)."""
+        self._agents.background.start(self._to_the_end(agent, pidfd), f"watch {agent.id}")
+
+    async def _to_the_end(self, agent: Agent, pidfd: int | None) -> None:
+        if pidfd is not None:
+            try:
+                await ending.ended(pidfd)
+            finally:
+                os.close(pidfd)
+        reached("agent.exited")
+        await agent.launched.wait()
+        if agent.row.state not in FINAL:
+            await self._store_end(agent, await self._how(agent))
+        await self._reap(agent)
+        agent.ended.set()
+
+    async def _how(self, agent: Agent) -> Ending:
+        if agent.process is None:
+            return UNKNOWN
+        try:
+            return ending.peek(agent.process.pid) or UNKNOWN
+        except ChildProcessError:
+            found = await asyncio.to_thread(self._agents.keeping.ask_ending, agent.process)
+            return found or UNKNOWN
+
+    async def _store_end(self, agent: Agent, how: Ending) -> None:
+        await self._drain(agent)
+        now = time.time()
+
+        def facts(unit: Unit) -> None:
+            unit.set_ended(agent.id, now, how.exit_code, how.signal)
+
+        lost = agent.row.state is State.LOST and how == UNKNOWN
+        cause = Cause.GIVEN_UP if lost else Cause.ENDED_WELL if how.is_well else Cause.ENDED_BADLY
+        await self._agents.move(
+            agent, cause, evidence=str(how), facts=facts, ended_at=now, exit_code=how.exit_code, signal=how.signal
+        )
+        reached("agent.end_stored")
+
+    async def _drain(self, agent: Agent) -> None:
+        """Who sees the exit code can read everything the program itself wrote."""
+        if agent.body is None:
+            return
+        agent.body.terminal.let_go()
+        try:
+            async with asyncio.timeout(_DRAIN_DEADLINE):
+                await agent.body.recorder.finished.wait()
+        except TimeoutError:
+            return  # somebody else still holds the terminal
+
+    async def _reap(self, agent: Agent) -> None:
+        if agent.process is None:
+            return
+        if agent.is_child:
+            ending.reap(agent.process.pid)
+        else:
+            await asyncio.to_thread(self._agents.keeping.tell_committed, agent.process)
