@@ -50,7 +50,7 @@ def _start(somebody: Person) -> None:
     with _notify_socket(somebody) as notify:
         begin = time.perf_counter()
         words = ("--http-port", http, "--ws-port", ws, "--workdir", workspace)
-        with somebody.start(*words, command="descartes-daemon") as daemon:
+        with somebody.start(*words, command="descartes-daemon", stderr=subprocess.DEVNULL) as daemon:
             try:
                 _wait_ready(notify)
                 _TAKEN.append(time.perf_counter() - begin)
