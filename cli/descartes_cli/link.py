@@ -62,6 +62,10 @@ class Link:
         if self.is_open:
             self._outgoing += json_frame(value)
 
+    def take(self) -> None:
+        """Take the pen: who types last holds it."""
+        self.tell({"type": "take"})
+
     def resized(self, rows: int, columns: int) -> None:
         """Tell the size of the terminal, now or when attached again."""
         self._params |= {"rows": rows, "cols": columns}
@@ -130,6 +134,8 @@ class Link:
             told = answer["error"]
             raise from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
         self.is_open, self._broken_since = True, None
+        if self._params["mode"] == "rw":
+            self.take()
 
     def _connect(self) -> None:
         self.due = None

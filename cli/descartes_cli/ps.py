@@ -59,7 +59,7 @@ def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:
         printable(agent["name"]),
         _status(agent),
         sessions.get(agent["session_id"], short(agent["session_id"])),
-        str(agent["pid"]) if agent["pid"] is not None else "-",
+        "-" if agent["pid"] is None or agent["ended_at"] else str(agent["pid"]),
         ago(time.time() - read_time(started)) if started else "-",
         command_line(agent["command"]) + (f"  [{printable(agent['notice'])}]" if agent["notice"] else ""),
     )

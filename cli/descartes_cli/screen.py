@@ -18,6 +18,9 @@ from descartes_cli.link import Link
 from descartes_cli.rawmode import lent
 from descartes_cli.terminal_modes import TerminalModes
 
+#: Who types after a pause this long takes the pen again: another terminal may have it.
+_TURN = 1.0
+
 
 class Screen:
     """One attachment of this terminal to one agent."""
@@ -29,6 +32,7 @@ class Screen:
         self._modes = TerminalModes()
         self._ended: dict[str, Any] | None = None
         self._is_let_go = False
+        self._typed_at = time.monotonic()
         rows, columns = self._size()
         mode = "ro" if read_only else "rw"
         self._link = Link(path, {"agent_id": agent_id, "rows": rows, "cols": columns, "mode": mode})
@@ -84,6 +88,10 @@ class Screen:
         at = self._key.find(keys)
         self._is_let_go = at is not None or not keys  # without a keyboard there is nothing more to do here
         if not self._read_only:
+            now = time.monotonic()
+            if now - self._typed_at > _TURN:
+                self._link.take()
+            self._typed_at = now
             self._link.type(keys[:at])
 
     def _shown(self, frame: bytes | dict[str, Any]) -> None:
@@ -91,8 +99,6 @@ class Screen:
             self._write(frame)
         elif frame["type"] == "screen":
             self._write(str(frame["vt"]).encode())
-            if not self._read_only:
-                self._link.tell({"type": "take"})
         elif frame["type"] == "exit":
             self._ended = frame
 

@@ -91,6 +91,7 @@ def test_it_comes_back_to_its_byte_and_brings_what_was_typed_meanwhile(attach: C
     assert again.request["params"]["offset"] == 1005
     person.type(b"typed while it was away")
     again.agree({"type": "offset", "offset": 1005}, b"678")
+    assert again.frame() == TAKE
     assert again.frame() == b"typed while it was away"
     person.see(b"12345678")
 
