@@ -57,12 +57,11 @@ def splice_to_file(command: list[str], path: Path) -> float:
     poll = select.poll()
     poll.register(master, select.POLLIN)
     with open(path, "wb", buffering=0) as file:
-        while _move(master, into):
-            while _move(out, file.fileno(), block=False):
-                pass
+        there = True
+        while there:
             poll.poll()
-        while _move(out, file.fileno(), block=False):
-            pass
+            there = _fill(master, into)
+            _drain(out, file.fileno())
     os.waitpid(pid, 0)
     taken = time.perf_counter() - begin
     for descriptor in (master, out, into):
@@ -70,13 +69,20 @@ def splice_to_file(command: list[str], path: Path) -> float:
     return taken
 
 
-def _move(source: int, target: int, *, block: bool = True) -> bool:
-    """Splice once; False at the end, or when nothing is there and we do not wait."""
+def _fill(master: int, into: int) -> bool:
+    """Splice what is there, as far as the pipe takes it; False when the terminal has ended."""
     try:
-        return os.splice(source, target, 1 << 20, flags=os.SPLICE_F_NONBLOCK) > 0
+        while os.splice(master, into, _BLOCK, flags=os.SPLICE_F_NONBLOCK):
+            pass
     except BlockingIOError:
-        return block
+        return True
     except OSError as error:
-        if error.errno == errno.EIO:
-            return False
-        raise
+        if error.errno != errno.EIO:
+            raise
+    return False
+
+
+def _drain(out: int, file: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.splice(out, file, 1 << 20, flags=os.SPLICE_F_NONBLOCK):
+            pass
