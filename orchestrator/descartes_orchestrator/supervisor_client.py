@@ -14,12 +14,11 @@ from descartes_local.rpc_client import Connection
 from descartes_orchestrator.detached import start_detached
 from descartes_orchestrator.patient_lock import lock_within
 
-#: A supervisor answers a ping within microseconds; one that is just starting, after its imports.
-_PING_DEADLINE = 10.0
-#: Who holds the start lock starts a supervisor, or is one that just ends.
-_START_DEADLINE = 15.0
-#: An ending supervisor lets go of its lock at once; a stuck one never.
-_LIFE_DEADLINE = 5.0
+#: A supervisor answers a ping within microseconds, one that is just starting after its imports; one that starts the
+#: next, or just ends, lets go of its locks as soon.
+PATIENCE = 10.0
+#: A start is answered when the daemon is ready, which may take its whole deadline (30 s).
+_LONGEST_ANSWER = 60.0
 #: A supervisor can end between our coming and our first word.
 _TRIES = 5
 #: More than any system allows: it takes its own maximum then.
@@ -28,27 +27,30 @@ _BACKLOG = 65_535
 SUPERVISOR = (sys.executable, "-P", "-m", "descartes_orchestrator.supervisor")
 
 
-def connect(home: Home) -> Connection | None:
+def connect(home: Home, *, patience: float = PATIENCE) -> Connection | None:
     """Return a connection to the living supervisor; None when there is none.
 
     Raises:
         SupervisorUnreachable: there is one, and it does not answer.
 
     """
-    connection = None
     try:
-        connection = Connection(home.supervisor_socket, timeout=_PING_DEADLINE)
+        connection = Connection(home.supervisor_socket, timeout=patience)
+    except DaemonUnreachable:
+        return None
+    try:
         connection.call("ping")
     except DeadlineOver:
-        raise _unreachable(home, f"does not answer within {_PING_DEADLINE:g} s") from None
+        connection.close()
+        raise _unreachable(home, f"does not answer within {patience:g} s") from None
     except DaemonUnreachable:
-        if connection is not None:
-            connection.close()
+        connection.close()
         return None
+    connection.socket.settimeout(_LONGEST_ANSWER)
     return connection
 
 
-def ensure(home: Home, *, command: Sequence[str] = SUPERVISOR) -> Connection:
+def ensure(home: Home, *, command: Sequence[str] = SUPERVISOR, patience: float = PATIENCE) -> Connection:
     """Return a connection to the supervisor, started now if need be.
 
     Raises:
@@ -57,18 +59,18 @@ def ensure(home: Home, *, command: Sequence[str] = SUPERVISOR) -> Connection:
     """
     home.make()
     for _ in range(_TRIES):
-        connection = connect(home) or _start(home, command)
+        connection = connect(home, patience=patience) or _start(home, command, patience)
         if connection is not None:
             return connection
     raise _unreachable(home, "does not stay")
 
 
-def _start(home: Home, command: Sequence[str]) -> Connection | None:
-    with _locked(home):
-        connection = connect(home)
+def _start(home: Home, command: Sequence[str], patience: float) -> Connection | None:
+    with _locked(home, patience):
+        connection = connect(home, patience=patience)
         if connection is not None:
             return connection
-        life = lock_within(home.run, _LIFE_DEADLINE)
+        life = lock_within(home.run, patience)
         if life is None:
             raise _unreachable(home, "is alive, but nobody listens at its socket")
         try:
@@ -77,14 +79,15 @@ def _start(home: Home, command: Sequence[str]) -> Connection | None:
         finally:
             os.close(life)
     # The socket listens already: who connects now waits in its backlog until the supervisor has begun.
-    return connect(home)
+    return connect(home, patience=patience)
 
 
 @contextlib.contextmanager
-def _locked(home: Home) -> Iterator[None]:
-    lock = lock_within(home.path, _START_DEADLINE)
+def _locked(home: Home, patience: float) -> Iterator[None]:
+    # Who holds it may itself be waiting for a supervisor that ends.
+    lock = lock_within(home.path, 2 * patience)
     if lock is None:
-        raise SupervisorUnreachable(f"somebody has held the lock on {home.path} for {_START_DEADLINE:g} s: try again")
+        raise SupervisorUnreachable(f"somebody has held the lock on {home.path} for {2 * patience:g} s: try again")
     try:
         yield
     finally:

@@ -19,6 +19,8 @@ _TAIL = 16_384
 
 def write_state(workspace: Path, session: str, state: State, *, holds_lock: bool) -> None:
     """Write the state into session.json, unless somebody else holds the session; a workspace that is gone is let be."""
+    if not (workspace / ".scud").is_dir():
+        return
     lock = None
     try:
         if not holds_lock:
