@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from descartes_core import jsonrpc
-from descartes_core.errors import DescartesError, InternalError, InvalidRequest, NotFound
+from descartes_core.errors import DescartesError, InternalError, InvalidRequest, NotFound, Unavailable
 from descartes_daemon.event_stream import EventStream
 from descartes_daemon.feed import Feed
 from descartes_daemon.safety import Safety, refusal
@@ -91,6 +92,8 @@ class Http:
             return await reply if inspect.isawaitable(reply) else reply
         except DescartesError:
             raise
+        except asyncio.CancelledError:  # only the server's end does that, and would tell it as a fault of ours
+            raise Unavailable("the daemon is ending: ask again") from None
         except Exception as error:  # the edge: a fault of ours is told in the log, and ends nothing else
             _log.exception("%s failed", method)
             raise InternalError from error

@@ -22,7 +22,7 @@ from descartes_core.methods import LARGEST_MESSAGE
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
-#: A body somewhat too large is taken from the wire and thrown away, so that its sender gets to read the refusal.
+#: A body that is refused is taken from the wire up to this size.
 _LARGEST_DRAINED = 8 * LARGEST_MESSAGE
 
 
@@ -117,17 +117,28 @@ class Safety:
             if message["type"] == "http.request":
                 size += len(message.get("body", b""))
                 if size > self._largest_body:
+                    await _drain(receive, message)
                     raise _too_large(self._largest_body)
             return message
 
         return counted
 
     async def _refuse(self, error: DescartesError, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = refusal(error)
-        headers = HTTPConnection(scope).headers
-        if "transfer-encoding" in headers or int(headers.get("content-length", "0")) > _LARGEST_DRAINED:
+        answer, headers = refusal(error), HTTPConnection(scope).headers
+        # Who waits to be told to go on has sent nothing yet, and who promised far too much is not waited for.
+        if "expect" in headers or int(headers.get("content-length", "0")) > _LARGEST_DRAINED:
             answer.headers["Connection"] = "close"
+        else:
+            await _drain(receive, {"more_body": True})
         await answer(scope, receive, send)
+
+
+async def _drain(receive: Receive, message: Message) -> None:
+    """Take what is still sent and throw it away: closing on it would reset the connection before the answer is read."""
+    size = 0
+    while message.get("more_body") and size < _LARGEST_DRAINED:
+        message = await receive()
+        size += len(message.get("body", b""))
 
 
 def _too_large(most: int) -> TooLarge:

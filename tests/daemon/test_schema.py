@@ -35,7 +35,7 @@ def database(path: Path) -> Iterator[sqlite3.Connection]:
     """Two agents, a running and an initializing one, and an event."""
     with closing(open_writer(path)) as connection:
         run(connection, added("a"), started("a"), added("b"))
-        connection.execute(QUERIES["tell"], told().events[0].as_params())
+        connection.execute(QUERIES["tell"], told("started").events[0].as_params())
         yield connection
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 

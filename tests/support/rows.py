@@ -42,6 +42,6 @@ def started(identity: str = "a") -> Unit:
     return Unit().move(identity, State.INITIALIZING, State.RUNNING, Cause.SPAWNED, at=NOW)
 
 
-def told(word: str = "started", agent: str | None = None, kind: str = "AgentEvent", **data: Any) -> Unit:
+def told(event_type: str, agent: str | None = None, kind: str = "AgentEvent", **data: Any) -> Unit:
     """Return a unit that tells one event."""
-    return Unit().event(kind, word, agent, data, NOW)
+    return Unit().event(kind, event_type, agent, data, NOW)
