@@ -28,9 +28,9 @@ def create(home: Home, path: str | os.PathLike[str], name: str | None = None) ->
     if name is not None:
         check_name(name)
     place = Path(os.path.abspath(os.path.expanduser(path)))
-    if os.path.realpath(place) == os.path.realpath(home.path):
-        raise Refused(f"{place} is where Descartes keeps its own files: choose another directory")
     try:
+        if os.path.realpath(place) == os.path.realpath(home.path):
+            raise Refused(f"{place} is where Descartes keeps its own files: choose another directory")
         known_before = (place / ".scud").is_dir()
         (place / ".scud" / "tasks").mkdir(parents=True, exist_ok=True)
         workspace = place.resolve()

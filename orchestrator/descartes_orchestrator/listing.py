@@ -49,7 +49,7 @@ def list_sessions(home: Home, settings: Settings | None = None) -> Listing:
                 errors.append((workspace, error.message))
     note = registry.read(home).note
     return Listing(
-        in_order(_with_copies(sessions.values())),
+        in_order(_with_copies(_without_ghosts(list(sessions.values())))),
         [(path, reason) for path, reason in errors if _is_worth_telling(path, settings)],
         [note] if note else [],
     )
@@ -59,6 +59,12 @@ def _is_worth_telling(path: Path, settings: Settings) -> bool:
     # That a default search path is not there says nothing of what the person did.
     defaults = "search_paths" not in settings.discovery.model_fields_set
     return not (defaults and not os.path.lexists(path))
+
+
+def _without_ghosts(sessions: list[Session]) -> list[Session]:
+    """Leave out where a moved workspace was known to be."""
+    there = {session.id for session in sessions if session.path.exists()}
+    return [session for session in sessions if session.path.exists() or session.id not in there]
 
 
 def _with_copies(sessions: Iterable[Session]) -> list[Session]:

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from descartes_core.errors import ConfigInvalid
+from descartes_local.home import Home
+from descartes_orchestrator import sessions
+from descartes_orchestrator.listing import list_sessions
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Home(tmp_path / ".descartes")
+
+
+def scud(path: Path) -> Path:
+    (path / ".scud").mkdir(parents=True)
+    return path
+
+
+def test_what_is_found_and_what_is_known_come_together_by_name(home: Home, tmp_path: Path) -> None:
+    far = sessions.create(home, tmp_path / "far" / "Alpha")
+    found = scud(tmp_path / "projects" / "beta")
+    deep = scud(tmp_path / "projects" / "1" / "2" / "3" / "4")
+    listing = list_sessions(home)
+    assert [session.path for session in listing.sessions] == [far.path, found]
+    assert (listing.errors, listing.notes) == ([], [])
+    assert deep not in [session.path for session in listing.sessions]
+
+
+def test_a_second_listing_shows_the_same_and_nothing_was_written(home: Home, tmp_path: Path) -> None:
+    workspace = scud(tmp_path / "projects" / "shop")
+    assert list_sessions(home) == list_sessions(home)
+    assert os.listdir(workspace / ".scud") == []
+    assert not home.path.exists()
+
+
+def test_the_user_s_own_directory_is_searched_and_is_none_itself(home: Home, tmp_path: Path) -> None:
+    home.make()
+    scud(home.path)
+    inner = scud(home.path / "work")
+    assert [session.path for session in list_sessions(home).sessions] == [inner]
+
+
+def test_missing_paths_are_told_when_somebody_asked_for_them(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list_sessions(home).errors == []
+    monkeypatch.setenv("DESCARTES_DISCOVERY__SEARCH_PATHS", '["~/gone"]')
+    assert list_sessions(home).errors == [(tmp_path / "gone", "No such file or directory")]
+
+
+def test_paths_and_depth_are_configured(home: Home, tmp_path: Path) -> None:
+    shallow, deep = scud(tmp_path / "code" / "a"), scud(tmp_path / "code" / "b" / "c")
+    home.make()
+    (home.path / "config.toml").write_text("[discovery]\nsearch_paths = ['~/code']\nmax_depth = 1\n")
+    assert [session.path for session in list_sessions(home).sessions] == [shallow]
+    (home.path / "config.toml").write_text("[discovery]\nsearch_paths = ['~/code']\n")
+    assert [session.path for session in list_sessions(home).sessions] == [shallow, deep]
+    (home.path / "config.toml").write_text("[discovery]\npath = ['~/code']\n")
+    with pytest.raises(ConfigInvalid, match=r"unknown key discovery\.path"):
+        list_sessions(home)
+
+
+def test_copies_are_told(home: Home, tmp_path: Path) -> None:
+    used = sessions.create(home, tmp_path / "projects" / "used")
+    for name in ("copy-1", "copy-2"):
+        shutil.copytree(used.path, tmp_path / "projects" / name)
+    notes = {session.name + session.path.name: session.notes for session in list_sessions(home).sessions}
+    assert f"{used.path} bears the same id" in notes["usedcopy-1"][0]
+    assert f"{used.path} bears the same id" in notes["usedcopy-2"][0]
+    assert "the same id is borne by" in notes["usedused"][0]
+
+
+def test_copies_of_which_none_was_used_are_told(home: Home, tmp_path: Path) -> None:
+    one = sessions.create(home, tmp_path / "projects" / "one").path
+    two = tmp_path / "projects" / "two"
+    shutil.copytree(one, two)
+    shutil.rmtree(home.path)
+    first, second = list_sessions(home).sessions
+    assert first.notes == (f"the same id is borne by {two}",)
+    assert second.notes == (f"the same id is borne by {one}",)
+
+
+def test_a_moved_workspace_is_listed_where_it_is(home: Home, tmp_path: Path) -> None:
+    session = sessions.create(home, tmp_path / "projects" / "shop")
+    moved = session.path.rename(tmp_path / "projects" / "moved")
+    (found,) = list_sessions(home).sessions
+    assert (found.id, found.path, found.notes) == (session.id, moved, ())
+
+
+def test_a_torn_registry_is_told(home: Home) -> None:
+    home.make()
+    home.sessions_file.write_text("{")
+    assert "sessions.json cannot be read" in list_sessions(home).notes[0]
