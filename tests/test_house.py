@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from descartes_cli.main import VERBS
+from descartes_cli.verbs import VERBS
 from tests.support.house import (
     FLOORS,
     ROOT,
