@@ -177,9 +177,10 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
             web.serve(doors, [listening.http, listening.ws], stop_web, ready=ready, max_connections=most), name="web"
         )
         await ready.wait()
-        unix = await daemon.door.serve(listening.unix)
+        # Told before the first answer: who was answered finds who answered.
         daemon.upkeep.announce(daemon.endpoints)
         daemon.upkeep.write(State.ACTIVE, daemon.endpoints)
+        unix = await daemon.door.serve(listening.unix)
         _listen_to_signals(daemon.stop)
         await notifier.tell("READY=1", f"STATUS=serving {setup.workspace}")
         reached("daemon.ready")
