@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 #: ANSI colours by status; what is not listed is plain.
 _COLOURS = {
     "running": "32",
@@ -31,9 +29,22 @@ _COLOURS = {
 _STEPS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
+def say(line: str) -> None:
+    """Print one line."""
+    sys.stdout.write(f"{line}\n")
+
+
+def say_wrong(message: str) -> None:
+    """Write an error to stderr: one line; what a log said comes indented below it."""
+    first, *more = message.rstrip("\n").split("\n")
+    sys.stdout.flush()
+    sys.stderr.write(f"descartes: {printable(first)}\n")
+    sys.stderr.writelines(f"  {printable(line)}\n" for line in more)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON value."""
-    click.echo(json.dumps(value, indent=2))
+    say(json.dumps(value, indent=2))
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, coloured: int | None = None) -> None:
@@ -54,7 +65,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, coloured
             cells[-1] = cut(row[-1], max(room - sum(widths[:-1]) - 2 * (len(widths) - 1), 8))
         if colours and coloured is not None and row is not heads:
             cells[coloured] = _colour(cells[coloured])
-        click.echo("  ".join(cells).rstrip(), color=True)
+        say("  ".join(cells).rstrip())
 
 
 def _colour(cell: str) -> str:

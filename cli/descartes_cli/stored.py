@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from descartes_core.agent_life import FINAL
+from descartes_core.agent_life import FINAL, State
 from descartes_core.times import written_or_none
 from descartes_local.home import Home
+from descartes_local.processes import Process, boot_id, is_alive
 
 _AGENTS = (
-    "SELECT id, name, state, command, cwd, pid, started_at, ended_at, exit_code, signal FROM agents ORDER BY created_at"
+    "SELECT id, name, state, command, cwd, pid, started_at, ended_at, exit_code, signal, process_started, boot_id"
+    " FROM agents ORDER BY created_at"
 )
 
 
@@ -41,7 +43,9 @@ def stored_agents(home: Home, session_id: str, *, ended: bool) -> list[dict[str,
 
 
 def _agent(directory: Path, session_id: str, row: tuple[Any, ...]) -> dict[str, Any]:
-    identity, name, state, command, cwd, pid, started_at, ended_at, code, signal = row
+    identity, name, state, command, cwd, pid, started_at, ended_at, code, signal, process_started, boot = row
+    if state not in FINAL and pid is not None and not (boot == boot_id() and is_alive(Process(pid, process_started))):
+        state = State.LOST.value  # how it ended is known when its daemon is back
     try:
         size = (directory / "agents" / identity / "output.log").stat().st_size
     except OSError:

@@ -10,9 +10,10 @@ import click
 import pytest
 
 from descartes_cli.lazy import LazyGroup
-from descartes_cli.main import VERBS, descartes, run
+from descartes_cli.main import run
 from descartes_cli.sessions import VERBS as SESSION_VERBS
 from descartes_cli.supervisor import VERBS as SUPERVISOR_VERBS
+from descartes_cli.verbs import VERBS, descartes
 from descartes_core.errors import AgentNotFound, Refused
 from tests.support.person import Person
 from tests.support.programs import installed

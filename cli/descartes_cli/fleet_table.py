@@ -1,0 +1,62 @@
+"""Sessions and agents, as a table or as JSON."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from descartes_cli.fleet import look
+from descartes_cli.render import ago, command_line, print_json, print_table, printable, say
+from descartes_core.ids import short
+from descartes_core.times import read as read_time
+from descartes_local.home import find_home
+
+_HEADS = ("ID", "NAME", "STATUS", "SESSION", "PID", "STARTED", "COMMAND")
+
+
+def show_fleet(*, everything: bool, as_json: bool, only: str | None = None) -> None:
+    """Print what there is; of one session only, where its id is given."""
+    seen = look(find_home(), everything, only)
+    failed = seen.pop("failed")
+    if as_json:
+        print_json(seen)
+    else:
+        _print(seen, failed)
+
+
+def _print(seen: dict[str, Any], failed: list[dict[str, Any]]) -> None:
+    names = {session["id"]: printable(session["name"]) for session in seen["sessions"]}
+    if seen["agents"]:
+        print_table(_HEADS, [_row(agent, names) for agent in seen["agents"]], coloured=2)
+    else:
+        say("no agents; descartes spawn starts one" if seen["sessions"] else "no sessions are active")
+    for process in seen["unattributed"]:
+        where = names.get(process["session_id"], "")
+        say(f"unattributed in {where}: process {process['pid']}  {printable(process['command'])}")
+    for session in seen["sessions"]:
+        if session["status"] not in ("Active", "Error") or session["agents"] == 0:
+            say(f"session {names[session['id']]}  {session['status']}  {printable(session['path'])}")
+    for entry in failed:
+        say(f"session {printable(entry['name'])}  Error: {printable(entry['error'] or 'unknown')}")
+        for line in entry["log_tail"][-5:]:
+            say(f"  {printable(line)}")
+
+
+def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:
+    started = agent["started_at"]
+    return (
+        short(agent["id"]),
+        printable(agent["name"]),
+        _status(agent),
+        sessions.get(agent["session_id"], short(agent["session_id"])),
+        "-" if agent["pid"] is None or agent["ended_at"] else str(agent["pid"]),
+        ago(time.time() - read_time(started)) if started else "-",
+        command_line(agent["command"]) + (f"  [{printable(agent['notice'])}]" if agent["notice"] else ""),
+    )
+
+
+def _status(agent: dict[str, Any]) -> str:
+    """Return the state, with how it ended."""
+    if agent["signal"]:
+        return f"{agent['status']} ({agent['signal']})"
+    return f"{agent['status']} ({agent['exit_code']})" if agent["exit_code"] else str(agent["status"])

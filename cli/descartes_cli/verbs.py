@@ -1,0 +1,69 @@
+"""All verbs, read with click."""
+
+from __future__ import annotations
+
+import click
+
+from descartes_cli.lazy import LazyGroup
+from descartes_cli.render import say_wrong
+from descartes_core import VERSION
+
+VERBS = {
+    "demo": ("descartes_cli.demo:demo", "See the main job done on real input, checked, in under 15 s."),
+    "spawn": ("descartes_cli.spawn:spawn", "Start an agent in a workspace."),
+    "ps": ("descartes_cli.ps:ps", "List sessions and agents."),
+    "attach": ("descartes_cli.attach:attach", "Use an agent's terminal."),
+    "logs": ("descartes_cli.logs:logs", "Read what an agent said."),
+    "send": ("descartes_cli.send:send", "Type text into an agent."),
+    "wait": ("descartes_cli.wait:wait", "Wait for an agent's end; end with its exit code."),
+    "stop": ("descartes_cli.stop:stop", "Ask agents to end; kill them after their grace."),
+    "kill": ("descartes_cli.kill:kill", "The same; with --force kill them at once."),
+    "pause": ("descartes_cli.pause:pause", "Halt agents and everything they started."),
+    "resume": ("descartes_cli.resume:resume", "Let paused agents go on."),
+    "events": ("descartes_cli.events:events", "Read what happened."),
+    "sessions": ("descartes_cli.sessions:sessions", "Workspaces and their daemons."),
+    "supervisor": ("descartes_cli.supervisor:supervisor", "The process that keeps everything alive."),
+}
+
+descartes = LazyGroup(
+    "descartes",
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Keep coding agents running in many workspaces, and lose none of them.",
+    epilog="descartes VERB --help explains a verb. Exit codes: 0 done, 1 failed, 2 usage, 3 no such thing, "
+    "4 cannot be reached or started, 5 refused.",
+)
+click.version_option(VERSION, prog_name="descartes", message="%(prog)s %(version)s")(descartes)
+
+
+def run_verb(arguments: list[str]) -> int:
+    """Run one verb and return its exit code; the errors of click's own are told here.
+
+    Raises:
+        DescartesError: what the verb could not do.
+        KeyboardInterrupt: Ctrl-C.
+
+    """
+    try:
+        with descartes.make_context("descartes", arguments) as context:
+            code = descartes.invoke(context)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "descartes"
+        say_wrong(f"{error.format_message()} ({path} --help shows how)")
+        return 2
+    except click.ClickException as error:
+        say_wrong(error.format_message())
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+
+
+def complete() -> None:
+    """Answer a shell that asks what may follow, in click's own way; this does not return."""
+    descartes.main(prog_name="descartes")
