@@ -178,6 +178,16 @@ async def test_a_removed_database_is_noticed(path: Path) -> None:
         assert await store.healthy() == "healthy"
 
 
+async def test_a_database_that_cannot_be_read_is_told(path: Path) -> None:
+    async with Store.open(path) as store:
+        with closing(sqlite3.connect(path)) as somebody:
+            somebody.executescript("DROP TABLE meta; DROP TABLE inputs;")
+        assert await store.healthy() == f"cannot read {path}: no such table: meta"
+        with pytest.raises(Unavailable, match="no such table: inputs"):
+            await store.inputs("a")
+        await store.commit(added())
+
+
 async def test_a_fault_in_telling_leaves_nobody_waiting(path: Path) -> None:
     def fault(_events: list[dict[str, Any]]) -> None:
         raise RuntimeError("a fault of ours")
