@@ -31,6 +31,11 @@ class Listener:
             if event["event_type"] == event_type:
                 return event
 
+    def catch_up(self, seq: int) -> None:
+        """Follow until this event."""
+        while self.since < seq:
+            self._next()
+
     def close(self) -> None:
         """Stop listening."""
         self._open.close()
