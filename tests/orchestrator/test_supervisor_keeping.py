@@ -26,6 +26,13 @@ sys.stdin.read()
 """
 AGENT = "7f0c2d1e-0000-4000-8000-000000000000"
 
+#: Ends its first thread and goes on in another.
+LEADERLESS = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[__import__("os").uname().machine], 0)
+"""
+
 
 def spawn(shop: Speaking, code: str = WAIT, agent: str = AGENT) -> Process:
     pid, started = shop.say("spawn", agent, "-c", f"exec({code!r})").split()  # a line, as the speaker takes it
@@ -56,11 +63,20 @@ def test_a_second_one_by_the_same_name_takes_its_place(supervised: Supervised) -
     assert shop.say("recall", "letter") == "new"
 
 
-def test_a_name_that_cannot_be_passed_on_is_refused(supervised: Supervised) -> None:
+def test_a_name_that_cannot_be_passed_on_is_refused_and_that_is_told(supervised: Supervised) -> None:
     shop = supervised.session()
-    shop.say("keep", "a:b", "x")
+    assert shop.say("keep", "a:b", "x") == "refused"
+    assert shop.say("keep", "ab", "x") == "kept"
     shop.kill()
-    assert shop.say("names") == "http:ws:rpc"
+    assert shop.say("names") == "http:ws:rpc:ab:ab-end"
+
+
+def test_thousands_are_handed_on(supervised: Supervised) -> None:
+    """All names in one variable are more than the kernel takes: the next daemon could not be started."""
+    shop = supervised.session()
+    assert shop.say("keep_many", 1200) == "kept"
+    shop.kill()
+    assert shop.say("count") == "1203"
 
 
 def test_what_a_stranger_says_is_not_heard(supervised: Supervised) -> None:
@@ -98,6 +114,20 @@ def test_an_ending_is_told_until_it_is_committed(supervised: Supervised) -> None
     told = supervised.call("exit_status", asked)
     assert told == {"ended": True, "known": False, "exit_code": None, "signal": None}
     assert process_of(agent.pid) is None
+
+
+def test_an_agent_whose_first_thread_has_ended_lives(supervised: Supervised) -> None:
+    """Its stat says Z as long as another thread runs: it was told as ended, and looked at again without end."""
+    shop = supervised.session()
+    agent = spawn(shop, LEADERLESS)
+    shop.kill()
+    shop.say("pid")
+    wait_until(lambda: (found := stat_of(agent.pid)) is None or found.is_dead, "its first thread has ended")
+    asked = {"pid": agent.pid, "started": agent.started}
+    assert supervised.call("exit_status", asked)["ended"] is False
+    shop.say("forget", f"agent-{AGENT}-pid")
+    shop.kill()
+    assert shop.say("names") == f"http:ws:rpc:agent-{AGENT}-in"
 
 
 def test_a_signal_is_told_by_its_name(supervised: Supervised) -> None:

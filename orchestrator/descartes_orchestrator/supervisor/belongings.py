@@ -14,6 +14,9 @@ from descartes_orchestrator.supervisor.notify import Notice, NotifySocket
 from descartes_orchestrator.supervisor.ports import Pair, bind_pair
 from descartes_orchestrator.supervisor.sockets import Sockets
 
+#: Daemons take a barrier that is not answered within 5 s for a refusal.
+_LONGEST_BARRIER = 10.0
+
 
 class Belongings:
     """Descriptors of one session, and the trees behind them."""
@@ -23,6 +26,7 @@ class Belongings:
         self.sockets: Sockets | None = None
         self._house, self._session, self._on_notice = house, session, on_notice
         self._ear: NotifySocket | None = None
+        self._has_refused = False
 
     def open(self, preferred: Pair | None) -> Sockets:
         """Open the doors and the ear, where they are not open, and return the doors.
@@ -79,17 +83,26 @@ class Belongings:
             # An agent that ended may be reaped now that nobody will ask how; after all notices, one look is enough.
             self._house.loop.later(0.0, self._house.look)
         elif notice.fields.get("FDSTORE") == "1":
-            for descriptor in notice.descriptors:
-                self._add(name, descriptor)
+            self._add(name, notice)
         elif notice.fields.get("BARRIER") == "1":
-            # To close it is the answer: all that was sent before has been taken.
-            notice.close()
+            self._answer(notice)
         else:
             notice.close()
             return False
         return True
 
-    def _add(self, name: str, descriptor: int) -> None:
-        refused = self.keeping.add(name, descriptor)
-        if refused:
-            note(f"session {self._session}: {name[:80]!r} is not kept: {refused}")
+    def _add(self, name: str, notice: Notice) -> None:
+        reasons = [self.keeping.add(name, descriptor) for descriptor in notice.descriptors]
+        if not reasons:
+            reasons = ["no descriptor came with it"]
+        for reason in filter(None, reasons):
+            self._has_refused = True
+            note(f"session {self._session}: {name[:80]!r} is not kept: {reason}")
+
+    def _answer(self, barrier: Notice) -> None:
+        """Say that all before is kept, by closing the descriptor; where it is not, only when nobody waits any more."""
+        if self._has_refused:
+            self._has_refused = False
+            self._house.loop.later(_LONGEST_BARRIER, barrier.close)
+        else:
+            barrier.close()

@@ -91,9 +91,10 @@ class Commands:
 
 def _exit_status(params: Params) -> Params:
     process = _process(params)
-    ending = peek(process.pid) if is_our_child(process) else None
+    is_ours = is_our_child(process)
+    ending = peek(process.pid) if is_ours else None
     return {
-        "ended": ending is not None or not is_alive(process),
+        "ended": ending is not None if is_ours else not is_alive(process),
         "known": ending is not None,
         "exit_code": ending.exit_code if ending else None,
         "signal": ending.signal if ending else None,

@@ -9,8 +9,8 @@ from pathlib import Path
 from descartes_core.kept import LOCK_WORKSPACE, PIDFD, agent_part
 from descartes_local.processes import Process, process_of
 
-#: As many as the unit file for systemd allows: four an agent make a thousand agents.
-MOST = 4096
+#: Four an agent: twice as many as a thousand agents need.
+MOST = 8192
 #: systemd's own bound on an FDNAME.
 _LONGEST_NAME = 255
 

@@ -71,20 +71,20 @@ class Reaper:
 
     def _round(self) -> bool:
         owners = list(self._owners())
-        daemons = {owner.daemon_pid for owner in owners} - {None}
+        daemons = {owner.daemon_pid: owner for owner in owners if owner.daemon_pid is not None}
         leaders = {leader: owner.id for owner in owners for leader in owner.leaders}
-        stats = [stat for stat in map(stat_of, children_of_self()) if stat is not None]
+        # The kernel's list may miss one while others end; a daemon must not be missed.
+        stats = [stat for stat in map(stat_of, {*children_of_self(), *daemons}) if stat is not None]
         dead = {stat.process.pid for stat in stats if stat.is_dead}
         others = [stat for stat in stats if stat.process.pid not in daemons]
-        self._attribute(others, leaders, {owner.id for owner in owners if owner.daemon_pid in dead})
-        for stat in others:
-            if stat.is_dead and stat.process not in leaders:
-                reap(stat.process.pid)
-        ended = [owner for owner in owners if owner.daemon_pid in dead]
-        for owner in ended:
-            assert owner.daemon_pid is not None
-            owner.daemon_ended(reap(owner.daemon_pid) or Ending(None, None))
-        return bool(ended) or any(stat.is_dead and stat.process not in leaders for stat in others)
+        self._attribute(others, leaders, {owner.id for pid, owner in daemons.items() if pid in dead})
+        reapable = dead - {stat.process.pid for stat in others if stat.process in leaders}
+        # One whose first thread has ended looks dead too; it is only when it can be reaped.
+        endings = {pid: ending for pid in reapable if (ending := reap(pid)) is not None}
+        for pid, ending in endings.items():
+            if pid in daemons:
+                daemons[pid].daemon_ended(ending)
+        return bool(endings)
 
     def _attribute(self, children: list[Stat], leaders: dict[Process, str], dead: set[str]) -> None:
         living = {stat.process: stat for stat in children if not stat.is_dead and stat.process not in leaders}

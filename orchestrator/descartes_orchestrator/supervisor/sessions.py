@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from descartes_core.errors import Conflict
+from descartes_core.errors import Conflict, SupervisorUnreachable
 from descartes_core.ids import short
 from descartes_core.session_life import State
 from descartes_local.home import Home
@@ -27,6 +27,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self.reaper = Reaper(self.all)
         self._house: House | None = None
+        self._is_ending = False
 
     def settle_in(self, house: House) -> None:
         """Take what every session stands on; called once, before the first start."""
@@ -41,8 +42,11 @@ class Sessions:
 
         Raises:
             Conflict: another session has the same run file and sockets.
+            SupervisorUnreachable: it is ending.
 
         """
+        if self._is_ending:
+            raise SupervisorUnreachable("the supervisor is ending: try again, and the next one starts it")
         session = self._sessions.get(wanted.id)
         if (session is None or session.daemon is None) and self._answered_by_another(wanted, answer):
             return
@@ -62,6 +66,7 @@ class Sessions:
 
     def quit(self) -> None:
         """Ask every daemon to end because the supervisor ends."""
+        self._is_ending = True
         for session in self.all():
             session.quit()
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HIGHEST = 2**31 - 1
+#: Linux takes 128 KiB in one variable, and a name may have 255 characters: those of 500 agents fit.
+_NAMES_A_VARIABLE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +54,22 @@ def _become(wanted: Start, log: int) -> None:
         os.chdir("/")
         _reset_signals()
         _arrange(wanted, log)
-        environment = {
-            **wanted.environment,
-            "LISTEN_PID": str(os.getpid()),
-            "LISTEN_FDS": str(len(wanted.descriptors)),
-            "LISTEN_FDNAMES": ":".join(name for name, _ in wanted.descriptors),
-        }
-        os.execve(wanted.command[0], list(wanted.command), environment)
+        names = _in_variables([name for name, _ in wanted.descriptors])
+        contract = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(wanted.descriptors)), **names}
+        os.execve(wanted.command[0], list(wanted.command), {**wanted.environment, **contract})
     except BaseException as error:
         # Nothing of the parent's stack may run in the child, whatever happened.
-        os.write(log, f"cannot start {wanted.command[0]}: {error}\n".encode(errors="replace"))
+        os.write(2, f"cannot start {wanted.command[0]}: {error}\n".encode(errors="replace"))
     finally:
         os._exit(4)
+
+
+def _in_variables(names: Sequence[str]) -> dict[str, str]:
+    """Return LISTEN_FDNAMES, and what does not fit into it as LISTEN_FDNAMES_2 and on."""
+    variables = {"LISTEN_FDNAMES": ":".join(names[:_NAMES_A_VARIABLE])}
+    for number, first in enumerate(range(_NAMES_A_VARIABLE, len(names), _NAMES_A_VARIABLE), start=2):
+        variables[f"LISTEN_FDNAMES_{number}"] = ":".join(names[first : first + _NAMES_A_VARIABLE])
+    return variables
 
 
 def _arrange(wanted: Start, log: int) -> None:

@@ -7,7 +7,9 @@ soon as it is ready), deaf (does not hear TERM).
 from __future__ import annotations
 
 import array
+import itertools
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,6 +19,8 @@ from pathlib import Path
 FIRST = 3
 MANNER = os.environ.get("DESCARTES_TEST_MANNER", "")
 NAMES = os.environ["LISTEN_FDNAMES"].split(":")
+MORE = (os.environ.get(f"LISTEN_FDNAMES_{number}") for number in itertools.count(2))
+NAMES += [name for more in itertools.takewhile(bool, MORE) for name in str(more).split(":")]
 assert int(os.environ["LISTEN_PID"]) == os.getpid()
 assert int(os.environ["LISTEN_FDS"]) == len(NAMES)
 
@@ -28,12 +32,14 @@ def tell(*lines: str, descriptors: tuple[int, ...] = ()) -> None:
         notify.sendmsg(["\n".join(lines).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if rights else [])
 
 
-def barrier() -> None:
+def barrier(patience: float = 10.0) -> bool:
+    """Say whether all that was told before has been taken."""
     ours, theirs = os.pipe()
     tell("BARRIER=1", descriptors=(theirs,))
     os.close(theirs)
-    assert os.read(ours, 1) == b""
+    is_taken = bool(select.select([ours], [], [], patience)[0])
     os.close(ours)
+    return is_taken
 
 
 def keep(name: str, text: str) -> str:
@@ -42,8 +48,13 @@ def keep(name: str, text: str) -> str:
     os.write(writing, text.encode())
     tell("FDSTORE=1", f"FDNAME={name}", descriptors=(reading,))
     tell("FDSTORE=1", f"FDNAME={name}-end", descriptors=(writing,))
-    barrier()
-    return "kept"
+    return "kept" if barrier(0.5) else "refused"
+
+
+def keep_many(count: str) -> str:
+    for number in range(int(count)):
+        tell("FDSTORE=1", f"FDNAME=many-{number}-{'x' * 200}", descriptors=(0,))
+    return "kept" if barrier() else "refused"
 
 
 def recall(name: str) -> str:
@@ -91,6 +102,8 @@ DOES = {
     "environment": lambda: "\n".join(sorted(os.environ)),
     "descriptors": lambda: " ".join(sorted(os.listdir("/proc/self/fd"), key=int)),
     "keep": keep,
+    "keep_many": keep_many,
+    "count": lambda: str(len(NAMES)),
     "recall": recall,
     "spawn": spawn,
     "forget": forget,
