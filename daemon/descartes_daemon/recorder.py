@@ -17,10 +17,11 @@ from descartes_daemon.output_log import OutputLog
 
 #: One turn of the loop takes at most this much of one agent, so that a loud one does not silence the others.
 _BURST = 1024 * 1024
-_PIECE = 65_536
-#: How often a full disk is tried again (seconds); no timer runs otherwise.
+#: A terminal gives some 4 KiB at a time, and splice allocates room for all that is asked for.
+_TAKE, _PIECE = 16_384, 65_536
+#: How often a disk that took nothing is tried again (seconds); no timer runs otherwise.
 _RETRY = 1.0
-#: The disk does not take more for now.
+#: What a full disk says; whatever else it says is told in its own words, and tried again likewise.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _CAN_SPLICE = hasattr(os, "splice")
@@ -47,7 +48,8 @@ class Recorder:
         #: Bytes taken out of the pipe that a full disk refused (only where splice is refused too).
         self._held = b""
         self._takes_by_splice = self._stores_by_splice = _CAN_SPLICE
-        self.is_disk_full = False
+        #: Why nothing can be stored for now; the agent waits meanwhile.
+        self.trouble: str | None = None
         #: Set when the terminal is hung up and everything is on disk.
         self.finished = asyncio.Event()
 
@@ -57,10 +59,11 @@ class Recorder:
         return "splice" if self._takes_by_splice and self._stores_by_splice else "copy"
 
     def start(self) -> None:
-        """Begin, or go on; what lies in the pipe comes first."""
+        """Begin, or go on; what an earlier daemon left in the pipe comes first, also when nothing comes after it."""
         if not self._is_reading and not self.finished.is_set():
             self._is_reading = True
             self._loop.add_reader(self._pipes.master, self._turn)
+            self._turn()
 
     def stop(self) -> None:
         """Let go of the descriptors."""
@@ -76,51 +79,56 @@ class Recorder:
 
     def _turn(self) -> None:
         moved = self._store_all()
-        try:
-            # EAGAIN from the terminal means "no data" only while the pipe is empty.
-            while not self.is_disk_full and moved < _BURST and self._take():
-                moved += self._store_all()
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            self._hang_up()
+        # EAGAIN from the terminal means "no data" only while the pipe is empty.
+        while self.trouble is None and moved < _BURST and self._take():
+            moved += self._store_all()
         if moved:
             self._log.grew(moved)
 
     def _hang_up(self) -> None:
         """Nobody holds the other side any more: a level-triggered poll would spin from here on."""
         self._pause()
-        if not self.is_disk_full:
-            self.finished.set()
+        self.finished.set()
 
-    def _take(self) -> int:
+    def _take(self) -> bool:
+        """Fill the empty pipe from the terminal; False when there is nothing now, or for ever."""
+        try:
+            return self._take_some() > 0
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno == errno.EIO:
+                self._hang_up()
+            else:
+                self._wait_for_room(f"{error.strerror}")
+            return False
+
+    def _take_some(self) -> int:
         if self._takes_by_splice and sys.platform == "linux":
             try:
-                return os.splice(self._pipes.master, self._pipes.pipe_in, _PIECE, flags=os.SPLICE_F_NONBLOCK)
+                return os.splice(self._pipes.master, self._pipes.pipe_in, _TAKE, flags=os.SPLICE_F_NONBLOCK)
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
                 self._takes_by_splice = False
         # 4,096 bytes always fit into an empty pipe at once.
         piece = os.read(self._pipes.master, 4096)
+        if not piece:
+            raise OSError(errno.EIO, "hung up")  # how other systems say it
         return os.write(self._pipes.pipe_in, piece)
 
-    def _store_all(self) -> int:
-        """Empty the pipe into the file; return how much of it is there now."""
+    def _store_all(self, expected: int = -1) -> int:
+        """Empty the pipe, which holds what is expected, into the file; return how much of it is there now."""
         stored = 0
         try:
-            while count := self._store():
+            while stored != expected and (count := self._store()):
                 stored += count
         except BlockingIOError:
             pass
         except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            self._wait_for_room()
+            self._wait_for_room("disk full" if error.errno in _FULL else f"{error.strerror}")
         else:
-            self.is_disk_full = False
+            self.trouble = None
         return stored
 
     def _store(self) -> int:
@@ -136,18 +144,17 @@ class Recorder:
         self._held = self._held[written:]
         return written
 
-    def _wait_for_room(self) -> None:
+    def _wait_for_room(self, trouble: str) -> None:
         """Leave the bytes in pipe and terminal, where the agent waits for them, and come back by a timer."""
-        self.is_disk_full = True
+        self.trouble = trouble
         self._pause()
         if self._retry is None:
             self._retry = self._loop.call_later(_RETRY, self._try_again)
 
     def _try_again(self) -> None:
         self._retry = None
-        self.is_disk_full = False
         self._turn()
-        if not self.is_disk_full:
+        if self.trouble is None:
             self.start()
 
 
