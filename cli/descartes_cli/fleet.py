@@ -9,7 +9,7 @@ from descartes_cli.stored import stored_agents
 from descartes_core.agent_life import FINAL
 from descartes_core.errors import DaemonUnreachable, DescartesError
 from descartes_local.home import Home
-from descartes_local.run_file import RunFile, read_run_files
+from descartes_local.run_file import RunFile, read_run_file, read_run_files
 
 #: The key of the supervisor among the daemons that are asked.
 _SUPERVISOR = "supervisor"
@@ -46,6 +46,8 @@ def _is_there(run: RunFile, answer: Any) -> bool:
 
 def _add_living(seen: dict[str, Any], home: Home, run: RunFile, answer: Any, everything: bool) -> None:
     is_silent = isinstance(answer, DescartesError)
+    if not run.is_alive:  # killed a moment ago: whoever answered has written another run file
+        run = read_run_file(home.run_file(run.session_id)) or run
     agents = stored_agents(home, run.session_id, ended=everything) if is_silent else answer["agents"]
     seen["sessions"].append(
         {

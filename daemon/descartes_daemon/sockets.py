@@ -27,15 +27,24 @@ _CONTRACT = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 def take_inherited(environment: MutableMapping[str, str]) -> dict[str, int]:
     """Return the descriptors that were handed over, by name, and forget the variables that told of them."""
     told = {name: environment.pop(name, "") for name in _CONTRACT}
+    names = _names(told["LISTEN_FDNAMES"], environment)
     if told["LISTEN_PID"] != str(os.getpid()) or not told["LISTEN_FDS"].isdigit():
         return {}
     count = int(told["LISTEN_FDS"])
-    names = told["LISTEN_FDNAMES"].split(":") if told["LISTEN_FDNAMES"] else []
     names += [f"unknown-{number}" for number in range(len(names), count)]
     descriptors = {name: _FIRST + number for number, name in enumerate(names[:count])}
     for descriptor in descriptors.values():
         os.set_inheritable(descriptor, False)
     return descriptors
+
+
+def _names(first: str, environment: MutableMapping[str, str]) -> list[str]:
+    """Return all names: one variable holds 128 KiB, so our supervisor puts further ones into LISTEN_FDNAMES_2, _3, …"""
+    pieces, number = [first], 2
+    while (more := environment.pop(f"LISTEN_FDNAMES_{number}", None)) is not None:
+        pieces.append(more)
+        number += 1
+    return [name for piece in pieces if piece for name in piece.split(":")]
 
 
 def adopt_socket(descriptor: int) -> socket.socket:
