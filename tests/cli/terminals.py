@@ -26,12 +26,12 @@ AGENT = {"id": "0a0b0c0d-0000-4000-8000-000000000000", "name": "fixer"}
 _RUN = """
 import sys
 from descartes_cli.attach import run_attached
-from descartes_cli.main import run
-import descartes_cli.main
+from descartes_cli.running import run
+import descartes_cli.verbs
 import click
 path, agent, read_only = sys.argv[1], {agent!r}, len(sys.argv) > 2
 command = click.Command("x", callback=lambda: run_attached(path, agent, read_only=read_only))
-descartes_cli.main.descartes.verbs = {{"x": ("descartes_cli:x", "")}}
+descartes_cli.verbs.descartes.verbs = {{"x": ("descartes_cli:x", "")}}
 descartes_cli.x = command
 sys.exit(run(["x"]))
 """
