@@ -112,7 +112,7 @@ class Link:
         try:
             while part := self._next():
                 self._outgoing = part[self.socket.send(part) :]
-        except BlockingIOError:
+        except OSError:  # full for now; or closed, and what it said last is still to be read
             return
 
     def _take(self, data: bytes) -> Iterator[bytes | dict[str, Any]]:
