@@ -134,6 +134,7 @@ def start(home: Home, session: Session) -> dict[str, Any]:
 
     Raises:
         Conflict: another workspace bears its id.
+        NoWorkspace: it is gone.
         DaemonStartFailed: with the last lines of its log.
         Unavailable: the supervisor cannot be reached, or has no free ports.
 
@@ -149,6 +150,8 @@ def start(home: Home, session: Session) -> dict[str, Any]:
             "ws_endpoint": run.ws_endpoint,
             "socket": run.socket,
         }
+    if not session.path.is_dir():
+        raise NoWorkspace(f"{session.path} is not there any more: if it was moved, name its new path once")
     ports = session.record.ports
     request = {
         "id": session.id,

@@ -22,7 +22,7 @@ from descartes_orchestrator import supervisor_client
 from descartes_orchestrator.identity import Session, living_run, refuse_rivals
 
 #: What a daemon may take over the graces of its agents to answer and to end (seconds).
-PATIENCE = 15.0
+PATIENCE = 10.0
 
 #: Where no grace is given agents have their own, usually 10 s; longer ones are cut here.
 OWN_GRACE = 30.0

@@ -97,6 +97,8 @@ def test_a_known_workspace_that_is_gone_is_told(home: Home, shop: Session) -> No
     (gone,) = sessions.known(home)
     assert (gone.id, gone.name, gone.notes) == (shop.id, "shop", (f"{shop.path} is not there any more",))
     assert sessions.resolve(home, "shop").id == shop.id
+    with pytest.raises(NoWorkspace, match="name its new path once"):
+        sessions.start(home, gone)
 
 
 def test_a_known_workspace_without_scud_is_still_one(home: Home, shop: Session) -> None:
