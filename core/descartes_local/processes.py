@@ -82,15 +82,15 @@ def every_stat() -> Iterator[Stat]:
 
 
 def children_of_self() -> list[int]:
-    """Return the pids of this process's children, zombies too."""
-    pids: list[int] = []
+    """Return the pids of the children of this process's first thread, zombies too.
+
+    Orphans become children of the first living thread, and we start programs from no other: that is all of them.
+    """
     try:
-        for task in os.listdir("/proc/self/task"):
-            with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", "rb") as file:
-                pids.extend(map(int, file.read().split()))
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
     except OSError:
         return []
-    return pids
 
 
 def environ_of(pid: int) -> bytes:
