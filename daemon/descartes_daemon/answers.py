@@ -41,10 +41,18 @@ class Answers:
         """agent.list: those alive at once, all from the store."""
         if request.all:
             return self._list_all()
+        return self._list_adopted() if self._orphans.lie_elsewhere else self._list_living()
+
+    def _list_living(self) -> Reply:
         living = [agent.info() for agent in self._agents.living]
         return {"agents": living, "unattributed": self._orphans.unattributed()}
 
+    async def _list_adopted(self) -> Reply:
+        await self._orphans.look()
+        return self._list_living()
+
     async def _list_all(self) -> Reply:
+        await self._orphans.look()
         place, present = self._agents.place, self._agents.present
         rows = await self._agents.store.agents(living_only=False)
         infos = [

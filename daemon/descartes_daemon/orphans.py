@@ -18,7 +18,6 @@ from descartes_local.processes import (
     children_of_self,
     command_of,
     environ_of,
-    is_alive,
     stat_of,
 )
 from descartes_local.tree import find_tree, kill_tree
@@ -39,14 +38,30 @@ class Orphans:
 
     def __init__(self, agents: Agents) -> None:
         self._agents = agents
-        #: What earlier daemons of this session left with the supervisor, asked once.
-        self._left_before: list[tuple[Process, str]] = []
+        #: What is the supervisor's child in our place: left by earlier daemons, or by agents these had started.
+        self._elsewhere: list[Process] = []
+        self._has_adopted = False
 
     async def begin(self) -> None:
         """Reap from now on."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
         self._reap()
-        self._left_before = await asyncio.to_thread(self._agents.keeping.orphans, self._agents.place.session_id)
+        await self._ask()
+        self._has_adopted = bool(self._elsewhere) or any(not agent.is_child for agent in self._agents.present.values())
+
+    @property
+    def lie_elsewhere(self) -> bool:
+        """Whether the supervisor may have some: an adopted agent is its child, and so is what that forks away."""
+        return self._has_adopted
+
+    async def look(self) -> None:
+        """See what came to the supervisor meanwhile."""
+        if self._has_adopted:
+            await self._ask()
+
+    async def _ask(self) -> None:
+        found = await asyncio.to_thread(self._agents.keeping.orphans, self._agents.place.session_id)
+        self._elsewhere = [process for process, _ in found]
 
     def _reap(self) -> None:
         """Reap dead orphans only: how an agent ended is stored first."""
@@ -61,14 +76,20 @@ class Orphans:
     def unattributed(self) -> list[dict[str, Any]]:
         """Return those without any mark of whose they are (methods.Unattributed)."""
         session = self._agents.place.session_id
-        found = [(process, command_of(process.pid)) for process in self._unmarked_children()]
-        found += [(process, command) for process, command in self._left_before if is_alive(process)]
-        return [{"pid": process.pid, "session_id": session, "command": command} for process, command in found]
+        return [
+            {"pid": process.pid, "session_id": session, "command": command_of(process.pid)}
+            for process in self._unmarked()
+        ]
 
-    def _unmarked_children(self) -> list[Process]:
+    def _unmarked(self) -> list[Process]:
         leaders = self._leaders()
-        stats = [stat_of(pid) for pid in children_of_self() if pid not in leaders]
-        return [stat.process for stat in stats if stat is not None and not self._is_attributed(stat, leaders)]
+        ours = [stat_of(pid) for pid in children_of_self()]
+        theirs = [stat for process in self._elsewhere if (stat := stat_of(process.pid)) and stat.process == process]
+        return [
+            stat.process
+            for stat in (*ours, *theirs)
+            if stat is not None and stat.process.pid not in leaders and not self._is_attributed(stat, leaders)
+        ]
 
     def _is_attributed(self, stat: Stat, leaders: set[int]) -> bool:
         if stat.is_dead or stat.session in leaders or stat.session == os.getsid(0):
@@ -78,6 +99,7 @@ class Orphans:
 
     async def end_all(self) -> None:
         """Kill them, with everything below them."""
-        roots = {*self._unmarked_children(), *(process for process, _ in self._left_before)}
+        await self.look()
+        roots = {*self._unmarked(), *self._elsewhere}
         if roots:
             await all_ended(await asyncio.to_thread(kill_tree, lambda: find_tree(roots)), _KILL_DEADLINE)

@@ -1,0 +1,113 @@
+"""Ending an agent ends everything it started; who shed every mark is shown, and ends with its session."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from descartes_local.processes import Process, is_alive, send_signal
+from descartes_local.tree import find_tree
+from tests.support.leftovers import doors_of, processes_of
+from tests.support.person import Person
+from tests.support.programs import agent
+from tests.support.serving import family, kill_daemon, only_run, said
+from tests.support.waiting import wait_until
+
+KINDS = {"child", "setsid", "double", "ready"}
+
+
+def living(processes: Iterable[Process]) -> set[Process]:
+    return {process for process in processes if is_alive(process)}
+
+
+@pytest.fixture
+def shop(person: Person) -> Path:
+    return person.workspace("shop")
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
+@pytest.mark.parametrize("flags", [["--deaf"], ["--deaf", "--closed"]], ids=" ".join)
+def test_killing_by_force_leaves_nothing(person: Person, shop: Path, flags: list[str], is_killed: bool) -> None:
+    person.spawn(shop, agent("forker", *flags), "--name", "tree")
+    tree = family(person.home, "tree")
+    assert tree.keys() == KINDS
+    if is_killed:
+        kill_daemon(person.home)
+        assert living(tree.values()) == {*tree.values()}
+    person.run("kill", "--force", "tree")
+    assert living(tree.values()) == set()
+
+
+def test_asking_a_deaf_tree_kills_it_after_the_grace(person: Person, shop: Path) -> None:
+    person.spawn(shop, agent("forker", "--deaf", "--closed"), "--name", "tree", "--grace", "0.2")
+    tree = family(person.home, "tree")
+    assert person.run("stop", "tree").stdout == "tree  terminated\n"
+    assert living(tree.values()) == set()
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
+def test_who_shed_every_mark_is_shown_and_ends_with_the_session(person: Person, shop: Path, is_killed: bool) -> None:
+    """Forked twice, a session of its own, an empty environment: nothing says whose it is but its parent, the daemon."""
+    person.spawn(shop, agent("forker", "--deaf", "--cleared", "--closed"), "--name", "tree")
+    tree = family(person.home, "tree")
+    if is_killed:
+        kill_daemon(person.home)
+    person.run("kill", "--force", "tree")
+    assert living(tree.values()) == {tree["double"]}
+    (shown,) = person.run("ps", "--json").json["unattributed"]
+    assert shown["pid"] == tree["double"].pid
+    assert "forker.py" in shown["command"]
+    assert f"unattributed in shop: process {tree['double'].pid}" in person.run("ps").stdout
+    person.run("sessions", "stop", "--force", shop)
+    assert living(tree.values()) == set()
+
+
+def test_who_sheds_every_mark_after_the_daemons_death_is_shown_too(person: Person, shop: Path) -> None:
+    """An adopted agent is the supervisor's child, and so becomes what it forks away later."""
+    person.spawn(shop, ["sh"], "--name", "shell")
+    kill_daemon(person.home)
+    person.run("send", "shell", "env -i setsid -f sleep 600 </dev/null >/dev/null 2>&1; echo do''ne", "--enter")
+    said(person.home, "shell", "done")
+    (shown,) = wait_until(lambda: person.run("ps", "--json").json["unattributed"], "the one who shed every mark")
+    assert shown["command"] == "sleep 600"
+    person.run("sessions", "stop", "--force", shop)
+    assert not Path(f"/proc/{shown['pid']}").exists()
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
+def test_stopping_by_force_leaves_no_process_no_socket_no_run_file(person: Person, shop: Path, is_killed: bool) -> None:
+    person.spawn(shop, agent("forker", "--deaf", "--closed"), "--name", "tree", "--grace", "0.2")
+    person.spawn(shop, agent("forker", "--deaf", "--cleared", "--closed"), "--name", "cleared", "--grace", "0.2")
+    trees = [*family(person.home, "tree").values(), *family(person.home, "cleared").values()]
+    if is_killed:
+        kill_daemon(person.home)
+    person.run("sessions", "stop", "--force", shop)
+    assert living(trees) == set()
+    assert json.loads((shop / ".scud/session.json").read_text())["status"] == "Inactive"
+    wait_until(lambda: not processes_of(person.directory), "the supervisor ends after its linger")
+    assert doors_of(person.home) == []
+
+
+def test_an_agent_that_ends_by_itself_ends_its_rest(person: Person, shop: Path) -> None:
+    person.spawn(shop, agent("forker", "--deaf", "--closed", "--code", 6), "--name", "tree", "--grace", "0.3")
+    assert person.run("wait", "tree", check=False).code == 6
+    session = only_run(person.home).session_id
+    wait_until(lambda: not find_tree((), ("DESCARTES_SESSION_ID", session)), "nothing is left of its tree")
+
+
+def test_who_is_told_to_leave_its_rest_leaves_it(person: Person, shop: Path) -> None:
+    made = person.spawn(shop, agent("forker", "--deaf", "--closed", "--code", 6), "--leave", "--grace", "0")
+    assert person.run("wait", made["id"], check=False).code == 6
+    rest = find_tree((), ("DESCARTES_AGENT_ID", made["id"]))
+    assert len(rest) == 3
+    # Whose it is can still be seen, so it is nobody's to show as unattributed.
+    assert person.run("ps", "--json").json["unattributed"] == []
+    kill_daemon(person.home)
+    assert living(rest) == rest
+    assert person.run("ps", "--json").json["unattributed"] == []
+    for process in rest:
+        send_signal(process, signal.SIGKILL)
