@@ -38,6 +38,7 @@ class Link:
         self._path = path
         self._params = params
         self._typed = bytearray()
+        self._unsure = bytearray()  # sent, and not yet known to have reached the agent's terminal
         self._outgoing = b""
         self._received = b""
         self._frames = FrameReader()
@@ -47,7 +48,7 @@ class Link:
     @property
     def is_full(self) -> bool:
         """Whether enough waits to be sent."""
-        return len(self._typed) > MUCH
+        return len(self._typed) + len(self._unsure) > MUCH
 
     def wanted(self) -> int:
         """Return the selector events to wait for."""
@@ -104,6 +105,7 @@ class Link:
     def _next(self) -> bytes:
         if not self._outgoing and self.is_open and self._typed:
             self._outgoing = bytes_frame(bytes(self._typed[:_PIECE]))
+            self._unsure += self._typed[:_PIECE]
             del self._typed[:_PIECE]
         return self._outgoing
 
@@ -127,6 +129,8 @@ class Link:
                 self.offset = (self.offset or 0) + len(frame)
             elif frame["type"] in ("screen", "offset"):
                 self.offset = int(frame["offset"])
+            elif frame["type"] == "took":
+                del self._unsure[: int(frame["bytes"])]
             yield frame
 
     def _agreed(self, answer: dict[str, Any]) -> None:
@@ -139,6 +143,9 @@ class Link:
 
     def _connect(self) -> None:
         self.due = None
+        # What a daemon was not heard to have typed before it was killed is typed again.
+        self._typed[:0] = self._unsure
+        self._unsure.clear()
         self.is_open, self._outgoing, self._received, self._frames = False, b"", b"", FrameReader()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.setblocking(False)

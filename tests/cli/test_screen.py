@@ -195,4 +195,22 @@ def test_a_paste_larger_than_every_buffer_arrives(attach: Callable[..., Attached
             frame = daemon.frame()
             assert isinstance(frame, bytes)
             arrived += frame
+            daemon.send({"type": "took", "bytes": len(frame)})
     assert arrived == sent * 100
+
+
+def test_what_was_not_heard_to_be_typed_is_typed_again(attach: Callable[..., Attached]) -> None:
+    """A daemon killed with keys in its socket took them along: they were seen as sent, and never reached the agent."""
+    person = attach()
+    daemon = person.accept().agree(SCREEN)
+    person.see(b"$ make")
+    assert daemon.frame() == TAKE
+    person.type(b"echo ")
+    assert daemon.frame() == b"echo "
+    daemon.send({"type": "took", "bytes": 5})
+    person.type(b"hello")
+    assert daemon.frame() == b"hello"
+    daemon.connection.close()
+    after = person.accept().agree({"type": "offset", "offset": 10})
+    assert after.frame() == TAKE
+    assert after.frame() == b"hello"
