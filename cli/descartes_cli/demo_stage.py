@@ -1,4 +1,4 @@
-"""Where the demo plays: a directory and a HOME of its own, and nothing left of them afterwards."""
+"""A directory and a HOME of the demo's own, and nothing left afterwards."""
 
 from __future__ import annotations
 

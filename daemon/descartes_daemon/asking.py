@@ -1,4 +1,4 @@
-"""Who asked for a change, and by which request: so that a repeat is not done twice."""
+"""Who asked for a change, so that a repeat is not done twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One session's life: causes in, effects done. The only caller of session_life.move."""
+"""One session's life: causes in, effects done.
+
+This is the only caller of session_life.move.
+"""
 
 from __future__ import annotations
 
