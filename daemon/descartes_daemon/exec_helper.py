@@ -4,10 +4,10 @@ Run as `python -I -S exec_helper.py`, with the terminal as 0-2, a socket to the 
 as 4. posix_spawn can set neither directory nor umask nor limits, and tells a failed exec badly: this does both.
 Nothing is imported that is not built in: it starts in some 10 ms.
 
-It reads one order (its length in ten digits, a newline, then that many bytes: fields ended by NUL: directory, umask, soft
-descriptor limit or -, number of arguments, arguments, environment entries), then waits for one byte more. When the
-socket ends before that byte, the daemon is gone: it ends without having run anything. Before it execs it writes "go"
-into the mark file, and what failed after it: so a later daemon knows whether the program ever ran.
+It reads one order (its length in ten digits, a newline, then that many bytes: fields ended by NUL: directory, umask,
+soft descriptor limit or -, number of arguments, arguments, environment entries), then waits for one byte more. When
+the socket ends before that byte, the daemon is gone: it ends without having run anything. Before it execs it writes
+"go" into the mark file, and what failed after it: so a later daemon knows whether the program ever ran.
 """
 
 from __future__ import annotations
@@ -54,9 +54,19 @@ def _exec(arguments: list[bytes], environment: dict[bytes, bytes]) -> OSError:
         try:
             posix.execve(candidate, arguments, environment)
         except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            if _is_directory(candidate):
+                telling = OSError(errno.EISDIR, "is a directory")
+            elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 telling = error
     return telling
+
+
+def _is_directory(path: bytes) -> bool:
+    """Say so: exec itself says only that permission is denied."""
+    try:
+        return posix.stat(path).st_mode & 0o170000 == 0o040000
+    except OSError:
+        return False
 
 
 def _set_limit(soft: bytes) -> None:
@@ -90,11 +100,17 @@ def main() -> int:
     order = _order()
     if order is None or posix.read(_SOCKET, 1) != b"g":
         return 0
-    posix.write(_MARKS, b"go\n")
-    failure = _run(order)
+    try:
+        posix.write(_MARKS, b"go\n")
+        failure = _run(order)
+    except OSError as error:  # no room for the mark, or the limit is refused
+        failure = error
     text = f"{failure.errno} {failure.strerror}\n".encode()
-    posix.write(_MARKS, b"failed " + text)
-    posix.write(_SOCKET, text)
+    for descriptor, words in ((_MARKS, b"failed " + text), (_SOCKET, text)):
+        try:
+            posix.write(descriptor, words)
+        except OSError:
+            continue  # no room for it: the other one will do
     return _CANNOT_RUN
 
 

@@ -1,8 +1,9 @@
-"""Start a program in a terminal, in two steps: a helper that waits, and the word to go on."""
+"""Start a program in a terminal: a helper that waits, then the word."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,10 +14,12 @@ from pathlib import Path
 
 from descartes_core.errors import SpawnFailed
 from descartes_daemon import exec_helper
-from descartes_local.processes import Process, process_of
+from descartes_local.processes import Process, process_of, send_signal
 
 #: A helper takes some 10 ms to start; a machine out of memory takes long.
 _DEADLINE = 30.0
+#: Where the helper finds its socket and its mark file.
+_CHANNEL, _MARKS = 3, 4
 _HELPER = [sys.executable, "-I", "-S", exec_helper.__file__]
 #: A program that begins must find signals as a login gives them.
 _SIGNALS = [number for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP)]
@@ -79,6 +82,7 @@ class Launch:
         except ConnectionError:
             return  # killed between the word and the exec: its end is told like any other
         except TimeoutError as error:
+            send_signal(self.process, signal.SIGKILL)  # what is told as failed must not run later
             raise SpawnFailed("the start helper did not answer in time") from error
         if failure:
             raise SpawnFailed(failure.decode(errors="replace").partition(" ")[2].strip())
@@ -98,36 +102,40 @@ def start_helper(terminal: str, marks: Path, agent_id: str) -> Launch:
         SpawnFailed: the system has no room for another process.
 
     """
-    ours, theirs = socket.socketpair()
-    mark = os.open(marks, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        pid = _posix_spawn(terminal, theirs.fileno(), mark, {"DESCARTES_AGENT_ID": agent_id})
-    except OSError as error:
-        ours.close()
-        raise SpawnFailed(f"no process can be started: {error.strerror}") from error
-    finally:
-        theirs.close()
-        os.close(mark)
+    with contextlib.ExitStack() as undo:
+        try:
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            with theirs:
+                mark = os.open(marks, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+                try:
+                    pid = _posix_spawn(terminal, theirs.fileno(), mark, {"DESCARTES_AGENT_ID": agent_id})
+                finally:
+                    os.close(mark)
+            pidfd = os.pidfd_open(pid) if sys.platform == "linux" else -1
+        except OSError as error:
+            raise SpawnFailed(f"no process can be started: {error.strerror}") from error
+        undo.pop_all()
     ours.setblocking(False)
     process = process_of(pid)
     assert process is not None, "a child that nobody reaped is there"
-    return Launch(process, os.pidfd_open(pid) if sys.platform == "linux" else -1, ours)
+    return Launch(process, pidfd, ours)
 
 
 def _posix_spawn(terminal: str, channel: int, mark: int, environment: dict[str, str]) -> int:
-    # Opening a terminal as the leader of a session without one makes it the controlling terminal. The duplicates go
-    # through high numbers first: a source may itself be 3 or 4.
-    high = 100
+    # The duplicates go through numbers beyond both sources first: a source may itself be one of 0 to 4.
+    spare = max(channel, mark, _MARKS) + 1
     actions = [
+        (os.POSIX_SPAWN_DUP2, channel, spare),
+        (os.POSIX_SPAWN_DUP2, mark, spare + 1),
+        # Opened by the leader of a session that has none, a terminal becomes the controlling one.
         (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0),
         (os.POSIX_SPAWN_DUP2, 0, 1),
         (os.POSIX_SPAWN_DUP2, 0, 2),
-        (os.POSIX_SPAWN_DUP2, channel, high),
-        (os.POSIX_SPAWN_DUP2, mark, high + 1),
-        (os.POSIX_SPAWN_DUP2, high, 3),
-        (os.POSIX_SPAWN_DUP2, high + 1, 4),
-        (os.POSIX_SPAWN_CLOSE, high),
-        (os.POSIX_SPAWN_CLOSE, high + 1),
+        (os.POSIX_SPAWN_DUP2, spare, _CHANNEL),
+        (os.POSIX_SPAWN_DUP2, spare + 1, _MARKS),
+        (os.POSIX_SPAWN_CLOSE, spare),
+        (os.POSIX_SPAWN_CLOSE, spare + 1),
     ]
     libraries = {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}
     return os.posix_spawn(
