@@ -17,6 +17,8 @@ class Notifier:
 
     def __init__(self, path: str | None) -> None:
         self._socket: socket.socket | None = None
+        #: One message at a time: a loop can wait only once for the same socket, and the queue is short (10 by default).
+        self._turn = asyncio.Lock()
         if path:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
@@ -37,17 +39,22 @@ class Notifier:
             return False
         rights = array.array("i", descriptors)
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights.tobytes())] if rights else []
-        try:
-            async with asyncio.timeout(_DEADLINE):
-                while True:
-                    try:
-                        self._socket.sendmsg(["\n".join(lines).encode()], ancillary)
-                    except BlockingIOError:
-                        await _writable(self._socket)
-                    else:
-                        return True
-        except (OSError, TimeoutError):
-            return False
+        async with self._turn:
+            try:
+                async with asyncio.timeout(_DEADLINE):
+                    return await self._send("\n".join(lines).encode(), ancillary)
+            except (OSError, TimeoutError):
+                return False
+
+    async def _send(self, message: bytes, ancillary: list[tuple[int, int, bytes]]) -> bool:
+        while self._socket is not None:
+            try:
+                self._socket.sendmsg([message], ancillary)
+            except BlockingIOError:
+                await _writable(self._socket)
+            else:
+                return True
+        return False
 
     async def barrier(self) -> bool:
         """Wait until all that was told before has been processed; False when nobody says so."""
