@@ -41,7 +41,14 @@ def peek(pid: int) -> Ending | None:
         return None
     if found.si_code == os.CLD_EXITED:
         return Ending(found.si_status, None)
-    return Ending(None, signal.Signals(found.si_status).name)
+    return Ending(None, _name_of(found.si_status))
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"  # a real-time signal: only the first and the last have names in Python
 
 
 def reap(pid: int) -> None:
