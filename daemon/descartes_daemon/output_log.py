@@ -7,14 +7,17 @@ after a crash; the size of the log is the truth.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 #: Unix time, bytes (0: a resize), rows, columns.
 INDEX_RECORD = struct.Struct("<dIHH")
+#: What is looked through in one go for the ends of lines.
+_PIECE = 65_536
 
 
 class OutputLog:
@@ -39,10 +42,15 @@ class OutputLog:
         daemon that holds the session's lock.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.size = os.lseek(self.descriptor, 0, os.SEEK_END)
-        index = self.directory / "output.idx"
-        self._index = os.open(index, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            index = self.directory / "output.idx"
+            self._index = os.open(index, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self.descriptor = descriptor
+        self.size = os.lseek(descriptor, 0, os.SEEK_END)
         self.is_ended = False
 
     def grew(self, count: int) -> None:
@@ -66,34 +74,35 @@ class OutputLog:
             follower()
 
     def read(self, offset: int, limit: int) -> bytes:
-        """Return up to `limit` bytes from an offset; nothing beyond the end."""
+        """Return up to `limit` bytes from an offset; nothing beyond the end, or where somebody cut the file."""
         count = min(limit, self.size - offset)
         if count <= 0:
             return b""
-        # Opened anew each time: a reader then never holds a log that is to be closed.
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        if self.descriptor >= 0:
+            return os.pread(self.descriptor, count, offset)
+        with self._opened() as descriptor:
+            return b"" if descriptor is None else os.pread(descriptor, count, offset)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int | None]:
+        """Open it for a reader of its own; None when somebody removed it: what was said is gone, the agent is not."""
         try:
-            return os.pread(descriptor, count, offset)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            yield None
+            return
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
 
     def offset_of_tail(self, lines: int) -> int:
-        """Return the offset at which the last `lines` lines begin."""
+        """Return the offset at which the last `lines` lines begin; may be called in a thread."""
+        size = self.size
         if lines == 0:
-            return self.size
-        # The newline that ends the last line begins no other one.
-        wanted = lines + (1 if self.read(self.size - 1, 1) == b"\n" else 0)
-        end, found = self.size, 0
-        while end > 0:
-            start = max(0, end - 65_536)
-            piece = self.read(start, end - start)
-            position = len(piece)
-            while (position := piece.rfind(b"\n", 0, position)) >= 0:
-                found += 1
-                if found == wanted:
-                    return start + position + 1
-            end = start
-        return 0
+            return size
+        with self._opened() as descriptor:
+            return 0 if descriptor is None else _offset_of_tail(descriptor, size, lines)
 
     def close(self) -> None:
         """Nothing more will come: close the files and tell the followers."""
@@ -102,4 +111,21 @@ class OutputLog:
         self.is_ended = True
         os.close(self.descriptor)
         os.close(self._index)
+        self.descriptor = self._index = -1
         self._tell()
+
+
+def _offset_of_tail(descriptor: int, size: int, lines: int) -> int:
+    # The newline that ends the last line begins no other one.
+    wanted = lines + (os.pread(descriptor, 1, max(0, size - 1)) == b"\n")
+    end, found = size, 0
+    while end > 0:
+        start = max(0, end - _PIECE)
+        piece = os.pread(descriptor, end - start, start)
+        position = len(piece)
+        while (position := piece.rfind(b"\n", 0, position)) >= 0:
+            found += 1
+            if found == wanted:
+                return start + position + 1
+        end = start
+    return 0

@@ -119,16 +119,14 @@ class Recorder:
 
     def _store_all(self, expected: int = -1) -> int:
         """Empty the pipe, which holds what is expected, into the file; return how much of it is there now."""
-        stored = 0
+        stored, self.trouble = 0, None
         try:
             while stored != expected and (count := self._store()):
                 stored += count
         except BlockingIOError:
-            pass
+            return stored
         except OSError as error:
             self._wait_for_room("disk full" if error.errno in _FULL else f"{error.strerror}")
-        else:
-            self.trouble = None
         return stored
 
     def _store(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import struct
@@ -13,6 +14,7 @@ from descartes_core.errors import LimitReached, Refused
 
 #: What may wait for an agent that does not read its terminal.
 _MOST_WAITING = 1024 * 1024
+_MUCH_WAITING = 65_536
 #: ioctl: open the other side of this very terminal, wherever /dev/pts is mounted (Linux 4.13, asm-generic/ioctls.h).
 _TIOCGPTPEER = 0x5441
 
@@ -60,7 +62,8 @@ class Terminal:
         """Hold the other side open again, after the one who held it is gone."""
         if self._slave is None and sys.platform == "linux":
             flags = os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC
-            self._slave = fcntl.ioctl(self.master, _TIOCGPTPEER, flags)
+            with contextlib.suppress(OSError):  # without it only a program that closes its terminal is cut short
+                self._slave = fcntl.ioctl(self.master, _TIOCGPTPEER, flags)
 
     def let_go(self) -> None:
         """Stop holding the other side: from now on the master hangs up when the last program is gone."""
@@ -83,6 +86,11 @@ class Terminal:
         self._waiting += data
         if self._room.is_set():
             self._flush()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits that no more should be read from who types."""
+        return len(self._waiting) > _MUCH_WAITING
 
     async def typed(self) -> None:
         """Wait until the terminal has taken all that was typed."""
