@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class Agent:
     log: OutputLog
     body: Body | None = None
     process: Process | None = None
+    #: Whether its row is in the store.
+    is_stored: bool = True
     #: Whether it is a child of this very daemon: then it is we who reap it.
     is_child: bool = False
     #: Whether its descriptors are in keeping: else it dies with this daemon.
@@ -68,6 +71,8 @@ class Agent:
     #: Who types: one connection at a time.
     pen: object | None = None
     pen_holder: str | None = None
+    #: Told in JSON frames what is not output: another size, another holder of the pen.
+    listeners: set[Callable[[dict[str, Any]], None]] = field(default_factory=set)
 
     @property
     def id(self) -> str:
@@ -84,6 +89,11 @@ class Agent:
         """What its start helper writes."""
         return self.log.directory / "exec"
 
+    def tell(self, value: dict[str, Any]) -> None:
+        """Tell everybody who is attached."""
+        for listener in tuple(self.listeners):
+            listener(value)
+
     def find_tree(self) -> set[Process]:
         """Walk over all processes and return those of its tree."""
         roots = self.rest | ({self.process} if self.process else set())
@@ -94,8 +104,8 @@ class Agent:
         """What a person should know."""
         if self.body is None:
             return "its terminal is lost" if self.is_alive and self.launched.is_set() else None
-        if self.body.recorder.is_disk_full:
-            return "disk full: it waits for room"
+        if self.body.recorder.trouble is not None:
+            return f"{self.body.recorder.trouble}: it waits until its log can be written"
         if self.is_alive and not self.is_kept:
             return "not in keeping: ends with its daemon"
         return None

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from descartes_core import agent_life
+from descartes_core import agent_life, kept
 from descartes_core.agent_life import Cause, Move, State
-from descartes_core.errors import AgentNotFound, IllegalTransition
+from descartes_core.errors import AgentNotFound, IllegalTransition, Unavailable
 from descartes_core.events import agent_event
 from descartes_core.ids import Named, resolve
 from descartes_daemon.agent import Agent
@@ -23,6 +23,9 @@ from descartes_daemon.store import Store
 from descartes_daemon.unit import Unit
 
 _log = logging.getLogger(__name__)
+
+#: How often a store that cannot be written is tried again with what must not be lost (seconds).
+_STORE_AGAIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Agents:
         self.background = background
         #: Those whose life goes on, or of which something is left.
         self.present: dict[str, Agent] = {}
+        #: Set when the daemon's end has begun: nothing new is started.
+        self.is_closing = False
         #: Does what a move asks for; set by `effects.py`, which needs what is here.
         self.perform: Callable[[Agent, Move], None] = lambda _agent, _move: None
 
@@ -81,12 +86,14 @@ class Agents:
         """
         if (agent := self.in_memory(text)) is not None:
             return agent
-        rows = {row.id: row for row in await self.store.agents(living_only=False)}
-        known = [Named(row.id, row.name, row.state in agent_life.ALIVE) for row in rows.values()]
-        found = resolve(text, known, AgentNotFound)
-        if (agent := self.present.get(found)) is not None:
+        row = await self.store.agent(text)
+        if row is None:
+            rows = {one.id: one for one in await self.store.agents(living_only=False)}
+            known = [Named(one.id, one.name, one.state in agent_life.ALIVE) for one in rows.values()]
+            row = rows[resolve(text, known, AgentNotFound)]
+        if (agent := self.present.get(row.id)) is not None:
             return agent
-        ended = Agent(rows[found], self.place.session_id, OutputLog(self.place.agent(found)))
+        ended = Agent(row, self.place.session_id, OutputLog(self.place.agent(row.id)))
         for fact in (ended.launched, ended.ended, ended.gone):
             fact.set()
         return ended
@@ -123,6 +130,9 @@ class Agents:
             unit.move(agent.id, was, move.to, cause, evidence=evidence, at=now, request_id=request_id)
             if facts is not None:
                 facts(unit)
+            if move.to in agent_life.FINAL and "ended_at" not in changes:
+                changes["ended_at"] = now  # it never ran, or nobody saw how it ended
+                unit.set_ended(agent.id, now, None, None)
             data = {"name": agent.row.name, "was": was, "status": move.to, "cause": cause, "evidence": evidence}
             unit.event("AgentEvent", agent_event(cause, move.to), agent.id, data, now)
             await self.store.commit(unit)
@@ -131,10 +141,21 @@ class Agents:
         self.perform(agent, move)
         return move
 
+    async def insist(self, agent: Agent, cause: Cause, **how: Any) -> None:
+        """Feed in what has happened, as `move` does, however long the store cannot be written."""
+        while True:
+            try:
+                await self.move(agent, cause, **how)
+            except Unavailable as error:
+                _log.error("agent %s: %s cannot be stored yet: %s", agent.id, cause, error)
+                await asyncio.sleep(_STORE_AGAIN)
+            else:
+                return
+
     async def try_move(self, agent: Agent, cause: Cause, *, evidence: str | None = None) -> None:
         """Feed in news that may come too late: then it is dropped here."""
         try:
-            await self.move(agent, cause, evidence=evidence)
+            await self.insist(agent, cause, evidence=evidence)
         except IllegalTransition:
             _log.info("agent %s: %s came when it was %s", agent.id, cause, agent.row.state)
 
@@ -144,18 +165,22 @@ class Agents:
             return
         agent.body.terminal.resize(rows, cols)
         agent.log.resized(rows, cols)
+        agent.tell({"type": "resize", "rows": rows, "cols": cols})
         agent.row = replace(agent.row, rows=rows, cols=cols)
         unit = Unit()
         unit.set_size(agent.id, rows, cols)
         await self.store.commit(unit)
 
-    def forget(self, agent: Agent) -> None:
-        """Let go of an agent of which nothing is stored."""
+    async def let_go(self, agent: Agent) -> None:
+        """Give back everything that was open for an agent, and what is in keeping."""
         if agent.body is not None:
             agent.body.close()
             agent.body = None
         agent.log.close()
+        await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in kept.PARTS))
         self.present.pop(agent.id, None)
+        agent.ended.set()
+        agent.gone.set()
 
     def by_state(self) -> dict[State, int]:
         """Count those in memory."""

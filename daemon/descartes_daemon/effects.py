@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -10,8 +11,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from descartes_core import kept
 from descartes_core.agent_life import Cause, Effect, Move, State
+from descartes_core.errors import Unavailable
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.unit import Unit
@@ -19,8 +20,12 @@ from descartes_local.probe import reached
 from descartes_local.processes import Process
 from descartes_local.tree import alive, freeze_tree, kill_tree, signal_all
 
+_log = logging.getLogger(__name__)
+
 #: What was killed is gone within this; a process in a sleep that cannot be interrupted may take longer.
 _KILL_DEADLINE = 5.0
+#: What forks faster than it is found is killed again.
+_KILL_TRIES = 3
 
 
 class Effects:
@@ -34,7 +39,7 @@ class Effects:
             Effect.PAUSE_TREE: self.pause_tree,
             Effect.CONTINUE_TREE: self.continue_tree,
             Effect.END_REST: self.finish,
-            Effect.RELEASE: self._release,
+            Effect.RELEASE: agents.let_go,
             Effect.REMEMBER: self.kill_tree,
         }
         agents.perform = self.perform
@@ -101,48 +106,57 @@ class Effects:
         # What an agent's children write after its end is still recorded, until the last has let go.
         if agent.body is not None:
             await agent.body.recorder.finished.wait()
-        await self._release(agent)
+        await self._agents.let_go(agent)
 
     async def _end_rest(self, agent: Agent) -> None:
         """End what is left of a tree whose root has ended."""
-        left = await asyncio.to_thread(agent.find_tree)
-        if not left:
-            return
+        if left := await asyncio.to_thread(agent.find_tree):
+            await self._ask_rest(agent, left)
+            await self._await_rest(agent, left)
+        unit = Unit()
+        for process in agent.rest:
+            unit.remain_gone(agent.id, process.pid, process.started)
+        if agent.rest:
+            await self._store(unit)
+
+    async def _ask_rest(self, agent: Agent, left: set[Process]) -> None:
         agent.rest |= left
         if agent.kill_at is None:
             agent.kill_at = time.time() + agent.row.grace
         await self._store_rest(agent, left)
         signal_all(left, signal.Signals[agent.row.stop_signal])
         signal_all(left, signal.SIGCONT)
+
+    async def _await_rest(self, agent: Agent, left: set[Process]) -> None:
+        assert agent.kill_at is not None, "it was set when they were asked"
         while left and (patience := agent.kill_at - time.time()) > 0:
             await all_ended(left, patience)
             left = await asyncio.to_thread(agent.find_tree)
-        if left:
-            killed = await asyncio.to_thread(kill_tree, agent.find_tree)
-            await all_ended(killed, _KILL_DEADLINE)
-        unit = Unit()
-        for process in agent.rest:
-            unit.remain_gone(agent.id, process.pid, process.started)
-        await self._agents.store.commit(unit)
+        for _ in range(_KILL_TRIES):
+            if not left:
+                return
+            await self.kill_rest(agent)
+            left = await asyncio.to_thread(agent.find_tree)
+        _log.error("agent %s: %s would not be killed", agent.id, sorted(process.pid for process in left))
 
     async def _store_rest(self, agent: Agent, left: Iterable[Process]) -> None:
         unit = Unit()
         for process in left:
             unit.remain(agent.id, process.pid, process.started, agent.kill_at or 0.0)
-        await self._agents.store.commit(unit)
+        await self._store(unit)
+
+    async def _store(self, unit: Unit) -> None:
+        """Write for a later daemon what it could also find out: where that cannot be, this one goes on."""
+        try:
+            await self._agents.store.commit(unit)
+        except Unavailable as error:
+            _log.error("%s", error)
 
     async def kill_rest(self, agent: Agent) -> None:
         """Kill what is left of an ended agent now."""
         agent.kill_at = time.time()
         killed = await asyncio.to_thread(kill_tree, agent.find_tree)
         await all_ended(killed, _KILL_DEADLINE)
-
-    async def _release(self, agent: Agent) -> None:
-        """Give back everything that was open, and what is in keeping."""
-        self._agents.forget(agent)
-        await self._agents.keeping.forget(*(kept.agent_name(agent.id, part) for part in kept.PARTS))
-        agent.ended.set()
-        agent.gone.set()
 
 
 async def all_ended(processes: set[Process], patience: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 
-from descartes_core.agent_life import Cause
+from descartes_core.agent_life import Cause, State
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.effects import Effects
@@ -14,8 +14,9 @@ from descartes_daemon.orphans import Orphans
 
 _log = logging.getLogger(__name__)
 
-#: What a killed tree may take to be gone, beyond the longest grace.
-_MARGIN = 10.0
+#: What a killed tree may take to be gone: beyond the longest grace, and once more when it has to be insisted on.
+_MARGIN = 2.0
+_KILL_DEADLINE = 10.0
 
 
 class Leaving:
@@ -27,26 +28,37 @@ class Leaving:
         self._orphans = orphans
 
     async def end_all(self, grace: float | None = None) -> None:
-        """End every agent, what ended ones have left, and what nobody can attribute."""
+        """End every agent, what ended ones have left, and what nobody can attribute; nothing new is started."""
+        self._agents.is_closing = True
         await self.end(list(self._agents), grace)
         await self._orphans.end_all()
 
     async def end(self, agents: list[Agent], grace: float | None = None) -> None:
         """Ask all of these to end; the table kills what is left after the grace."""
-        if not agents:
-            return
-        longest = 0.0
+        patience = {agent: agent.row.grace if grace is None else grace for agent in agents}
         for agent in agents:
-            patience = agent.row.grace if grace is None else grace
-            longest = max(longest, patience)
-            if agent.is_alive and agent.kill_at is None:
-                agent.kill_at = time.time() + patience
-        await asyncio.gather(
-            *(self._agents.try_move(agent, Cause.STOP_ASKED, evidence="the session ends") for agent in agents)
-        )
+            self._ask(agent, patience[agent])
+        if await self._gone(agents, max(patience.values(), default=0.0) + _MARGIN):
+            return
+        _log.error("some agents would not end: they are killed")
+        left = [agent for agent in agents if not agent.gone.is_set()]
+        await asyncio.gather(*(self._effects.kill_rest(agent) for agent in left))
+        await self._gone(left, _KILL_DEADLINE)
+
+    def _ask(self, agent: Agent, patience: float) -> None:
+        sooner = agent.kill_at is None or agent.kill_at > time.time() + patience
+        if agent.row.state is State.STOPPING and sooner:
+            self._effects.arm_grace(agent, patience)
+        elif agent.is_alive and sooner:
+            agent.kill_at = time.time() + patience
+        # Not awaited: a store that cannot be written must not hold up the end.
+        asked = self._agents.try_move(agent, Cause.STOP_ASKED, evidence="the session ends")
+        self._agents.background.start(asked, f"end {agent.id}")
+
+    async def _gone(self, agents: list[Agent], patience: float) -> bool:
         try:
-            async with asyncio.timeout(longest + _MARGIN):
+            async with asyncio.timeout(patience):
                 await self._agents.all_gone(agents)
         except TimeoutError:
-            _log.error("some agents would not end: they are killed")
-            await asyncio.gather(*(self._effects.kill_rest(agent) for agent in agents))
+            return False
+        return True

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from descartes_core import VERSION, kept
+from descartes_core.errors import Unavailable
 from descartes_core.session_life import State
 from descartes_core.session_record import SessionRecord
 from descartes_daemon import app, web
@@ -85,6 +86,7 @@ async def serve(setup: Setup) -> None:
         store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
         stack.push_async_callback(daemon.background.close)
+        _listen_to_signals(daemon.stop)
         await daemon.adopt()
         await _run(daemon, notifier, listening)
 
@@ -189,11 +191,13 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
 
 
 async def _take_down(daemon: Daemon, notifier: Notifier, unix: asyncio.Server, stop_web: asyncio.Event) -> None:
-    """End in order: tell, end what would die with us, take no more, close the doors."""
+    """End in order: tell, start nothing more, end what would die with us, close the doors."""
     daemon.upkeep.write(State.STOPPING, daemon.endpoints)
+    daemon.agents.is_closing = True
     await daemon.leaving.end([agent for agent in daemon.agents if not agent.is_kept])
     staying = [agent.id for agent in daemon.agents.living]
-    await daemon.tell("daemon_stopping", staying=staying)
+    with contextlib.suppress(Unavailable):  # a full disk does not keep a daemon from ending
+        await daemon.tell("daemon_stopping", staying=staying)
     await notifier.tell("STOPPING=1", "STATUS=agents kept" if staying else "STATUS=ended in order")
     unix.close()
     daemon.door.close()

@@ -8,9 +8,12 @@ word ends without running anything: nothing ever runs that no row knows.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from descartes_core import kept
 from descartes_core.agent_life import Cause, State
@@ -32,12 +35,15 @@ from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.launch import Launch, Order, start_helper
 from descartes_daemon.output_log import OutputLog
-from descartes_daemon.recorder import Plumbing, Recorder, make_pipe
+from descartes_daemon.recorder import Plumbing, Recorder, close_pipe, make_pipe
 from descartes_daemon.terminal import Terminal
 from descartes_daemon.unit import Unit
 from descartes_daemon.watching import Watch
 from descartes_local.probe import reached
 from descartes_local.processes import boot_id
+
+#: How long the answer to a failed spawn waits for the failure to be stored (seconds).
+_STORE_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +73,33 @@ class Spawner:
             NameTaken, AlreadyExists, LimitReached, InvalidParams: nothing was started, nothing is stored.
 
         """
+        await self._refuse_known(request)
         agent, order = self._intend(request)
+        launch = self._open(agent)
         self._agents.present[agent.id] = agent
-        try:
-            launch = self._open(agent)
-        except BaseException:
-            del self._agents.present[agent.id]
-            raise
         try:
             await self._start(agent, launch, order, asking)
         except DescartesError as error:
+            launch.close()
             await self._fail(agent, error)
             raise
         finally:
             launch.close()
-            agent.launched.set()
+            if agent.row.state is not State.INITIALIZING or not agent.is_stored:
+                agent.launched.set()
         return agent
 
+    async def _refuse_known(self, request: Spawn) -> None:
+        """Refuse an id that an ended agent has: its log is not to be touched."""
+        identity = request.agent_id
+        if identity is None or not self._agents.place.agent(identity).exists():
+            return
+        if await self._agents.store.agent(identity) is not None:
+            raise AlreadyExists(f"agent {identity} exists already")
+
     def _intend(self, request: Spawn) -> tuple[Agent, Order]:
+        if self._agents.is_closing:
+            raise Refused("this daemon is ending: it starts nothing more")
         identity = request.agent_id or new_id()
         if identity in self._agents.present:
             raise AlreadyExists(f"agent {identity} exists already")
@@ -112,30 +127,36 @@ class Spawner:
             created_at=time.time(),
         )
         log = OutputLog(self._agents.place.agent(identity))
-        agent = Agent(row, self._agents.place.session_id, log, is_child=True)
+        agent = Agent(row, self._agents.place.session_id, log, is_stored=False, is_child=True)
         return agent, Order(command, cwd, env, request.umask, self._habits.soft_nofile)
 
     def _open(self, agent: Agent) -> Launch:
-        """Open terminal, pipe and log, and start the helper, which waits."""
-        agent.log.open()
-        terminal = Terminal.open(agent.row.rows, agent.row.cols)
-        try:
-            plumbing = Plumbing(terminal.master, *make_pipe())
-            agent.body = Body(terminal, plumbing, Recorder(plumbing, agent.log))
-            launch = start_helper(terminal.name, agent.marks_file, agent.id)
-        except (OSError, SpawnFailed) as error:
-            agent.log.close()
-            (agent.body or terminal).close()
-            raise error if isinstance(error, SpawnFailed) else SpawnFailed(f"no terminal: {error.strerror}") from error
+        """Open log, terminal and pipe, and start the helper, which waits."""
+        with contextlib.ExitStack() as undo:
+            try:
+                agent.log.open()
+                undo.callback(agent.log.close)
+                terminal = Terminal.open(agent.row.rows, agent.row.cols)
+                undo.callback(terminal.close)
+                plumbing = Plumbing(terminal.master, *make_pipe())
+                undo.callback(close_pipe, plumbing)
+                launch = start_helper(terminal.name, agent.marks_file, agent.id)
+                undo.callback(launch.close)
+                pidfd = os.dup(launch.pidfd) if launch.pidfd >= 0 else None
+            except OSError as error:
+                raise SpawnFailed(f"no terminal or log: {error.strerror}") from error
+            undo.pop_all()
         agent.process = launch.process
+        agent.body = Body(terminal, plumbing, Recorder(plumbing, agent.log))
         agent.body.recorder.start()
-        self._watch.begin(agent, os.dup(launch.pidfd) if launch.pidfd >= 0 else None)
+        self._watch.begin(agent, pidfd)
         return launch
 
     async def _start(self, agent: Agent, launch: Launch, order: Order, asking: Asking) -> None:
-        await asyncio.gather(self._commit_intent(agent, asking), self._keep(agent), launch.prepare(order))
+        async with agent.moving:  # who would move it waits until its row is there
+            await _all(self._commit_intent(agent, asking), self._keep(agent), launch.prepare(order))
         reached("spawn.intent_committed")
-        await asyncio.gather(self._commit_process(agent), self._keep_pidfd(agent, launch))
+        await _all(self._commit_process(agent), self._keep_pidfd(agent, launch))
         reached("spawn.process_committed")
         if agent.row.state is not State.INITIALIZING:
             raise Refused(f"agent {agent.id} was stopped before it ran")
@@ -150,6 +171,7 @@ class Spawner:
         data = {"name": agent.row.name, "status": agent.row.state, "command": list(agent.row.command)}
         unit = Unit().add_agent(agent.row).event("AgentEvent", "spawned", agent.id, data, agent.row.created_at)
         await self._agents.store.commit(asking.accepted(unit))
+        agent.is_stored = True
 
     async def _keep(self, agent: Agent) -> None:
         assert agent.body is not None, "it was opened just before"
@@ -176,7 +198,7 @@ class Spawner:
             unit.set_started(agent.id, now)
 
         try:
-            await self._agents.move(
+            await self._agents.insist(
                 agent, Cause.SPAWNED, evidence=f"pid {agent.row.pid}", request_id=asking.id, facts=facts, started_at=now
             )
         except IllegalTransition:
@@ -184,12 +206,25 @@ class Spawner:
 
     async def _fail(self, agent: Agent, error: DescartesError) -> None:
         """Store why it did not run; what was asked for in between (a stop) comes to its own end."""
-        if agent.row.state is State.INITIALIZING and await self._agents.store.agent(agent.id) is not None:
-            await self._agents.try_move(agent, Cause.EXEC_FAILED, evidence=error.message)
-        elif agent.row.state is State.INITIALIZING:
-            # Not even the intent could be stored: there is no row, and the helper ends by itself.
-            self._agents.forget(agent)
+        if not agent.is_stored:
+            # Not even the intent could be: there is no row, and the helper ends by itself.
             agent.row = replace(agent.row, state=State.FAILED)
+            await self._agents.let_go(agent)
+        elif agent.row.state is State.INITIALIZING:
+            # Whoever asked is told soon, also when the store cannot be written for long.
+            storing = self._agents.background.start(self._store_failure(agent, error), f"failed {agent.id}")
+            await asyncio.wait([storing], timeout=_STORE_PATIENCE)
+
+    async def _store_failure(self, agent: Agent, error: DescartesError) -> None:
+        await self._agents.try_move(agent, Cause.EXEC_FAILED, evidence=error.message)
+        agent.launched.set()
+
+
+async def _all(*steps: Coroutine[Any, Any, None]) -> None:
+    """Do all at once and each to its end; only then raise the first one's failure."""
+    for outcome in await asyncio.gather(*steps, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 def _name_for(command: list[str], identity: str) -> str:

@@ -9,21 +9,24 @@ import signal
 import time
 from typing import Any
 
-from descartes_core.agent_life import Cause
+from descartes_core.agent_life import Cause, State
 from descartes_core.errors import (
     DeadlineOver,
+    IllegalTransition,
     InvalidParams,
     LimitReached,
     NeverSpawned,
     OutcomeUnknown,
     Refused,
     SpawnFailed,
+    Unavailable,
 )
 from descartes_core.methods import ChangeAgent, ReadOutput, Resize, Signal, Spawn, Stop, WaitAgent, Write
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.effects import Effects
+from descartes_daemon.output_log import OutputLog
 from descartes_daemon.spawning import Spawner
 from descartes_daemon.surroundings import signal_named
 from descartes_daemon.unit import Unit
@@ -87,7 +90,7 @@ class Verbs:
         """agent.stop: ask it to end, kill it after the grace; answered when all of it is gone."""
         agent = await self._agents.find(request.agent_id)
         grace = agent.row.grace if request.grace is None else request.grace
-        if agent.is_alive:
+        if agent.is_alive and agent.row.state is not State.STOPPING:
             agent.kill_at = time.time() + grace
         return await self._end(agent, asking, Cause.STOP_ASKED, grace + _GONE_DEADLINE)
 
@@ -102,11 +105,24 @@ class Verbs:
             if cause is Cause.KILL_ASKED:
                 await self._effects.kill_rest(agent)
         else:
+            await self._ask_for_end(agent, asking, cause)
+        await self._wait_gone(agent, patience)
+        return {"agent": agent.info()}
+
+    async def _ask_for_end(self, agent: Agent, asking: Asking, cause: Cause) -> None:
+        try:
             await self._agents.move(
                 agent, cause, evidence=asking.client, request_id=asking.id, facts=lambda unit: _accept(asking, unit)
             )
-        await self._wait_gone(agent, patience)
-        return {"agent": agent.info()}
+        except IllegalTransition:
+            # Who asks for what is on the way already waits for it, like the first.
+            if agent.row.state is not State.STOPPING:
+                raise
+        except Unavailable:
+            # A full disk must not keep anybody from ending what fills it.
+            if cause is Cause.KILL_ASKED and agent.is_alive:
+                await self._effects.kill_tree(agent)
+            raise
 
     async def gone_before(self, request: ChangeAgent, _asking: Asking) -> Reply:
         """Answer the repeat of a stop or kill: wait for what was begun."""
@@ -209,33 +225,34 @@ class Verbs:
         log = agent.log
         offset = request.offset
         if offset is None:
-            offset = 0 if request.tail is None else log.offset_of_tail(request.tail)
+            # In a thread: a log without line ends is read to its beginning.
+            offset = 0 if request.tail is None else await asyncio.to_thread(log.offset_of_tail, request.tail)
         if offset > log.size:
             raise InvalidParams(f"offset {offset} lies beyond the {log.size} bytes there are")
         if request.wait and offset == log.size and not log.is_ended:
-            await _grown(agent, request.wait)
+            await _grown(log, request.wait)
         data = log.read(offset, request.limit)
         return {
             "offset": offset,
             "data": base64.b64encode(data).decode(),
-            "next_offset": offset + len(data),
+            # Where somebody cut the file there is nothing to wait for.
+            "next_offset": offset + len(data) if data else log.size,
             "size": log.size,
-            "ended": log.is_ended or agent.ended.is_set(),
+            "ended": log.is_ended,
         }
 
 
-async def _grown(agent: Agent, patience: float) -> None:
-    """Wait for more output, or for the agent's end, or until patience is over."""
+async def _grown(log: OutputLog, patience: float) -> None:
+    """Wait for more output, or until no more will come, or until patience is over."""
     grew = asyncio.Event()
-    agent.log.followers.add(grew.set)
-    ended = asyncio.ensure_future(agent.ended.wait())
-    waiting = asyncio.ensure_future(grew.wait())
+    log.followers.add(grew.set)
     try:
-        await asyncio.wait({ended, waiting}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(patience):
+            await grew.wait()
+    except TimeoutError:
+        return
     finally:
-        agent.log.followers.discard(grew.set)
-        ended.cancel()
-        waiting.cancel()
+        log.followers.discard(grew.set)
 
 
 def _accept(asking: Asking, unit: Unit) -> None:

@@ -59,7 +59,7 @@ class Watch:
 
         lost = agent.row.state is State.LOST and how == UNKNOWN
         cause = Cause.GIVEN_UP if lost else Cause.ENDED_WELL if how.is_well else Cause.ENDED_BADLY
-        await self._agents.move(
+        await self._agents.insist(
             agent, cause, evidence=str(how), facts=facts, ended_at=now, exit_code=how.exit_code, signal=how.signal
         )
         reached("agent.end_stored")
