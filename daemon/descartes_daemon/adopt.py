@@ -58,14 +58,15 @@ class Adoption:
             await self._agents.move(agent, Cause.FOUND, evidence="its terminal was in keeping")
         agent.launched.set()
         self._watch.begin(agent, pidfd)
-        self._go_on(agent)
+        self._go_on(agent, was=row.state)
 
     def _restore(self, row: AgentRow) -> tuple[Agent, int | None]:
         """Return a row with what is kept of it, recording again from the byte where it stopped."""
         log = OutputLog(self._agents.place.agent(row.id))
         parts = {part: self._agents.keeping.take(kept.agent_name(row.id, part)) for part in kept.PARTS}
         agent = Agent(row, self._agents.place.session_id, log)
-        if row.pid is not None and row.process_started is not None:
+        # A start time counts from a boot: after another one it is a stranger's.
+        if row.pid is not None and row.process_started is not None and row.boot_id == self._boot:
             agent.process = Process(row.pid, row.process_started)
         agent.body = self._body(log, parts)
         agent.is_kept = agent.body is not None
@@ -100,7 +101,8 @@ class Adoption:
                 _log.warning("the start helper of agent %s neither ran nor ended", agent.id)
             ran, failed = has_run(agent.marks_file)
         if failed is not None:
-            await self._agents.move(agent, Cause.EXEC_FAILED, evidence=failed)
+            evidence = f"cannot run {agent.row.command[0]!r}: {failed}"
+            await self._agents.move(agent, Cause.EXEC_FAILED, evidence=evidence)
         elif ran:
             now = time.time()
             await self._agents.move(
@@ -118,7 +120,7 @@ class Adoption:
             await self._agents.move(agent, Cause.HOST_GONE, evidence=evidence)
         await self._agents.move(agent, cause, evidence=evidence)
 
-    def _go_on(self, agent: Agent) -> None:
+    def _go_on(self, agent: Agent, *, was: State) -> None:
         """Do again what the last move asked for: it was stored before it was done."""
         again = {
             (State.PAUSED, Cause.PAUSE_ASKED): self._effects.pause_tree,
@@ -130,6 +132,8 @@ class Adoption:
         cause = Cause(agent.row.cause) if agent.row.cause else Cause.SPAWNED
         if (step := again.get((agent.row.state, cause))) is not None:
             self._agents.background.start(step(agent), f"again {cause} {agent.id}")
+        elif agent.row.state is State.LOST and was is State.STOPPING:
+            self._agents.background.start(self._effects.kill_tree(agent), f"kill {agent.id}")
         elif agent.row.state is State.STOPPING:
             self._agents.background.start(self._stop_again(agent), f"stop again {agent.id}")
 
@@ -152,13 +156,22 @@ class Adoption:
                 continue
             agent, pidfd = self._restore(row)
             self._agents.present[identity] = agent
-            agent.rest = {process for process, _ in left[identity]}
+            if row.boot_id == self._boot:
+                agent.rest = {process for process, _ in left[identity]}
+            else:
+                await self._forget_remains(identity, left[identity])
             agent.kill_at = min((at for _, at in left[identity] if at is not None), default=None)
             if agent.body is not None:
                 agent.body.terminal.let_go()
             agent.launched.set()
             self._watch.begin(agent, pidfd)
             self._agents.background.start(self._effects.finish(agent), f"finish {identity}")
+
+    async def _forget_remains(self, identity: str, left: list[tuple[Process, float | None]]) -> None:
+        unit = Unit()
+        for process, _ in left:
+            unit.remain_gone(identity, process.pid, process.started)
+        await self._agents.store.commit(unit)
 
     async def _drop(self, identity: str) -> None:
         """Let go of what is kept of an agent that no row knows: nothing ever ran there."""
