@@ -7,13 +7,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from descartes_core.errors import Conflict
+from descartes_core.errors import Conflict, Refused, SpawnFailed, from_wire
 from descartes_daemon.asking import Asking
 from descartes_daemon.store import Store
 from descartes_daemon.unit import Unit
 
 #: How long an answer is kept for a repeat.
 _KEPT = 24 * 3600.0
+#: The key of a stored refusal; no method's reply has it.
+_REFUSED = "refused"
 
 Reply = dict[str, Any]
 
@@ -23,7 +25,7 @@ class Once:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._running: dict[str, asyncio.Task[Reply]] = {}
+        self._running: dict[str, tuple[str, asyncio.Task[Reply]]] = {}
 
     async def do(
         self,
@@ -41,9 +43,11 @@ class Once:
         """
         if asking.id is None:
             return await first()
-        if (task := self._running.get(asking.id)) is None:
-            task = asyncio.ensure_future(self._do(asking, first, again))
-            self._running[asking.id] = task
+        method, task = self._running.get(asking.id, (asking.method, None))
+        _check_same(asking, method)
+        if task is None:
+            task = asyncio.create_task(self._do(asking, first, again), name=f"request {asking.id}")
+            self._running[asking.id] = asking.method, task
             task.add_done_callback(lambda _: self._running.pop(asking.id or "", None))
         # The caller may go away: what it asked for is done all the same.
         return await asyncio.shield(task)
@@ -53,16 +57,36 @@ class Once:
     ) -> Reply:
         assert asking.id is not None, "without an id nothing is remembered"
         stored = await self._store.reply_of(asking.id)
-        if stored is not None and stored.method != asking.method:
-            raise Conflict(f"request {asking.id} was a {stored.method} before")
-        if stored is not None and stored.reply is not None:
-            return stored.reply
-        asking.is_accepted = stored is not None
-        reply = await (first() if stored is None else again())
-        unit = asking.accepted(Unit())
-        await self._store.commit(unit.answer(asking.id, reply, time.time()))
+        if stored is not None:
+            _check_same(asking, stored.method)
+            asking.is_accepted = True
+            if stored.reply is not None:
+                return _given_again(stored.reply)
+        try:
+            reply = await (first() if stored is None else again())
+        except (Refused, SpawnFailed) as error:
+            # What was begun and then refused is refused to a repeat in the same words.
+            if asking.is_accepted:
+                await self._remember(asking, {_REFUSED: [error.code, error.message]})
+            raise
+        await self._remember(asking, reply)
         return reply
+
+    async def _remember(self, asking: Asking, reply: Reply) -> None:
+        assert asking.id is not None, "without an id nothing is remembered"
+        await self._store.commit(asking.accepted(Unit()).answer(asking.id, reply, time.time()))
 
     async def prune(self) -> None:
         """Forget what is older than a day."""
         await self._store.commit(Unit().prune_requests(time.time() - _KEPT))
+
+
+def _check_same(asking: Asking, method: str) -> None:
+    if method != asking.method:
+        raise Conflict(f"request {asking.id} was a {method} before")
+
+
+def _given_again(reply: Reply) -> Reply:
+    if _REFUSED in reply:
+        raise from_wire(*reply[_REFUSED])
+    return reply
