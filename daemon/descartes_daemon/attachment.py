@@ -6,12 +6,13 @@ import asyncio
 import time
 from typing import Any
 
-from descartes_core.errors import DescartesError
+from descartes_core.errors import DescartesError, InvalidParams, ProtocolError
 from descartes_core.frames import FrameReader, bytes_frame, json_frame
 from descartes_core.methods import Attach
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.first_screen import first_screen
+from descartes_daemon.terminal import Terminal
 from descartes_daemon.unit import Unit
 
 #: What is read from the log in one go.
@@ -42,10 +43,13 @@ class Attachment:
         self._paints = request.offset is None
         self._is_paused = False
         self._is_over = False
+        self._is_held = False
         self._typed = 0
         self._note: asyncio.TimerHandle | None = None
         self._finished: asyncio.Task[None] | None = None
         self._goes_on = asyncio.Event()
+        if self._offset > agent.log.size:
+            raise InvalidParams(f"offset {self._offset} lies beyond the {agent.log.size} bytes there are")
 
     def begin(self) -> None:
         """Show something at once, then follow the log."""
@@ -60,7 +64,8 @@ class Attachment:
             self._say({"type": "offset", "offset": self._offset})
             if self._size is not None and self._has_pen:
                 self._agents.background.start(self._resize(*self._size), f"resize {self._agent.id}")
-        self._agent.log.followers.add(self._more)
+        self._agent.log.followers.add(self._follow)
+        self._agent.listeners.add(self._say)
         self._finished = self._agents.background.start(self._until_ended(), f"attached {self._agent.id}")
         self._more()
 
@@ -74,36 +79,40 @@ class Attachment:
             return
         had = self._agent.body.terminal.size
         rows, cols = self._size if self._size and self._has_pen else had
-        if (rows, cols) == had:
-            self._agent.body.terminal.resize(rows - 1 if rows > 1 else rows + 1, cols)
-            await asyncio.sleep(_NUDGE)
-            if self._agent.body is not None:
-                self._agent.body.terminal.resize(rows, cols)
-        else:
+        if (rows, cols) != had:
             await self._resize(rows, cols)
+            return
+        nudged = (rows - 1 if rows > 1 else rows + 1, cols)
+        self._agent.body.terminal.resize(*nudged)
+        await asyncio.sleep(_NUDGE)
+        # Somebody may have given it yet another size meanwhile.
+        if self._agent.body is not None and self._agent.body.terminal.size == nudged:
+            self._agent.body.terminal.resize(rows, cols)
 
     async def _resize(self, rows: int, cols: int) -> None:
         await self._agents.set_size(self._agent, rows, cols)
 
-    def _more(self) -> None:
+    def _more(self) -> bool:
+        """Send what there is; False when the other side takes no more of it for now."""
         while not self._is_paused and not self._is_over:
             piece = self._agent.log.read(self._offset, _PIECE)
             if not piece:
-                return
+                return True
             self._offset += len(piece)
             self._transport.write(bytes_frame(piece))
+        return False
+
+    def _follow(self) -> None:
+        self._more()
 
     async def _until_ended(self) -> None:
         await self._agent.ended.wait()
         row = self._agent.row
-        while self._offset < self._agent.log.size and not self._is_over:
+        while not self._more():
             self._goes_on.clear()
-            self._more()
-            if self._is_paused:
-                await self._goes_on.wait()
-        if not self._is_over:
-            self._say({"type": "exit", "exit_code": row.exit_code, "signal": row.signal, "cause": row.cause})
-            self._transport.close()
+            await self._goes_on.wait()
+        self._say({"type": "exit", "exit_code": row.exit_code, "signal": row.signal, "cause": row.cause})
+        self._transport.close()
 
     def paused(self) -> None:
         """Stop sending: the other side takes nothing."""
@@ -131,13 +140,13 @@ class Attachment:
     def _take(self, frame: dict[str, Any]) -> None:
         kind, rows, cols = frame.get("type"), frame.get("rows"), frame.get("cols")
         if kind == "input" and isinstance(frame.get("data"), str):
-            self._type(frame["data"].encode(errors="surrogateescape"))
+            self._type(_bytes_of(frame["data"]))
         elif kind == "resize" and isinstance(rows, int) and isinstance(cols, int):
             if self._has_pen and 1 <= rows <= 1000 and 1 <= cols <= 1000:
                 self._agents.background.start(self._resize(rows, cols), f"resize {self._agent.id}")
         elif kind == "take" and self._may_type:
             self._agent.pen, self._agent.pen_holder = self, self._client
-            self._say({"type": "pen", "holder": self._client})
+            self._agent.tell({"type": "pen", "holder": self._client})
 
     def _type(self, data: bytes) -> None:
         if not self._has_pen and self._agent.pen is None and self._may_type:
@@ -150,9 +159,20 @@ class Attachment:
         except DescartesError as error:
             self._say({"type": "error", "code": error.code, "message": error.message})
             return
+        if self._agent.body.terminal.is_behind and not self._is_held:
+            self._is_held = True
+            self._transport.pause_reading()
+            self._agents.background.start(self._go_on_when_read(self._agent.body.terminal), f"hold {self._agent.id}")
         self._typed += len(data)
         if self._note is None:
             self._note = asyncio.get_running_loop().call_later(_NOTE_EVERY, self._write_note)
+
+    async def _go_on_when_read(self, terminal: Terminal) -> None:
+        """Take more from who types once the program has read: what is pasted is not to be lost."""
+        await terminal.typed()
+        self._is_held = False
+        if not self._is_over:
+            self._transport.resume_reading()
 
     def _write_note(self) -> None:
         """Note who typed how much, not what."""
@@ -168,11 +188,20 @@ class Attachment:
     def close(self) -> None:
         """Let go of the agent; it goes on."""
         self._is_over = True
-        self._agent.log.followers.discard(self._more)
+        self._agent.log.followers.discard(self._follow)
+        self._agent.listeners.discard(self._say)
         if self._has_pen:
             self._agent.pen = self._agent.pen_holder = None
+            self._agent.tell({"type": "pen", "holder": None})
         if self._note is not None:
             self._note.cancel()
             self._write_note()
         if self._finished is not None:
             self._finished.cancel()
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise ProtocolError("the input holds half a character") from None

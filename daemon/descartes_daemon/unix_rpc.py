@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from typing import Any, cast
 
 from descartes_core import jsonrpc
-from descartes_core.errors import DescartesError, InternalError, LimitReached, TooLarge
+from descartes_core.errors import DescartesError, InternalError, InvalidRequest, LimitReached, TooLarge
 from descartes_core.methods import LARGEST_MESSAGE, Attach
 from descartes_daemon.agents import Agents
 from descartes_daemon.attachment import Attachment
@@ -56,6 +56,11 @@ class UnixConnection(asyncio.Protocol):
         self._received = bytearray()
         self._under_way = 0
         self._attachment: Attachment | None = None
+        self._is_attaching = False
+        #: Whether the other side leaves its answers lying.
+        self._is_stalled = False
+        #: How much of what was received is known to hold no line end.
+        self._searched = 0
         self._client = "unix"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,19 +85,34 @@ class UnixConnection(asyncio.Protocol):
         self._received += data
         self._take_lines()
 
+    @property
+    def _may_take(self) -> bool:
+        """Whether a further line is to be looked at now."""
+        busy = self._is_attaching or self._is_stalled or self._under_way >= _MOST_AT_ONCE
+        return not busy and self._attachment is None and not self._transport.is_closing()
+
     def _take_lines(self) -> None:
-        while self._attachment is None and self._under_way < _MOST_AT_ONCE:
-            line, newline, rest = self._received.partition(b"\n")
-            if not newline:
+        while self._may_take:
+            end = self._received.find(b"\n", self._searched)
+            if end < 0:
+                self._searched = len(self._received)
                 break
-            self._received = rest
-            self._take(bytes(line))
-        if len(self._received) > LARGEST_MESSAGE and self._attachment is None:
+            line = bytes(self._received[:end])
+            del self._received[: end + 1]
+            self._searched = 0
+            self._take(line)
+        if self._searched > LARGEST_MESSAGE:
             self._transport.write(jsonrpc.refusal(None, TooLarge(f"a line may have {LARGEST_MESSAGE} bytes")))
             self._received.clear()
             self._transport.close()
-        elif self._under_way >= _MOST_AT_ONCE:
+        elif not self._may_take and self._attachment is None:
             self._transport.pause_reading()
+
+    def _take_again(self) -> None:
+        """Go on with what was held back, once there is room for it."""
+        if self._may_take:
+            self._transport.resume_reading()
+            self._take_lines()
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -103,7 +123,7 @@ class UnixConnection(asyncio.Protocol):
                 raise TooLarge(f"a line may have {LARGEST_MESSAGE} bytes")
             call = jsonrpc.call_of(jsonrpc.parse(line))
             if call.method == "agent.attach":
-                self._start(self._attach(call), call)
+                self._begin_attaching(call)
                 return
             answer = self._door.dispatcher.call(call.method, call.params, client=self._client)
             if isinstance(answer, dict):
@@ -118,37 +138,45 @@ class UnixConnection(asyncio.Protocol):
 
     def _start(self, work: Coroutine[Any, Any, None], call: jsonrpc.Call) -> None:
         self._under_way += 1
-        self._door.background.start(work, f"{call.method} for {self._client}").add_done_callback(self._done)
+        task = self._door.background.start(self._guarded(call, work), f"{call.method} for {self._client}")
+        task.add_done_callback(self._done)
 
     def _done(self, _task: asyncio.Task[None]) -> None:
         self._under_way -= 1
-        if self._under_way == _MOST_AT_ONCE - 1 and not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._take_lines()
+        self._take_again()
 
-    async def _answer_later(self, call: jsonrpc.Call, answer: Coroutine[Any, Any, dict[str, Any]]) -> None:
+    async def _guarded(self, call: jsonrpc.Call, work: Coroutine[Any, Any, None]) -> None:
         try:
-            self._answer(call, await answer)
+            await work
         except DescartesError as error:
             self._refuse(call, error)
         except Exception:  # the edge, for what is awaited
             _log.exception("%s failed", call.method)
             self._refuse(call, InternalError())
 
+    async def _answer_later(self, call: jsonrpc.Call, answer: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        self._answer(call, await answer)
+
+    def _begin_attaching(self, call: jsonrpc.Call) -> None:
+        if self._under_way:
+            raise InvalidRequest("attach when no other call of this connection is under way: frames follow its answer")
+        self._is_attaching = True  # what comes behind it are frames, or lines if it is refused
+        self._start(self._attach(call), call)
+
     async def _attach(self, call: jsonrpc.Call) -> None:
         try:
             request = cast("Attach", checked(call.method, call.params))
             agent = await self._door.agents.find(request.agent_id)
             attachment = Attachment(self._transport, agent, self._door.agents, request, self._client)
-        except DescartesError as error:
-            self._refuse(call, error)
-            return
-        self._answer(call, {"agent": agent.info()})
+        finally:
+            self._is_attaching = False
         if self._transport.is_closing():
             return
+        self._answer(call, {"agent": agent.info()})
         self._attachment = attachment
         attachment.begin()
         received, self._received = bytes(self._received), bytearray()
+        self._transport.resume_reading()
         self._receive_frames(received)
 
     def _receive_frames(self, data: bytes) -> None:
@@ -169,17 +197,17 @@ class UnixConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Stop what flows: the other side takes nothing."""
+        self._is_stalled = True
         if self._attachment is not None:
             self._attachment.paused()
-        else:
-            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Let it flow again."""
+        self._is_stalled = False
         if self._attachment is not None:
             self._attachment.resumed()
-        elif self._under_way < _MOST_AT_ONCE:
-            self._transport.resume_reading()
+        else:
+            self._take_again()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """Let go; what was asked for is done all the same."""
