@@ -95,6 +95,8 @@ def _run(order: list[bytes]) -> OSError:
 
 def main() -> int:
     """Wait, then run; return only what a program that cannot be run ends with."""
+    # What our daemon was started with may be inheritable: it is no affair of the program's.
+    posix.closerange(_MARKS + 1, posix.sysconf("SC_OPEN_MAX"))
     posix.set_inheritable(_SOCKET, False)
     posix.set_inheritable(_MARKS, False)
     order = _order()
