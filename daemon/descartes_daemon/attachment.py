@@ -45,6 +45,7 @@ class Attachment:
         self._is_over = False
         self._is_held = False
         self._typed = 0
+        self._untold = 0  # bytes of which the other side does not know yet that the terminal has them
         self._note: asyncio.TimerHandle | None = None
         self._finished: asyncio.Task[None] | None = None
         self._goes_on = asyncio.Event()
@@ -151,18 +152,25 @@ class Attachment:
     def _type(self, data: bytes) -> None:
         if not self._has_pen and self._agent.pen is None and self._may_type:
             self._agent.pen, self._agent.pen_holder = self, self._client
+        self._untold += len(data)
         if not self._has_pen or self._agent.body is None:
             self._say({"type": "pen", "holder": self._agent.pen_holder})
-            return
+        else:
+            self._type_into(self._agent.body.terminal, data)
+        if not self._is_held:
+            self._tell_taken()
+
+    def _type_into(self, terminal: Terminal, data: bytes) -> None:
         try:
-            self._agent.body.terminal.type(data)
+            terminal.type(data)
         except DescartesError as error:
             self._say({"type": "error", "code": error.code, "message": error.message})
             return
-        if self._agent.body.terminal.is_behind and not self._is_held:
+        if terminal.is_waiting and not self._is_held:
             self._is_held = True
+            self._agents.background.start(self._go_on_when_read(terminal), f"hold {self._agent.id}")
+        if terminal.is_behind:
             self._transport.pause_reading()
-            self._agents.background.start(self._go_on_when_read(self._agent.body.terminal), f"hold {self._agent.id}")
         self._typed += len(data)
         if self._note is None:
             self._note = asyncio.get_running_loop().call_later(_NOTE_EVERY, self._write_note)
@@ -171,8 +179,15 @@ class Attachment:
         """Take more from who types once the program has read: what is pasted is not to be lost."""
         await terminal.typed()
         self._is_held = False
+        self._tell_taken()
         if not self._is_over:
             self._transport.resume_reading()
+
+    def _tell_taken(self) -> None:
+        """Say how much of what was typed is safe: what is not told before a kill is typed again."""
+        taken, self._untold = self._untold, 0
+        if taken:
+            self._say({"type": "took", "bytes": taken})
 
     def _write_note(self) -> None:
         """Note who typed how much, not what."""

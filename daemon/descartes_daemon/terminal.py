@@ -88,6 +88,11 @@ class Terminal:
             self._flush()
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether something typed is not in the terminal yet."""
+        return bool(self._waiting)
+
+    @property
     def is_behind(self) -> bool:
         """Whether so much waits that no more should be read from who types."""
         return len(self._waiting) > _MUCH_WAITING
