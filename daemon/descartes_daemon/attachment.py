@@ -41,6 +41,7 @@ class Attachment:
         self._offset = agent.log.size if request.offset is None else request.offset
         self._size = (request.rows, request.cols) if request.rows and request.cols else None
         self._paints = request.offset is None
+        self._is_nudging = False
         self._is_paused = False
         self._is_over = False
         self._is_held = False
@@ -63,8 +64,7 @@ class Attachment:
             self._agents.background.start(self._repaint(), f"repaint {self._agent.id}")
         else:
             self._say({"type": "offset", "offset": self._offset})
-            if self._size is not None and self._has_pen:
-                self._agents.background.start(self._resize(*self._size), f"resize {self._agent.id}")
+            self._apply_size()
         self._agent.log.followers.add(self._follow)
         self._agent.listeners.add(self._say)
         self._finished = self._agents.background.start(self._until_ended(), f"attached {self._agent.id}")
@@ -79,19 +79,23 @@ class Attachment:
         if self._agent.body is None:
             return
         had = self._agent.body.terminal.size
-        rows, cols = self._size if self._size and self._has_pen else had
-        if (rows, cols) != had:
-            await self._resize(rows, cols)
-            return
-        nudged = (rows - 1 if rows > 1 else rows + 1, cols)
-        self._agent.body.terminal.resize(*nudged)
-        await asyncio.sleep(_NUDGE)
-        # Somebody may have given it yet another size meanwhile.
-        if self._agent.body is not None and self._agent.body.terminal.size == nudged:
-            self._agent.body.terminal.resize(rows, cols)
+        if self._wanted(had) == had:
+            rows, cols = had
+            # Held back meanwhile: a size asked for now would undo the nudge before the program has seen it.
+            self._is_nudging = True
+            self._agent.body.terminal.resize(rows - 1 if rows > 1 else rows + 1, cols)
+            await asyncio.sleep(_NUDGE)
+            self._is_nudging = False
+        await self._agents.set_size(self._agent, *self._wanted(had))
 
-    async def _resize(self, rows: int, cols: int) -> None:
-        await self._agents.set_size(self._agent, rows, cols)
+    def _wanted(self, otherwise: tuple[int, int]) -> tuple[int, int]:
+        return self._size if self._size is not None and self._has_pen else otherwise
+
+    def _apply_size(self) -> None:
+        """Give the terminal the size of who types; others watch in theirs."""
+        if self._size is not None and self._has_pen and not self._is_nudging:
+            resize = self._agents.set_size(self._agent, *self._size)
+            self._agents.background.start(resize, f"resize {self._agent.id}")
 
     def _more(self) -> bool:
         """Send what there is; False when the other side takes no more of it for now."""
@@ -143,11 +147,13 @@ class Attachment:
         if kind == "input" and isinstance(frame.get("data"), str):
             self._type(_bytes_of(frame["data"]))
         elif kind == "resize" and isinstance(rows, int) and isinstance(cols, int):
-            if self._has_pen and 1 <= rows <= 1000 and 1 <= cols <= 1000:
-                self._agents.background.start(self._resize(rows, cols), f"resize {self._agent.id}")
+            if 1 <= rows <= 1000 and 1 <= cols <= 1000:
+                self._size = rows, cols
+                self._apply_size()
         elif kind == "take" and self._may_type:
             self._agent.pen, self._agent.pen_holder = self, self._client
             self._agent.tell({"type": "pen", "holder": self._client})
+            self._apply_size()
 
     def _type(self, data: bytes) -> None:
         if not self._has_pen and self._agent.pen is None and self._may_type:

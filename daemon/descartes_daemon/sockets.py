@@ -39,7 +39,7 @@ def take_inherited(environment: MutableMapping[str, str]) -> dict[str, int]:
 
 
 def _names(first: str, environment: MutableMapping[str, str]) -> list[str]:
-    """Return all names; one variable holds 128 KiB, so our supervisor puts further ones into LISTEN_FDNAMES_2 and on."""
+    """Return all names; as a variable holds 128 KiB, our supervisor puts further ones into LISTEN_FDNAMES_2 and on."""
     pieces, number = [first], 2
     while (more := environment.pop(f"LISTEN_FDNAMES_{number}", None)) is not None:
         pieces.append(more)
