@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import select
 import struct
 import sys
 import termios
@@ -107,15 +108,22 @@ class Terminal:
             while self._waiting:
                 del self._waiting[: os.write(self.master, self._waiting)]
         except BlockingIOError:
-            if self._room.is_set():
-                self._room.clear()
-                loop.add_writer(self.master, self._flush)
-            return
+            if not self._is_hung_up():
+                if self._room.is_set():
+                    self._room.clear()
+                    loop.add_writer(self.master, self._flush)
+                return
+            self._waiting.clear()  # nobody could read it, and a poll would spin from here on
         except OSError:
-            self._waiting.clear()  # hung up: there is nobody who could read it
+            self._waiting.clear()
         if not self._room.is_set():
             loop.remove_writer(self.master)
             self._room.set()
+
+    def _is_hung_up(self) -> bool:
+        poll = select.poll()
+        poll.register(self.master, 0)
+        return any(event & select.POLLHUP for _, event in poll.poll(0))
 
     def close(self) -> None:
         """Close both sides."""
