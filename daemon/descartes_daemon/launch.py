@@ -23,7 +23,9 @@ _DEADLINE = 30.0
 _CHANNEL, _MARKS = 3, 4
 #: Compiled where it is: a file that is run is else compiled anew each time, at some 2 ms.
 _COMPILED = cache_from_source(exec_helper.__file__)
-_HELPER = [sys.executable, "-I", "-S", _COMPILED if os.path.exists(_COMPILED) else exec_helper.__file__]
+#: The interpreter itself: behind a virtual environment's link it would first look for that environment.
+_PYTHON = os.path.realpath(sys.executable)
+_HELPER = [_PYTHON, "-I", "-S", _COMPILED if os.path.exists(_COMPILED) else exec_helper.__file__]
 #: A program that begins must find signals as a login gives them.
 _SIGNALS = [number for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP)]
 
