@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 
@@ -18,8 +19,7 @@ _OF_PS = {"-a", "--all", "--json"}
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still shows the rest
+    _fit_stdout()
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -31,6 +31,24 @@ def run(arguments: list[str]) -> int:
         say_wrong(f"{error.filename or 'input or output'}: {error.strerror or error}")
         return 1
     return code
+
+
+def _fit_stdout() -> None:
+    """Let all be written that is written, whatever the terminal can show and however Python was told to begin."""
+    _open_closed()
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return
+    if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: what a pipe takes only in part would be lost
+        sys.stdout = open(1, "w", encoding=sys.stdout.encoding, closefd=False)  # noqa: SIM115
+    sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still shows the rest
+
+
+def _open_closed() -> None:
+    """Open what we were started without: else a socket gets its number, and is written to as if it were that."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115
 
 
 def _run(arguments: list[str]) -> int:
