@@ -223,6 +223,8 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
             inside.daemon.door.close()
             await server.wait_closed()
             await inside.daemon.background.close()
+            for agent in list(inside.daemon.agents):
+                await inside.daemon.agents.let_go(agent)
             asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
             notifier.close()
             _reap()
