@@ -97,13 +97,15 @@ def stage() -> Iterator[Stage]:
     """Play on a fresh stage; leave nothing behind, also when interrupted."""
     # Short: the sockets' paths lie below it.
     place = Stage(Path(tempfile.mkdtemp(prefix="descartes-demo-")))
-    asked = signal.signal(signal.SIGTERM, _interrupted)
+    before = {number: signal.signal(number, _interrupted) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield place
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in before:  # who is impatient still gets a tidy machine
+            signal.signal(number, signal.SIG_IGN)
         place.clear()
-        signal.signal(signal.SIGTERM, asked)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupted(_number: int, _frame: object) -> None:
