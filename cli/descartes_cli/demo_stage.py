@@ -21,6 +21,7 @@ from descartes_local.tree import kill_tree
 
 #: No command of the demo takes longer, also on a busy machine.
 _DEADLINE = 30.0
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,22 @@ def stage() -> Iterator[Stage]:
     """Play on a fresh stage; leave nothing behind, also when interrupted."""
     # Short: the sockets' paths lie below it.
     place = Stage(Path(tempfile.mkdtemp(prefix="descartes-demo-")))
-    before = {number: signal.signal(number, _interrupted) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, _interrupted) for number in _INTERRUPTIONS}
     try:
         yield place
     finally:
-        for number in before:  # who is impatient still gets a tidy machine
-            signal.signal(number, signal.SIG_IGN)
+        _be_deaf()
         place.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
+def _be_deaf() -> None:
+    """Let nothing interrupt what tidies up: who is impatient still gets a tidy machine."""
+    for number in _INTERRUPTIONS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _interrupted(_number: int, _frame: object) -> None:
+    _be_deaf()
     raise KeyboardInterrupt
