@@ -48,7 +48,7 @@ def start(session: str, as_json: bool) -> None:
 @click.command("stop")
 @click.argument("session", default=".")
 @click.option("--force", is_flag=True, help="End its agents first; without, it is refused while agents live.")
-@click.option("--grace", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
+@click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
 @options.as_json
 def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
     """End a session's daemon. Default: the session around the current directory."""

@@ -21,7 +21,7 @@ ROUND = 60.0
 
 @click.command("wait")
 @click.argument("agent", metavar="AGENT")
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after this time (exit 4).")
+@click.option("--timeout", type=options.Seconds(min=0), metavar="SECONDS", help="Give up after this time (exit 4).")
 @options.session
 @options.as_json
 def wait(agent: str, timeout: float | None, session: str | None, as_json: bool) -> int:

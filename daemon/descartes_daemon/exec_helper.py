@@ -19,6 +19,8 @@ _SOCKET, _MARKS = 3, 4
 _CANNOT_RUN = 127
 #: Digits of an order's length, and a newline.
 _LENGTH = 11
+#: A directory's kind, as stat has it.
+_DIRECTORY = 0o040000
 
 
 def _receive(count: int) -> bytes | None:
@@ -53,19 +55,22 @@ def _exec(arguments: list[bytes], environment: dict[bytes, bytes]) -> OSError:
         try:
             posix.execve(candidate, arguments, environment)
         except OSError as error:
-            if _is_directory(candidate):
+            kind = _kind_of(candidate)
+            if kind == _DIRECTORY:
                 telling = OSError(errno.EISDIR, "is a directory")
+            elif error.errno == errno.ENOENT and kind is not None:
+                telling = OSError(errno.ENOENT, "the interpreter it names is not there")
             elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 telling = error
     return telling
 
 
-def _is_directory(path: bytes) -> bool:
-    """Say so: exec itself says only that permission is denied."""
+def _kind_of(path: bytes) -> int | None:
+    """Return what kind of file it is, None where there is none: exec itself tells too little."""
     try:
-        return posix.stat(path).st_mode & 0o170000 == 0o040000
+        return posix.stat(path).st_mode & 0o170000
     except OSError:
-        return False
+        return None
 
 
 def _set_limit(soft: bytes) -> None:
