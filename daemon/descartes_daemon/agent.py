@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core import agent_life
+from descartes_core.ids import short
 from descartes_core.times import written, written_or_none
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.output_log import OutputLog
@@ -78,6 +79,11 @@ class Agent:
     def id(self) -> str:
         """Its id."""
         return self.row.id
+
+    @property
+    def called(self) -> str:
+        """How people are told of it."""
+        return f"{self.row.name} ({short(self.row.id)})"
 
     @property
     def is_alive(self) -> bool:

@@ -124,7 +124,7 @@ class Agents:
         """
         async with agent.moving:
             was = agent.row.state
-            move = agent_life.move(agent.id, was, cause)
+            move = agent_life.move(agent.called, was, cause)
             now = time.time()
             unit = Unit()
             unit.move(agent.id, was, move.to, cause, evidence=evidence, at=now, request_id=request_id)

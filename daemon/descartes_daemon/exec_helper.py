@@ -91,7 +91,7 @@ def _run(order: list[bytes]) -> OSError:
     try:
         posix.chdir(directory)
     except OSError as error:
-        return OSError(error.errno, f"cannot enter the working directory: {error.strerror}")
+        return OSError(error.errno, f"cannot enter {directory.decode(errors='replace')!r}: {error.strerror}")
     posix.umask(int(umask))
     _set_limit(soft)
     return _exec(arguments, environment)

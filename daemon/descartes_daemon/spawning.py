@@ -159,7 +159,7 @@ class Spawner:
         await _all(self._commit_process(agent), self._keep_pidfd(agent, launch))
         reached("spawn.process_committed")
         if agent.row.state is not State.INITIALIZING:
-            raise Refused(f"agent {agent.id} was stopped before it ran")
+            raise Refused(f"agent {agent.called} was stopped before it ran")
         try:
             await launch.go()
         except SpawnFailed as error:

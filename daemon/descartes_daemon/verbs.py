@@ -60,7 +60,7 @@ class Verbs:
             raise OutcomeUnknown("the daemon was killed during this spawn; look at the list of agents")
         agent = await self._agents.find(request.agent_id)
         if agent.row.cause == Cause.NEVER_SPAWNED:
-            raise NeverSpawned(f"agent {agent.id} has not run: its daemon was killed before; spawn it again")
+            raise NeverSpawned(f"agent {agent.called} has not run: its daemon was killed before; spawn it again")
         if agent.row.cause == Cause.EXEC_FAILED:
             raise SpawnFailed(agent.row.evidence)
         return {"agent": agent.info()}
@@ -136,19 +136,19 @@ class Verbs:
                 await agent.gone.wait()
                 await agent.ended.wait()
         except TimeoutError:
-            raise DeadlineOver(f"agent {agent.id} still has processes after {patience:.0f} s") from None
+            raise DeadlineOver(f"agent {agent.called} still has processes after {patience:.0f} s") from None
 
     async def signal(self, request: Signal, asking: Asking) -> Reply:
         """agent.signal: one signal to the program itself."""
         agent = await self._agents.find(request.agent_id)
         number = signal_named(request.signal)
         if not agent.is_alive or agent.process is None:
-            raise Refused(f"agent {agent.id} has ended")
+            raise Refused(f"agent {agent.called} has ended")
         if number in (signal.SIGSTOP, signal.SIGCONT):
             raise Refused("use pause and resume: they reach the whole tree, and are remembered")
         await self._accept_first(asking)
         if not send_signal(agent.process, number):
-            raise Refused(f"agent {agent.id} has ended")
+            raise Refused(f"agent {agent.called} has ended")
         return {}
 
     async def write(self, request: Write, asking: Asking) -> Reply:
@@ -156,7 +156,7 @@ class Verbs:
         data = _bytes_of(request)
         agent = await self._agents.find(request.agent_id)
         if not agent.is_alive or agent.body is None:
-            raise Refused(f"agent {agent.id} cannot be typed to: it is {agent.row.state}")
+            raise Refused(f"agent {agent.called} cannot be typed to: it is {agent.row.state}")
         await self._accept_first(asking, agent, len(data) + request.enter)
         await self._type(agent, data)
         if request.enter:
@@ -179,13 +179,13 @@ class Verbs:
 
     async def _type(self, agent: Agent, data: bytes) -> None:
         if agent.body is None:
-            raise Refused(f"agent {agent.id} has ended")
+            raise Refused(f"agent {agent.called} has ended")
         agent.body.terminal.type(data)
         try:
             async with asyncio.timeout(_TYPE_DEADLINE):
                 await agent.body.terminal.typed()
         except TimeoutError:
-            raise LimitReached(f"agent {agent.id} does not read its terminal: the rest waits there") from None
+            raise LimitReached(f"agent {agent.called} does not read its terminal: the rest waits there") from None
 
     async def _echo_quiet(self, agent: Agent) -> None:
         grew = asyncio.Event()
@@ -205,7 +205,7 @@ class Verbs:
         """agent.resize: another size for its terminal."""
         agent = await self._agents.find(request.agent_id)
         if agent.body is None:
-            raise Refused(f"agent {agent.id} has no terminal any more")
+            raise Refused(f"agent {agent.called} has no terminal any more")
         await self._agents.set_size(agent, request.rows, request.cols)
         return {}
 

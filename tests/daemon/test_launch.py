@@ -141,8 +141,8 @@ async def test_signals_are_as_at_a_login(terminal: tuple[int, str], tmp_path: Pa
         ("no-such-program", "/", "not found"),
         ("/usr", "/", "is a directory"),
         (__file__, "/", "Permission denied"),
-        ("true", "/no/such/place", "cannot enter the working directory: No such file"),
-        ("true", "/etc/hostname", "cannot enter the working directory: Not a directory"),
+        ("true", "/no/such/place", "cannot enter '/no/such/place': No such file"),
+        ("true", "/etc/hostname", "cannot enter '/etc/hostname': Not a directory"),
     ],
 )
 async def test_what_cannot_run_says_why(
