@@ -161,7 +161,8 @@ class Agents:
 
     async def set_size(self, agent: Agent, rows: int, cols: int) -> None:
         """Give an agent's terminal another size, and remember it."""
-        if agent.body is None or (rows, cols) == agent.body.terminal.size:
+        # Not the terminal's own size: that is another one for a moment while a program is made to paint anew.
+        if agent.body is None or (rows, cols) == (agent.row.rows, agent.row.cols):
             return
         agent.body.terminal.resize(rows, cols)
         agent.log.resized(rows, cols)

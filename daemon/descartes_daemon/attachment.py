@@ -78,18 +78,27 @@ class Attachment:
         """Make the program paint anew: one row less for a moment, then the size it is to have."""
         if self._agent.body is None:
             return
-        had = self._agent.body.terminal.size
-        if self._wanted(had) == had:
-            rows, cols = had
-            # Held back meanwhile: a size asked for now would undo the nudge before the program has seen it.
-            self._is_nudging = True
-            self._agent.body.terminal.resize(rows - 1 if rows > 1 else rows + 1, cols)
-            await asyncio.sleep(_NUDGE)
-            self._is_nudging = False
-        await self._agents.set_size(self._agent, *self._wanted(had))
+        if self._wanted() == self._agent_size():
+            await self._nudge(self._agent.body.terminal)
+        await self._agents.set_size(self._agent, *self._wanted())
 
-    def _wanted(self, otherwise: tuple[int, int]) -> tuple[int, int]:
-        return self._size if self._size is not None and self._has_pen else otherwise
+    async def _nudge(self, terminal: Terminal) -> None:
+        rows, cols = self._agent_size()
+        nudged = rows - 1 if rows > 1 else rows + 1, cols
+        # Held back meanwhile: a size asked for now would undo the nudge before the program has seen it.
+        self._is_nudging = True
+        terminal.resize(*nudged)
+        await asyncio.sleep(_NUDGE)
+        self._is_nudging = False
+        # Whoever else came meanwhile may have given it a size.
+        if self._agent.body is not None and terminal.size == nudged:
+            terminal.resize(*self._agent_size())
+
+    def _agent_size(self) -> tuple[int, int]:
+        return self._agent.row.rows, self._agent.row.cols
+
+    def _wanted(self) -> tuple[int, int]:
+        return self._size if self._size is not None and self._has_pen else self._agent_size()
 
     def _apply_size(self) -> None:
         """Give the terminal the size of who types; others watch in theirs."""

@@ -59,6 +59,8 @@ class UnixConnection(asyncio.Protocol):
         self._is_attaching = False
         #: Whether the other side leaves its answers lying.
         self._is_stalled = False
+        #: Whether this is still the line that was refused as too long.
+        self._is_skipping = False
         #: How much of what was received is known to hold no line end.
         self._searched = 0
         self._client = "unix"
@@ -82,6 +84,9 @@ class UnixConnection(asyncio.Protocol):
         if self._attachment is not None:
             self._receive_frames(data)
             return
+        if self._is_skipping:
+            _, end, data = data.partition(b"\n")
+            self._is_skipping = not end
         self._received += data
         self._take_lines()
 
@@ -102,9 +107,9 @@ class UnixConnection(asyncio.Protocol):
             self._searched = 0
             self._take(line)
         if self._searched > LARGEST_MESSAGE:
-            self._transport.write(jsonrpc.refusal(None, TooLarge(f"a line may have {LARGEST_MESSAGE} bytes")))
+            self._refuse(None, TooLarge(f"a line may have {LARGEST_MESSAGE} bytes"))
             self._received.clear()
-            self._transport.close()
+            self._searched, self._is_skipping = 0, True
         elif not self._may_take and self._attachment is None:
             self._transport.pause_reading()
 
