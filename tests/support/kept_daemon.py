@@ -1,0 +1,142 @@
+"""A real daemon under a test keeper, and what a test asks of both."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from descartes_core.ids import new_id
+from descartes_core.jsonrpc import request
+from descartes_core.methods import METHODS
+from descartes_local.processes import process_of
+from descartes_local.rpc_client import Connection
+from tests.support.house import ROOT
+from tests.support.person import Person
+from tests.support.waiting import process_gone
+
+PATIENCE = 20.0
+
+
+class KeptDaemon:
+    """One session whose daemon is started again whenever it is killed."""
+
+    def __init__(self, person: Person) -> None:
+        self.person, self.id = person, new_id()
+        self.workspace = person.workspace()
+        self.socket = person.home.daemon_socket(self.id)
+        #: Whether the daemon has ended in order.
+        self.is_over = False
+        self._said: queue.Queue[str] = queue.Queue()
+        words = [sys.executable, "-m", "tests.support.keeper", str(person.home.path), str(self.workspace), self.id]
+        self.keeper = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._thread = threading.Thread(target=self._listen, name="keeper", daemon=True)
+        self._thread.start()
+        self.until("ready")
+
+    def _listen(self) -> None:
+        assert self.keeper.stdout is not None
+        for line in self.keeper.stdout:
+            self._said.put(line.strip())
+        self._said.put("over")
+
+    def until(self, word: str) -> str:
+        """Return what follows this word, once the keeper says it."""
+        while True:
+            said = self._said.get(timeout=PATIENCE)
+            self.is_over = self.is_over or said.startswith("kept")
+            if said.partition(" ")[0] == word:
+                return said.partition(" ")[2]
+            assert said != "over", f"the keeper ended before {word}"
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Call once; who calls while the daemon is down waits for the next one."""
+        with Connection(self.socket, timeout=PATIENCE) as connection:
+            result = connection.call(method, params)
+        METHODS[method].reply.model_validate(result)
+        return result
+
+    def begin(self, method: str, **params: Any) -> Connection:
+        """Send a call whose answer may never come."""
+        connection = Connection(self.socket, timeout=PATIENCE)
+        connection.socket.sendall(request(method, params, 1))
+        return connection
+
+    def spawn(self, command: list[str], **more: Any) -> dict[str, Any]:
+        """Start a program and return its agent."""
+        agent: dict[str, Any] = self.call("agent.spawn", command=command, **more)["agent"]
+        return agent
+
+    def get(self, identity: str) -> dict[str, Any]:
+        """Return everything that is known of an agent."""
+        agent: dict[str, Any] = self.call("agent.get", agent_id=identity)["agent"]
+        return agent
+
+    def ended(self, identity: str) -> dict[str, Any]:
+        """Wait for an agent's end and return it."""
+        waited = self.call("agent.wait", agent_id=identity, timeout=PATIENCE - 5)
+        assert waited["ended"], waited
+        agent: dict[str, Any] = waited["agent"]
+        return agent
+
+    def output(self, identity: str) -> bytes:
+        """Return all that an agent has said."""
+        said = b""
+        while True:
+            reply = self.call("agent.output", agent_id=identity, offset=len(said), limit=1 << 20)
+            said += base64.b64decode(reply["data"])
+            if len(said) >= reply["size"]:
+                return said
+
+    def until_said(self, identity: str, wanted: bytes) -> bytes:
+        """Return an agent's output once this is in it."""
+        while wanted not in (said := self.output(identity)):
+            self.call("agent.output", agent_id=identity, offset=len(said), wait=5.0)
+        return said
+
+    @property
+    def pid(self) -> int:
+        """Who serves now."""
+        pid: int = self.call("system.health")["pid"]
+        return pid
+
+    def kill(self, pid: int | None = None) -> int:
+        """Kill the daemon; return when it is gone."""
+        pid = pid or self.pid
+        process = process_of(pid)
+        assert process is not None
+        os.kill(pid, signal.SIGKILL)
+        process_gone(pid)
+        return pid
+
+    def close(self) -> None:
+        """End the keeper, and everybody with it."""
+        assert self.keeper.stdin is not None
+        assert self.keeper.stdout is not None
+        self.keeper.stdin.close()
+        try:
+            self.keeper.wait(PATIENCE)
+        finally:
+            self.keeper.kill()
+            self._thread.join()
+            self.keeper.stdout.close()
+
+
+@contextlib.contextmanager
+def kept_daemon(person: Person) -> Iterator[KeptDaemon]:
+    """Serve a fresh session of somebody, and end it in order."""
+    kept = KeptDaemon(person)
+    try:
+        yield kept
+        if not kept.is_over:
+            kept.call("system.shutdown", force=True, grace=0.2)
+            kept.until("ended")
+    finally:
+        kept.close()
