@@ -15,7 +15,7 @@ from descartes_orchestrator import sessions
 
 
 @click.command("create")
-@click.argument("directory", default=".", type=click.Path())
+@click.argument("directory", default=".", type=click.Path(readable=False))
 @click.option("--name", help="Default: the directory's name.")
 @options.as_json
 def create(directory: str, name: str | None, as_json: bool) -> None:

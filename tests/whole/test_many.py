@@ -36,6 +36,9 @@ def ports(told: Sequence[dict[str, Any]], door: str) -> set[int]:
 
 @pytest.mark.timeout(240)
 def test_twenty_workspaces_and_one_twenty_times_make_twenty_one_daemons(person: Person) -> None:
+    person.home.make()
+    # Ports of its own: other stories go on at the same time, and some want certain ones.
+    (person.home.path / "config.toml").write_text("[supervisor]\nhttp_base = 30000\nws_base = 30100\n")
     workspaces = [person.workspace(f"shop-{number}") for number in range(MANY)]
     told = start_each(person, [*workspaces, *[person.workspace("the-one")] * MANY])
     assert len({one["id"] for one in told}) == len({one["pid"] for one in told}) == MANY + 1

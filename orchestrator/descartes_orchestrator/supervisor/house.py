@@ -53,5 +53,6 @@ def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
     """Return how a session's daemon is called."""
     http, ws = ports
     command = [*python("descartes_daemon"), "--http-port", str(http), "--ws-port", str(ws)]
-    command += ["--workdir", wanted.path, "--session-id", wanted.id, "--name", wanted.name]
-    return command + (["--config", wanted.config] if wanted.config else [])
+    # In one word: a name that begins with a dash would be taken for an option.
+    command += [f"--workdir={wanted.path}", f"--session-id={wanted.id}", f"--name={wanted.name}"]
+    return command + ([f"--config={wanted.config}"] if wanted.config else [])
