@@ -46,14 +46,22 @@ class Leaving:
         await self._gone(left, _KILL_DEADLINE)
 
     def _ask(self, agent: Agent, patience: float) -> None:
+        if not agent.is_alive:
+            self._agents.background.start(self._end_rest(agent, patience), f"end what is left of {agent.id}")
+            return
         sooner = agent.kill_at is None or agent.kill_at > time.time() + patience
         if agent.row.state is State.STOPPING and sooner:
             self._effects.arm_grace(agent, patience)
-        elif agent.is_alive and sooner:
+        elif sooner:
             agent.kill_at = time.time() + patience
         # Not awaited: a store that cannot be written must not hold up the end.
         asked = self._agents.try_move(agent, Cause.STOP_ASKED, evidence="the session ends")
         self._agents.background.start(asked, f"end {agent.id}")
+
+    async def _end_rest(self, agent: Agent, patience: float) -> None:
+        """Kill what an ended agent has left, which may have a longer grace of its own."""
+        if not await self._gone([agent], patience):
+            await self._effects.kill_rest(agent)
 
     async def _gone(self, agents: list[Agent], patience: float) -> bool:
         try:

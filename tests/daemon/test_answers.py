@@ -1,0 +1,140 @@
+"""What is there is told as the table of methods promises, and the end comes in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from descartes_core.errors import AgentsAlive, InvalidParams
+from descartes_core.ids import new_id
+from descartes_local.processes import is_alive, process_of
+from tests.support.inside import open_inside
+from tests.support.programs import agent
+from tests.support.rows import told
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_living_are_listed_oldest_first_and_all_where_asked(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = [await inside.spawn(agent("silent")) for _ in range(3)]
+        ended = await inside.spawn(["true"])
+        await inside.ended(ended["id"])
+        await inside.gone(ended["id"])
+        living = (await inside.call("agent.list"))["agents"]
+        assert [one["id"] for one in living] == [one["id"] for one in spawned]
+        everybody = (await inside.call("agent.list", all=True))["agents"]
+        assert [one["id"] for one in everybody] == [*(one["id"] for one in spawned), ended["id"]]
+        assert everybody[3]["status"] == "completed"
+
+
+async def test_an_ended_agent_is_told_alike_after_a_restart(short: Path) -> None:
+    identity = new_id()
+    async with open_inside(short, identity=identity) as inside:
+        spawned = await inside.spawn(["sh", "-c", "echo bye; exit 3"])
+        await inside.ended(spawned["id"])
+        await inside.gone(spawned["id"])
+        before = (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]
+    async with open_inside(short, identity=identity) as inside:
+        assert (await inside.call("agent.get", agent_id=spawned["id"]))["agent"] == before
+        assert (before["exit_code"], before["output_bytes"], before["recording"]) == (3, 5, "none")
+
+
+async def test_the_session_and_its_health_are_told(short: Path) -> None:
+    async with open_inside(short) as inside:
+        await inside.spawn(agent("silent"))
+        session = (await inside.call("session.info"))["session"]
+        assert (session["path"], session["agents"], session["pid"]) == (f"{short}/shop", 1, os.getpid())
+        health = await inside.call("system.health")
+        assert (health["status"], health["instance_id"]) == ("healthy", session["instance_id"])
+
+
+async def test_what_is_counted_is_told(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"))
+        line = await inside.line()
+        stats = await line.call("system.stats")
+        assert stats["agents"] == {"running": 1}
+        assert stats["recording"] == {spawned["id"]: "splice"}
+        assert stats["connections"] >= 1
+        assert (await line.call("system.stats"))["requests"] == stats["requests"] + 1
+
+
+async def test_events_are_read_after_a_cursor(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(["true"])
+        await inside.ended(spawned["id"])
+        everything = await inside.call("event.list")
+        assert [event["seq"] for event in everything["events"]] == list(range(1, everything["last_seq"] + 1))
+        assert [event["event_type"] for event in everything["events"]] == [
+            "daemon_started",
+            "spawned",
+            "started",
+            "completed",
+        ]
+        rest = await inside.call("event.list", since=2)
+        assert rest["events"] == everything["events"][2:]
+        part = await inside.call("event.list", since=1, limit=1)
+        assert (part["events"], part["next_since"]) == (everything["events"][1:2], 2)
+        with pytest.raises(InvalidParams, match="beyond"):
+            await inside.call("event.list", since=99)
+
+
+async def test_who_waits_for_an_event_gets_the_next_that_fits(short: Path) -> None:
+    async with open_inside(short) as inside:
+        since = (await inside.call("event.list"))["last_seq"]
+        wanted = {"agent_ids": ["b"], "event_categories": ["agent"]}
+        waiting = asyncio.create_task(inside.call("event.list", since=since, filter=wanted, wait=20.0))
+        await inside.daemon.store.commit(told("one", "a"))
+        await inside.daemon.store.commit(told("two", "b"))
+        reply = await waiting
+        assert [event["event_type"] for event in reply["events"]] == ["two"]
+        assert reply["next_since"] == since + 2
+
+
+async def test_who_waits_in_vain_for_an_event_keeps_a_cursor(short: Path) -> None:
+    async with open_inside(short) as inside:
+        since = (await inside.call("event.list"))["last_seq"]
+        assert await inside.call("event.list", since=since, wait=0.05) == {
+            "events": [],
+            "next_since": since,
+            "last_seq": since,
+        }
+
+
+async def test_the_end_is_refused_while_agents_live(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"), name="fixer")
+        with pytest.raises(AgentsAlive, match=r"1 agents are alive \(fixer\)"):
+            await inside.call("system.shutdown")
+        assert not inside.daemon.stop.is_set()
+        await inside.ended((await inside.spawn(["true"]))["id"])
+        assert await inside.call("system.shutdown", force=True) == {"ended": [spawned["id"]]}
+        assert inside.daemon.stop.is_set()
+
+
+async def test_a_forced_end_hastens_a_patient_stop(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("deaf"), grace=3600.0)
+        await inside.until(spawned["id"], b"ready")
+        stopping = asyncio.create_task(inside.call("agent.stop", agent_id=spawned["id"]))
+        while inside.agent(spawned["id"]).row.state != "stopping":
+            await inside.call("system.stats")
+        async with asyncio.timeout(10):
+            await inside.call("system.shutdown", force=True, grace=0.2)
+        assert (await stopping)["agent"]["status"] == "terminated"
+
+
+async def test_a_forced_end_takes_along_what_ended_agents_left(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("forker", "--deaf", "--code", "0"), grace=3600.0)
+        await inside.ended(spawned["id"])
+        lines = [line.split() for line in (await inside.output(spawned["id"])).decode().splitlines()]
+        left = [process for kind, pid in lines if kind != "ready" and (process := process_of(int(pid)))]
+        assert len(left) == 3
+        async with asyncio.timeout(10):
+            assert await inside.call("system.shutdown", force=True, grace=0.2) == {"ended": []}
+        assert not any(map(is_alive, left))
