@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,13 @@ def parse(text: bytes | str) -> Any:
 
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise ParseError(f"not JSON: {str(error)[:200]}") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def call_of(value: Any) -> Call:
@@ -47,7 +52,8 @@ def call_of(value: Any) -> Call:
     if not isinstance(params, dict):
         raise InvalidRequest('"params" must be an object: parameters have names here')
     identity = value.get("id")
-    if isinstance(identity, bool) or not isinstance(identity, str | int | float | None):
+    is_number = isinstance(identity, int) or (isinstance(identity, float) and math.isfinite(identity))
+    if isinstance(identity, bool) or not (is_number or isinstance(identity, str | None)):
         raise InvalidRequest('"id" must be a string or a number')
     return Call(method, params, identity, "id" not in value)
 

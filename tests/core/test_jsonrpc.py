@@ -26,7 +26,7 @@ def test_a_notification_has_no_id() -> None:
     assert not call_of({"jsonrpc": "2.0", "method": "m", "id": None}).is_notification
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"nul", b"\xff", "[" * 200_000])
+@pytest.mark.parametrize("text", [b"", b"{", b"nul", b"NaN", b"[-Infinity]", b"\xff", "[" * 200_000])
 def test_what_is_not_json_is_told(text: bytes | str) -> None:
     with pytest.raises(ParseError, match="not JSON"):
         parse(text)
@@ -45,6 +45,7 @@ def test_what_is_not_json_is_told(text: bytes | str) -> None:
         {"jsonrpc": "2.0", "method": "m", "params": [1]},
         {"jsonrpc": "2.0", "method": "m", "id": {}},
         {"jsonrpc": "2.0", "method": "m", "id": True},
+        {"jsonrpc": "2.0", "method": "m", "id": float("inf")},  # 1e999 is valid JSON, and read as this
     ],
 )
 def test_what_is_no_request_is_refused(value: Any) -> None:
