@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from descartes_core.errors import Locked
+from descartes_local.processes import command_of
 
 #: What a file system says that cannot lock a directory (NFS: EBADF; 9p, FUSE: ENOTSUP, ENOLCK, ENOSYS).
 _CANNOT = {errno.EBADF, errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
@@ -29,7 +30,7 @@ def lock_directory(path: Path) -> int | None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise Locked(f"{path} is locked by another process") from None
+            raise Locked(f"{path} is locked by {_holder_of(path)}") from None
         except OSError as error:
             os.close(descriptor)
             if error.errno in _CANNOT:
@@ -38,6 +39,21 @@ def lock_directory(path: Path) -> int | None:
         if is_at(descriptor, path):
             return descriptor
         os.close(descriptor)  # it was replaced between opening and locking: lock what is there now
+
+
+def _holder_of(path: Path) -> str:
+    """Say who took the lock on a directory: one of ours that lives; else its number may be a stranger's by now."""
+    try:
+        inode = f":{path.stat().st_ino}"
+        with open("/proc/locks") as file:
+            locks = [line.split() for line in file]
+    except OSError:
+        locks = []
+    for _, kind, _, _, pid, where, *_ in (words for words in locks if len(words) == 8):
+        command = command_of(int(pid)) if kind == "FLOCK" and where.endswith(inode) else ""
+        if "descartes" in command:
+            return f"process {pid} ({command[:200]})"
+    return "another process"
 
 
 def is_at(descriptor: int, path: Path) -> bool:

@@ -86,8 +86,8 @@ class Upkeep:
             os.close(inherited)
         try:
             descriptor = lock_directory(directory)
-        except Locked:
-            raise Locked(f"another daemon serves {self.workspace}: it holds the lock on {directory}") from None
+        except Locked as error:
+            raise Locked(f"another daemon serves {self.workspace}: {error.message}") from None
         except OSError as error:
             self._notice(f"{directory} cannot be locked ({error.strerror}): the data directory's lock alone holds")
             return None

@@ -8,7 +8,15 @@ import signal
 from dataclasses import replace
 from typing import Any
 
-from descartes_core.errors import AgentsAlive, DaemonUnreachable, DeadlineOver, DescartesError, Locked, Refused
+from descartes_core.errors import (
+    AgentsAlive,
+    Conflict,
+    DaemonUnreachable,
+    DeadlineOver,
+    DescartesError,
+    Locked,
+    Refused,
+)
 from descartes_core.ids import new_id
 from descartes_core.session_life import State
 from descartes_local import session_file
@@ -40,7 +48,7 @@ def stop(
 
     Raises:
         AgentsAlive: agents live, or may live, and force was not used; nothing has changed.
-        Conflict: another workspace bears its id.
+        Conflict: another workspace bears its id, or somebody else's daemon serves it.
         DescartesError: the daemon or the supervisor said no.
 
     """
@@ -59,7 +67,7 @@ def stop(
         _end_lone(run, asked=ended is not None, force=force, grace=daemon_grace, patience=patience)
     if supervisor is None or run is not None:
         _remove_leftovers(home, session.id)
-    _write_inactive(session)
+    _write_inactive(session, is_ours=entry is not None or session.run is not None)
     return ended or []
 
 
@@ -111,7 +119,9 @@ def _refuse_survivors(session: Session, entry: dict[str, Any] | None) -> None:
     if entry is None and session.run is not None:
         alive = sum(stat.parent == session.run.pid and not stat.is_dead for stat in every_stat())
     if alive:
-        raise AgentsAlive(f"the daemon of {session.name} does not answer, and {alive} agents may be alive: use --force")
+        raise AgentsAlive(
+            f"the daemon of {session.name} does not answer, and {alive} of its agents may be alive: use --force"
+        )
 
 
 def _end_lone(run: RunFile, *, asked: bool, force: bool, grace: float, patience: float) -> None:
@@ -146,14 +156,26 @@ def _remove_leftovers(home: Home, session_id: str) -> None:
     remove_run_file(home, session_id)
 
 
-def _write_inactive(session: Session) -> None:
-    """Put right what a daemon could not write any more, unless somebody holds the session again."""
+def _write_inactive(session: Session, *, is_ours: bool) -> None:
+    """Put right what a daemon could not write any more, unless somebody holds the session again.
+
+    Raises:
+        Conflict: a daemon that we know nothing of serves the workspace.
+
+    """
     try:
         record = session_file.load(session.path)
         if record is None or record.status in (State.INACTIVE, State.ARCHIVED):
             return
         lock = lock_directory(session_file.path_in(session.path).parent)
-    except (OSError, session_file.Unreadable, Locked):
+    except Locked as error:
+        if is_ours:
+            return
+        raise Conflict(
+            f"{session.path} is served by a daemon of another DESCARTES_HOME, or one whose files were deleted: "
+            f"{error.message}; stop it there, or end that process"
+        ) from None
+    except (OSError, session_file.Unreadable):
         return
     try:
         with contextlib.suppress(OSError):  # a workspace that cannot be written says so elsewhere

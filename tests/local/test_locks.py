@@ -22,6 +22,21 @@ def test_a_directory_is_locked_once(tmp_path: Path) -> None:
     os.close(again)
 
 
+def test_one_of_ours_that_holds_it_is_named(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from descartes_local.locks import lock_directory\n"
+        "lock_directory(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), "descartes"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(Locked, match=f"locked by process {holder.pid} "):
+            lock_directory(tmp_path)
+        assert holder.stdin is not None
+        holder.stdin.close()
+
+
 def test_a_copy_of_the_descriptor_holds_the_lock(tmp_path: Path) -> None:
     held = lock_directory(tmp_path)
     assert held is not None

@@ -128,7 +128,7 @@ def test_one_that_stands_still_is_continued_so_that_it_hears(lone: Callable[...,
 
 def test_agents_of_one_that_does_not_answer_are_not_killed_unforced(lone: Callable[..., Lone]) -> None:
     daemon = lone("mute", *agent("deaf"))
-    with pytest.raises(AgentsAlive, match="does not answer, and 1 agents may be alive"):
+    with pytest.raises(AgentsAlive, match="does not answer, and 1 of its agents may be alive"):
         stop(daemon.home, daemon.session, patience=SHORT)
     assert all(map(is_alive, daemon.agents))
     stop(daemon.home, daemon.session, force=True, grace=0.0, patience=SHORT)
@@ -155,13 +155,14 @@ def test_an_innocent_process_is_not_signalled(lone: Callable[..., Lone]) -> None
     assert not run_file.exists()
 
 
-def test_one_that_is_held_by_somebody_is_not_written(lone: Callable[..., Lone]) -> None:
+def test_one_that_somebody_elses_daemon_serves_is_refused_and_not_written(lone: Callable[..., Lone]) -> None:
     daemon = lone("mute")
     daemon.program.kill()
     daemon.program.wait()
     lock = lock_directory(daemon.workspace / ".scud")
     assert lock is not None
-    stop(daemon.home, daemon.session)
+    with pytest.raises(Conflict, match="locked by"):
+        stop(daemon.home, daemon.session)
     record = load(daemon.workspace)
     assert record is not None
     assert record.status is State.ACTIVE
@@ -193,7 +194,7 @@ def test_agents_kept_for_a_daemon_that_does_not_answer_are_not_killed_unforced(s
     mine = replace(session, record=replace(session.record, id=speaking.id))
     pid, started = map(int, speaking.say("spawn", new_id(), *agent("silent")[3:]).split())
     try:
-        with pytest.raises(AgentsAlive, match="1 agents may be alive: use --force"):
+        with pytest.raises(AgentsAlive, match="1 of its agents may be alive: use --force"):
             stop(supervised.home, mine, patience=SHORT)
         assert supervised.entry(speaking.id)["status"] == State.ACTIVE
         stop(supervised.home, mine, force=True, grace=0.0, patience=SHORT)
