@@ -42,7 +42,7 @@ class Notifier:
         async with self._turn:
             try:
                 async with asyncio.timeout(_DEADLINE):
-                    return await self._send("\n".join(lines).encode(), ancillary)
+                    return await self._send(os.fsencode("\n".join(lines)), ancillary)
             except (OSError, TimeoutError):
                 return False
 
