@@ -56,11 +56,6 @@ class Home:
         """Return where the supervisor listens."""
         return self.sockets / "supervisor.sock"
 
-    @property
-    def supervisor_pid(self) -> Path:
-        """Whom to name when the supervisor does not answer."""
-        return self.run / "supervisor.pid"
-
     def session(self, session_id: str) -> Path:
         """Return the data directory of a session."""
         return self.path / "sessions" / session_id

@@ -104,7 +104,7 @@ def environ_of(pid: int) -> bytes:
 
 def has_mark(environ: bytes, name: str, value: str) -> bool:
     """Say whether an environment holds NAME=value."""
-    return f"{name}={value}".encode() in environ.split(b"\0")
+    return os.fsencode(f"{name}={value}") in environ.split(b"\0")
 
 
 def command_of(pid: int) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from descartes_core.errors import SupervisorUnreachable
 from descartes_local.home import Home
 
+#: What it gets: its listening socket, and the lock that tells the living supervisor.
+FD_NAMES = "rpc:life"
 #: What a supervisor and its daemons get of the environment; agents get their own caller's.
 _PASSED = (
     *("HOME", "PATH", "LANG", "USER", "LOGNAME", "SHELL", "TZ", "XDG_RUNTIME_DIR", "TMPDIR", "VIRTUAL_ENV"),
@@ -76,7 +78,7 @@ def _ran(command: Sequence[str], descriptors: Sequence[int], home: Home) -> bool
 
 def _environment(home: Home, count: int) -> dict[str, str]:
     environment = {name: text for name, text in os.environ.items() if name in _PASSED or name.startswith("LC_")}
-    return {**environment, "DESCARTES_HOME": str(home.path), "LISTEN_FDS": str(count), "LISTEN_FDNAMES": "rpc:life"}
+    return {**environment, "DESCARTES_HOME": str(home.path), "LISTEN_FDS": str(count), "LISTEN_FDNAMES": FD_NAMES}
 
 
 def _has_left(pid: int) -> bool:

@@ -8,7 +8,6 @@ import sys
 
 from descartes_local.home import find_home
 from descartes_orchestrator.supervisor.house import Command, daemon_command
-from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.numbers import read_numbers
 from descartes_orchestrator.supervisor.supervisor import Supervisor
 
@@ -30,8 +29,4 @@ def begin(command: Command = daemon_command) -> None:
     os.chdir("/")
     os.umask(0o077)
     home = find_home()
-    try:
-        home.supervisor_pid.write_text(f"{os.getpid()}\n")
-    except OSError as error:
-        note(f"nobody will know our pid: {error}")
     Supervisor(home, socket.socket(fileno=_FIRST), read_numbers(home), command=command).run()

@@ -98,8 +98,6 @@ class Supervisor:
     def _take_down(self) -> None:
         with contextlib.suppress(OSError):
             self._home.supervisor_socket.unlink()
-        with contextlib.suppress(OSError):
-            self._home.supervisor_pid.unlink()
         self._door.close()
         for session in self._sessions.all():
             session.belongings.shut()
