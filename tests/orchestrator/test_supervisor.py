@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -87,6 +89,21 @@ def test_a_first_start_that_fails_is_told_at_once_with_the_end_of_the_log(superv
     assert doors_of(supervised.home) == ["supervisor.sock"]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
+def test_a_start_that_fails_for_a_full_disk_says_so(supervised: Supervised) -> None:
+    """The daemon ended, with nothing in its log: there was no room for a word."""
+    shop = Speaking(supervised, new_id(), "fail")
+    data = supervised.home.session(shop.id)
+    data.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(data)], check=True)
+    try:
+        (data / "ballast").write_bytes(bytes(4096))
+        with pytest.raises(DaemonStartFailed, match="its disk is full"):
+            shop.start()
+    finally:
+        subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+
 def test_a_failed_session_is_listed_with_its_cause_and_can_be_started_again(supervised: Supervised) -> None:
     shop = Speaking(supervised, new_id(), "fail")
     with pytest.raises(DaemonStartFailed):
@@ -117,6 +134,14 @@ def test_a_deaf_daemon_is_killed_after_the_grace(supervised: Supervised) -> None
     shop = supervised.session("deaf")
     shop.stop(grace=0.2)
     assert process_of(shop.where["pid"]) is None
+
+
+def test_a_daemon_that_stands_still_is_continued_so_that_it_hears(supervised: Supervised) -> None:
+    shop = supervised.session()
+    os.kill(shop.where["pid"], signal.SIGSTOP)
+    shop.stop(grace=20.0)
+    assert process_of(shop.where["pid"]) is None
+    assert "ended in Stopping with SIGKILL" not in (supervised.home.log / "supervisor.log").read_text()
 
 
 def test_stopping_what_is_not_known_is_done_already(supervised: Supervised) -> None:

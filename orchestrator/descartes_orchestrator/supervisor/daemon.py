@@ -11,7 +11,7 @@ from descartes_core.errors import DaemonStartFailed
 from descartes_local.home import Home, make_private
 from descartes_orchestrator.supervisor.belongings import Belongings
 from descartes_orchestrator.supervisor.house import House, Wanted
-from descartes_orchestrator.supervisor.recording import last_lines, size_of
+from descartes_orchestrator.supervisor.recording import is_full, last_lines, size_of
 from descartes_orchestrator.supervisor.start import Start, start
 
 
@@ -36,7 +36,9 @@ class Daemon:
     def failure(self, why: str) -> DaemonStartFailed:
         """Return what those are told who wait for it: why, and the last lines it wrote."""
         lines = "".join(f"\n  {line}" for line in last_lines(self.log, start=self.log_start))
-        return DaemonStartFailed(f"the daemon of {self.name} {why}; see {self.log}{lines}")
+        # On a full disk it could not even say so.
+        full = "; its disk is full" if is_full(self.log) else ""
+        return DaemonStartFailed(f"the daemon of {self.name} {why}{full}; see {self.log}{lines}")
 
 
 def log_of(home: Home, session: str) -> Path:

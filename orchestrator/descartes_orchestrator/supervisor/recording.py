@@ -45,6 +45,14 @@ def last_lines(log: Path, *, start: int = 0, count: int = 5) -> list[str]:
     return []
 
 
+def is_full(log: Path) -> bool:
+    """Say whether nothing more can be written to a log's file system."""
+    try:
+        return os.statvfs(log.parent).f_bavail == 0
+    except OSError:
+        return False
+
+
 def size_of(log: Path) -> int:
     """Return how long a log is."""
     try:

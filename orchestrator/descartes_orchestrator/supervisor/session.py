@@ -155,13 +155,13 @@ class Session:
             self._feed(Cause.STOP_ASKED)
             self._feed_ended_without_daemon()
         else:
-            self._died(daemon)
+            self._died(daemon, ending)
 
-    def _died(self, daemon: Daemon) -> None:
+    def _died(self, daemon: Daemon, ending: Ending) -> None:
         now = time.monotonic()
         verdict = self._deaths.add(now=now, ready_for=None if daemon.ready_at is None else now - daemon.ready_at)
         if isinstance(verdict, GiveUp):
-            self.failure = daemon.failure(f"is not started again: {verdict.reason}")
+            self.failure = daemon.failure(f"ended with {ending} and is not started again: {verdict.reason}")
             self._feed(Cause.GAVE_UP)
         else:
             self._pause = verdict.pause
@@ -229,6 +229,7 @@ class Session:
         if self.daemon is not None:
             if not self.daemon.is_leaving:
                 self.daemon.signal(signal.SIGTERM)
+                self.daemon.signal(signal.SIGCONT)  # one that was stopped would not hear it
             self._arm(self._grace, self._grace_over)
 
     def _kill(self) -> None:
