@@ -43,7 +43,9 @@ def test_nothing_else_is_inherited(tmp_path: Path) -> None:
 def test_signals_are_as_a_program_expects_them(tmp_path: Path) -> None:
     _, log = started(tmp_path, "/bin/cat", "/proc/self/status")
     told = dict(line.split(":\t") for line in log.splitlines() if line.startswith("Sig"))
-    assert [int(told[name], 16) for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
+    # glibc keeps 32 and 33 for its threads, and its posix_spawn, which may have started the test, ignores them.
+    of_glibc = 1 << 31 | 1 << 32
+    assert [int(told[name], 16) & ~of_glibc for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
 
 
 def test_it_leads_a_session_of_its_own(tmp_path: Path) -> None:
