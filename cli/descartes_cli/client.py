@@ -12,7 +12,7 @@ from descartes_local.rpc_client import Connection
 
 #: Longer than the longest grace: ending a tree takes as long as it takes.
 LONGEST = 3700.0
-#: How long a daemon that broke off may take to be back.
+#: How long a daemon that broke off, or is silent, may take to be back.
 PATIENCE = 30.0
 #: Only where nobody holds the socket meanwhile; else the connection itself waits.
 _PAUSE = 0.2

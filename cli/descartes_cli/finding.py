@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from descartes_cli.asking import Question, answered, ask_all
+from descartes_cli.client import PATIENCE
+from descartes_cli.render import say_wrong
 from descartes_cli.stored import stored_agents, stored_sessions
 from descartes_core.agent_life import FINAL
-from descartes_core.errors import AgentNotFound
-from descartes_core.ids import Named, resolve
+from descartes_core.errors import AgentNotFound, DaemonUnreachable, DeadlineOver
+from descartes_core.ids import Named, resolve, short
 from descartes_local.home import Home
+from descartes_local.rpc_client import call
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_orchestrator import sessions
 
@@ -54,6 +57,7 @@ class Search:
         self._runs = {run.session_id: run for run in read_run_files(home) if self._only in (None, run.session_id)}
         self._agents: dict[str, list[dict[str, Any]]] = {}
         self._silent: set[str] = set()
+        self._given_up: dict[str, DaemonUnreachable] = {}
 
     def find(self, text: str) -> Found:
         """Return the one agent meant: among the living, else the ended, else those of inactive sessions.
@@ -101,10 +105,39 @@ class Search:
 
     def _socket(self, session_id: str) -> str:
         run = self._runs.get(session_id)
-        if run is not None and (session_id not in self._silent or run.is_alive):
+        if run is not None and session_id not in self._silent:
+            return run.socket
+        if run is not None and run.is_alive:
+            if session_id in self._given_up:
+                raise self._given_up[session_id]
+            try:
+                _wait_for(run)
+            except DaemonUnreachable as error:
+                self._given_up[session_id] = error
+                raise
+            self._silent.discard(session_id)
             return run.socket
         started = sessions.start(self._home, sessions.resolve(self._home, session_id))
         return str(started["socket"])
+
+
+def _wait_for(run: RunFile) -> None:
+    """Wait until a daemon that did not answer in time does.
+
+    Raises:
+        DaemonUnreachable: it does not.
+
+    """
+    say_wrong(f"the daemon of {run.name} (process {run.pid}) does not answer; waiting for it, {PATIENCE:g} s at most")
+    try:
+        call(run.socket, "system.health", timeout=PATIENCE)
+    except DeadlineOver:
+        raise DaemonUnreachable(
+            f"the daemon of {run.name} (process {run.pid}) does not answer: look at its daemon.log; "
+            f"to end it and its agents: descartes sessions stop --force {short(run.session_id)}"
+        ) from None
+    except DaemonUnreachable:
+        return  # it was killed meanwhile: whoever asks next waits for the one that follows
 
 
 def find_agent(home: Home, text: str, session: str | None = None) -> Found:

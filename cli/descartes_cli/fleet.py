@@ -20,22 +20,26 @@ def look(home: Home, everything: bool, only: str | None) -> dict[str, Any]:
     runs = {run.session_id: run for run in read_run_files(home) if only in (None, run.session_id)}
     questions = {key: Question(run.socket, "agent.list", {"all": everything}) for key, run in runs.items()}
     answers = ask_all({**questions, _SUPERVISOR: Question(str(home.supervisor_socket), "list", {})})
-    failed = {
-        entry["id"]: entry
+    held = [
+        entry
         for entry in _unless_error(answers[_SUPERVISOR], {"sessions": []})["sessions"]
-        if entry["status"] == "Error" and only in (None, entry["id"])
-    }
+        if only in (None, entry["id"])
+    ]
+    failed = {entry["id"]: entry for entry in held if entry["status"] == "Error"}
     seen: dict[str, Any] = {"sessions": [], "agents": [], "unattributed": [], "failed": list(failed.values())}
     there = {key: run for key, run in runs.items() if key not in failed and _is_there(run, answers[key])}
     for key, run in there.items():
         _add_living(seen, home, run, answers[key], everything)
-    for key, entry in failed.items():
-        _add_resting(seen, home, (key, entry["name"], entry["path"], "Error"), everything)
+    resting = {key: (key, run.name, run.path, "Inactive") for key, run in runs.items() if key not in there}
+    for entry in held:
+        if entry["id"] not in there:
+            resting[entry["id"]] = (entry["id"], entry["name"], entry["path"], entry["status"])
     if everything:
         from descartes_cli.resting import inactive_sessions  # what is known besides costs more imports
 
-        for session in inactive_sessions(home, there.keys() | failed.keys(), only):
-            _add_resting(seen, home, session, everything)
+        resting |= {session[0]: session for session in inactive_sessions(home, there.keys() | resting.keys(), only)}
+    for session in resting.values():
+        _add_resting(seen, home, session, everything)
     return seen
 
 
@@ -75,9 +79,11 @@ def _living_count(agents: list[dict[str, Any]]) -> int:
 
 
 def _add_resting(seen: dict[str, Any], home: Home, session: tuple[str, str, str, str], everything: bool) -> None:
-    """Add a session without a daemon (id, name, path, status), and what its store says."""
+    """Add a session without a daemon (id, name, path, status) and what its store says, where somebody wants to know."""
     identity, name, path, status = session
     agents = stored_agents(home, identity, ended=everything)
+    if not everything and not agents and status != "Error":
+        return
     resting = {"id": identity, "name": name, "path": path, "status": status, "pid": None}
     nowhere = {"http_endpoint": None, "ws_endpoint": None, "started_at": None, "agents": _living_count(agents)}
     seen["sessions"].append(resting | nowhere)

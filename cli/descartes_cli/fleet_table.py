@@ -34,12 +34,22 @@ def _print(seen: dict[str, Any], failed: list[dict[str, Any]]) -> None:
         where = names.get(process["session_id"], "")
         say(f"unattributed in {where}: process {process['pid']}  {printable(process['command'])}")
     for session in seen["sessions"]:
-        if session["status"] not in ("Active", "Error") or session["agents"] == 0:
-            say(f"session {names[session['id']]}  {session['status']}  {printable(session['path'])}")
+        if session["status"] != "Error" and (session["pid"] is None or session["agents"] == 0):
+            name = names[session["id"]]
+            say(f"session {name}  {session['status']}  {printable(session['path'])}{_remark(session, name)}")
     for entry in failed:
-        say(f"session {printable(entry['name'])}  Error: {printable(entry['error'] or 'unknown')}")
+        say(f"session {printable(entry['name'])}  Error  {printable(entry['path'])}")
+        say(f"  {printable(entry['error'] or 'unknown')}")
         for line in entry["log_tail"][-5:]:
             say(f"  {printable(line)}")
+
+
+def _remark(session: dict[str, Any], name: str) -> str:
+    if session["pid"] is not None:
+        return ""
+    if session["status"] == "Inactive":
+        return f"  [descartes sessions start {name} goes on with its agents]" if session["agents"] else ""
+    return "  [its daemon does not answer: this is what was stored]"
 
 
 def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:

@@ -136,6 +136,7 @@ def _terminal_width() -> int | None:
     if not sys.stdout.isatty():
         return None
     try:
-        return int(os.environ.get("COLUMNS", "")) or 80
+        columns = int(os.environ.get("COLUMNS", ""))
     except ValueError:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+        columns = 0
+    return columns if columns > 0 else os.get_terminal_size(sys.stdout.fileno()).columns or 80

@@ -15,6 +15,7 @@ from descartes_local.rpc_client import call
 from descartes_local.run_file import read_run_files
 from tests.support.person import Person, Ran
 from tests.support.programs import installed
+from tests.support.waiting import process_gone, wait_until
 
 AGENT_KEYS = [
     "id",
@@ -202,10 +203,52 @@ def test_ps_waits_for_no_hanging_daemon_and_asks_its_store(person: Person, shop:
     os.kill(run.pid, signal.SIGSTOP)
     try:
         listed = person.run("ps", "--json").json
+        assert "[its daemon does not answer: this is what was stored]" in person.run("ps").stdout
     finally:
         os.kill(run.pid, signal.SIGCONT)
     assert listed["sessions"][0]["pid"] is None
     assert [(found["id"], found["status"]) for found in listed["agents"]] == [(agent["id"], "running")]
+
+
+def test_a_daemon_that_does_not_answer_is_waited_for_and_that_is_told(person: Person, shop: Path) -> None:
+    """Once `kill` stood there without a word, for an hour if need be."""
+    agent = person.spawn(shop, ["sleep", "600"])
+    run = read_run_files(person.home)[0]
+    os.kill(run.pid, signal.SIGSTOP)
+    with person.start("kill", agent["id"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as killing:
+        assert killing.stderr is not None
+        told = killing.stderr.readline().decode()
+        os.kill(run.pid, signal.SIGCONT)
+        assert killing.wait(20) == 0
+    assert f"the daemon of shop (process {run.pid}) does not answer; waiting for it" in told
+
+
+def test_agents_without_a_daemon_are_still_shown(person: Person, shop: Path) -> None:
+    """Once `ps` said that no session is active, while the agents of a daemon that was asked to end lived on."""
+    agent = person.spawn(shop, ["sleep", "600"])
+    run = read_run_files(person.home)[0]
+    os.kill(run.pid, signal.SIGTERM)
+    process_gone(run.pid)
+    wait_until(lambda: not read_run_files(person.home), "the daemon has ended in order")
+    listed = person.run("ps", "--json").json
+    assert [(found["id"], found["status"]) for found in listed["agents"]] == [(agent["id"], "running")]
+    assert [(session["status"], session["pid"]) for session in listed["sessions"]] == [("Inactive", None)]
+    assert "[descartes sessions start shop goes on with its agents]" in person.run("ps").stdout
+    person.run("sessions", "start", "shop")
+    assert person.run("ps", "--json").json["sessions"][0]["status"] == "Active"
+
+
+def test_agents_that_died_with_daemon_and_supervisor_are_shown_as_lost(person: Person, shop: Path) -> None:
+    agent = person.spawn(shop, ["sleep", "600"])
+    run = read_run_files(person.home)[0]
+    supervisor = person.run("supervisor", "status", "--json").json["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    os.kill(run.pid, signal.SIGKILL)
+    process_gone(agent["pid"])
+    listed = person.run("ps", "--json").json
+    assert [(found["id"], found["status"]) for found in listed["agents"]] == [(agent["id"], "lost")]
+    person.run("sessions", "start", "shop")
+    assert person.run("ps", "-a", "--json").json["agents"][0]["status"] == "failed"
 
 
 def test_a_table_shows_what_lives(person: Person, shop: Path, descartes: Callable[..., Ran]) -> None:
