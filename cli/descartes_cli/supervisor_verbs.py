@@ -6,7 +6,9 @@ import click
 
 from descartes_cli import options
 from descartes_cli.render import print_json
+from descartes_core.errors import DeadlineOver
 from descartes_local.home import find_home
+from descartes_local.processes import process_of, wait_for_end
 from descartes_orchestrator import supervisor_client
 
 
@@ -37,7 +39,10 @@ def stop(as_json: bool) -> None:
     connection = supervisor_client.connect(find_home())
     if connection is not None:
         with connection:
+            process = process_of(connection.call("ping")["pid"])
             connection.call("shutdown")
+        if process is not None and not wait_for_end(process, supervisor_client.PATIENCE):
+            raise DeadlineOver(f"the supervisor (pid {process.pid}) was asked to end, and does not")
     if as_json:
         print_json({"running": False})
     else:
