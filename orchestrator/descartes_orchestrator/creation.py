@@ -54,7 +54,8 @@ def _write_record(home: Home, workspace: Path, name: str | None, *, known_before
     try:
         lock = lock_directory(file.parent)
     except Locked:
-        raise AlreadyExists(f"{workspace} is being served or made by another process") from None
+        why = f"has a session already: {file} exists" if os.path.lexists(file) else "is being made by another process"
+        raise AlreadyExists(f"{workspace} {why}") from None
     try:
         if os.path.lexists(file):  # also a torn one: that is a session's, and not ours to replace
             raise AlreadyExists(f"{workspace} has a session already: {file} exists")

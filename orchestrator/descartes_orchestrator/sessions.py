@@ -151,7 +151,10 @@ def start(home: Home, session: Session) -> dict[str, Any]:
             "socket": run.socket,
         }
     if not session.path.is_dir():
-        raise NoWorkspace(f"{session.path} is not there any more: if it was moved, name its new path once")
+        raise NoWorkspace(
+            f"{session.path} is not there any more: if it was moved, name its new path once; "
+            f"to end what runs of it: descartes sessions stop --force {session.name}"
+        )
     ports = session.record.ports
     request = {
         "id": session.id,

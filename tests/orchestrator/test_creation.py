@@ -110,7 +110,7 @@ def test_one_that_is_being_served_is_refused(home: Home, tmp_path: Path) -> None
     (tmp_path / ".scud").mkdir()
     lock = lock_directory(tmp_path / ".scud")
     assert lock is not None
-    with pytest.raises(AlreadyExists, match="being served or made"):
+    with pytest.raises(AlreadyExists, match="being made"):
         create(home, tmp_path)
     os.close(lock)
 
