@@ -73,6 +73,11 @@ class Tmux:
         """Whether the alternate screen is shown."""
         return self._call("display-message", "-p", "#{alternate_on}").strip() == "1"
 
+    @property
+    def size(self) -> str:
+        """Return rows and columns of what programs have of the window, as stty tells them."""
+        return self._call("display-message", "-p", "#{pane_height} #{pane_width}").strip()
+
     def flags(self) -> str:
         """Return what else a program may have switched on or off, as tmux tells it."""
         names = ("cursor_flag", "keypad_cursor_flag", "keypad_flag", "mouse_any_flag", "insert_flag")
