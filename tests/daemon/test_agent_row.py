@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def test_every_column_is_a_field(tmp_path: Path) -> None:
 @settings(max_examples=30, deadline=None)
 def test_what_went_in_comes_out(command: list[str], name: str, grace: float, leave: bool) -> None:
     agent = an_agent(command=tuple(command), name=name, grace=grace, leave=leave)
-    with closing(open_writer(Path(":memory:"))) as connection:
+    with tempfile.TemporaryDirectory() as directory, closing(open_writer(Path(directory) / "state.db")) as connection:
         connection.execute(QUERIES["add_agent"], agent.as_params())
         found = AgentRow.from_row(connection.execute(QUERIES["agent"], {"id": "a"}).fetchone())
     assert found == agent
