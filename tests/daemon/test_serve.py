@@ -227,5 +227,6 @@ def test_an_adopting_daemon_shows_what_the_last_one_left_with_its_keeper(person:
         kept.kill()
         assert {one["pid"] for one in kept.call("agent.list")["unattributed"]} == left
         kept.call("system.shutdown", force=True)
+        kept.until("kept")
         for pid in left:
             process_gone(pid)
