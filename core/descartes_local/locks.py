@@ -50,9 +50,8 @@ def _holder_of(path: Path) -> str:
     except OSError:
         locks = []
     for _, kind, _, _, pid, where, *_ in (words for words in locks if len(words) == 8):
-        command = command_of(int(pid)) if kind == "FLOCK" and where.endswith(inode) else ""
-        if "descartes" in command:
-            return f"process {pid} ({command[:200]})"
+        if kind == "FLOCK" and where.endswith(inode) and "descartes" in command_of(int(pid)):
+            return f"process {pid}"
     return "another process"
 
 

@@ -67,7 +67,8 @@ def stop(
         _end_lone(run, asked=ended is not None, force=force, grace=daemon_grace, patience=patience)
     if supervisor is None or run is not None:
         _remove_leftovers(home, session.id)
-    _write_inactive(session, is_ours=entry is not None or session.run is not None)
+    was_ours = session.run is not None or (entry is not None and entry["status"] != State.ERROR)
+    _write_inactive(session, is_ours=was_ours)
     return ended or []
 
 

@@ -31,7 +31,7 @@ def test_one_of_ours_that_holds_it_is_named(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(Locked, match=f"locked by process {holder.pid} "):
+        with pytest.raises(Locked, match=f"locked by process {holder.pid}$"):
             lock_directory(tmp_path)
         assert holder.stdin is not None
         holder.stdin.close()
