@@ -20,25 +20,21 @@ def shop(person: Person) -> Path:
     return person.workspace("shop")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["", " ", "two\nlines", "a\x1b[31mred", "../escape", "a/b", "x" * 10_000, "\u2028", "\udcff"],
-    ids=["empty", "space", "newline", "escape", "parent", "slash", "10kB", "separator", "no-utf8"],
-)
-def test_a_name_that_cannot_be_one_is_refused(person: Person, shop: Path, name: str) -> None:
-    refused(person, 2, ["spawn", shop, "--name", name, "--", "true"], "name" if name != "\udcff" else "")
-    refused(person, 2, ["sessions", "create", person.directory / "new", "--name", name])
-    assert not (person.directory / "new" / ".scud").exists()
+def test_a_name_that_cannot_be_one_is_refused(person: Person, shop: Path) -> None:
+    new = person.directory / "new"
+    for name in ("", " ", "two\nlines", "a\x1b[31mred", "../escape", "a/b", "x" * 10_000, "\u2028", "\udcff"):
+        refused(person, 2, ["spawn", shop, "--name", name, "--", "true"], "" if name == "\udcff" else "name")
+        refused(person, 2, ["sessions", "create", new, "--name", name])
+    assert not (new / ".scud").exists()
     assert person.run("ps", "-a", "--json").json["agents"] == []
 
 
-@pytest.mark.parametrize("name", ["🐢", "żółw", "日本語", "👩\u200d💻", "-dash", "two words", "a" * 100])
-def test_a_name_that_people_can_read_works(person: Person, shop: Path, name: str) -> None:
-    made = person.spawn(shop, ["cat"], f"--name={name}")
-    assert made["name"] == name
-    assert name in person.run("ps").stdout
-    person.run("send", "--enter", "--", name, "hello")
-    person.run("kill", "--", name)
+def test_a_name_that_people_can_read_works(person: Person, shop: Path) -> None:
+    for name in ("🐢", "żółw", "日本語", "👩\u200d💻", "-dash", "two words", "a" * 100):
+        assert person.spawn(shop, ["cat"], f"--name={name}")["name"] == name
+        assert name in person.run("ps").stdout
+        person.run("send", "--enter", "--", name, "hello")
+        person.run("kill", "--", name)
 
 
 def test_a_command_that_cannot_be_executed_says_why(person: Person, shop: Path) -> None:
@@ -127,17 +123,12 @@ def test_a_wrong_option_is_told_in_one_line(person: Person, shop: Path) -> None:
         ["nonsense"],
         ["spawn", shop, "--size", "0x0", "--", "true"],
         ["spawn", shop, "--size", "axb", "--", "true"],
-        ["spawn", shop, "--size", "99999x99999", "--", "true"],
-        ["spawn", shop, "--grace", "-1", "--", "true"],
         ["spawn", shop, "--grace", "nan", "--", "true"],
         ["spawn", shop, "--env", "NOVALUE", "--", "true"],
         ["spawn", shop, "--env", "=x", "--", "true"],
-        ["logs", "a", "--from", "-1"],
         ["logs", "a", "--format", "html"],
         ["logs", "a", "--from", "1", "--tail", "1"],
         ["wait", "a", "--timeout", "nan"],
-        ["wait", "a", "--timeout", "soon"],
-        ["events", "--since", "-1"],
         ["events", "--since", "999999"],
         ["kill"],
         ["send", "a"],

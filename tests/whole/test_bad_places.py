@@ -234,8 +234,8 @@ def test_a_home_that_is_none_is_told(person: Person, shop: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b'{"id": "5d3e', b"\0" * 100, b"[]", b'{"id": "../../etc"}', b"\xff\xfe", b'{"id": 7}', b"[" * 100_000],
-    ids=["empty", "truncated", "zeros", "array", "path", "no-utf8", "number", "nested"],
+    [b"", b'{"id": "5d3e', b"\0" * 100, b'{"id": "../../etc"}', b"[" * 100_000],
+    ids=["empty", "truncated", "zeros", "path", "nested"],
 )
 def test_a_torn_session_file_is_set_aside_and_told(person: Person, shop: Path, content: bytes) -> None:
     file = shop / ".scud/session.json"

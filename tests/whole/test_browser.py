@@ -85,13 +85,13 @@ def test_without_the_token_only_health_answers(person: Person, doors: Doors) -> 
     assert_unharmed(person)
 
 
-@pytest.mark.parametrize("content", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_what_a_form_can_send_does_nothing(person: Person, doors: Doors, content: str) -> None:
+def test_what_a_form_can_send_does_nothing(person: Person, doors: Doors) -> None:
     """A page may post these to any server without asking it; even the token does not help."""
-    kind = {"Content-Type": content} if content else {}
-    assert doors.ask("POST /shutdown", kind, END) == 401
-    assert doors.ask("POST /shutdown", {**kind, **doors.token}, END) == 403
-    assert doors.ask("POST /rpc", {**kind, **doors.token}, SPAWN) == 403
+    for content in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+        kind = {"Content-Type": content} if content else {}
+        assert doors.ask("POST /shutdown", kind, END) == 401, content
+        assert doors.ask("POST /shutdown", {**kind, **doors.token}, END) == 403, content
+        assert doors.ask("POST /rpc", {**kind, **doors.token}, SPAWN) == 403, content
     assert_unharmed(person)
 
 
