@@ -8,6 +8,7 @@ from descartes_cli import options
 from descartes_cli.client import change
 from descartes_cli.finding import find_agent
 from descartes_cli.render import print_json
+from descartes_cli.surroundings import check_text
 from descartes_local.home import find_home
 
 #: The daemon waits for the echo before it presses Enter: a second at most.
@@ -26,7 +27,7 @@ def send(agent: str, text: str, enter: bool, session: str | None, as_json: bool)
     Put -- before a TEXT that begins with a dash.
     """
     found = find_agent(find_home(), agent, session)
-    params = {"agent_id": found.id, "text": text, "enter": enter}
+    params = {"agent_id": found.id, "text": check_text(text), "enter": enter}
     written = change(found.socket, "agent.write", params, timeout=_TIMEOUT)
     if as_json:
         print_json(written)

@@ -10,23 +10,26 @@ import click
 
 from descartes_cli import options
 from descartes_cli.client import change, exit_status
-from descartes_cli.render import print_json, printable
+from descartes_cli.render import print_json, printable, say_wrong
 from descartes_cli.surroundings import (
     callers_environment,
     callers_size,
     callers_umask,
+    check_text,
     directory_for,
+    is_text,
     read_additions,
     read_size,
 )
 from descartes_cli.wait import wait_for_end
-from descartes_core.errors import InvalidParams, NeverSpawned, NoWorkspace
+from descartes_core.errors import NeverSpawned, NoWorkspace
 from descartes_core.ids import new_id, short
 from descartes_local.home import Home, find_home
 from descartes_orchestrator import sessions
 
 #: The daemon itself bounds how long an exec may take.
 _TIMEOUT = 60.0
+_EXAMPLE = 'Example: descartes spawn ~/projects/shop --name fixer -- claude "make the tests pass"'
 
 
 class _CommandAfterDashes(click.Command):
@@ -40,8 +43,11 @@ class _CommandAfterDashes(click.Command):
         ctx.meta["command"] = command
         return super().parse_args(ctx, before)
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*filter(None, super().collect_usage_pieces(ctx)), "[-- COMMAND …]"]
 
-@click.command("spawn", cls=_CommandAfterDashes, options_metavar="[OPTIONS] [-- COMMAND…]")
+
+@click.command("spawn", cls=_CommandAfterDashes, epilog=_EXAMPLE)
 @click.argument("workspace", required=False, metavar="[WORKSPACE]")
 @click.argument("stray", nargs=-1, metavar="")
 @click.option("--name", help="What to call it; default: the program's name and the beginning of its id.")
@@ -103,15 +109,16 @@ def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]
     """Return the parameters of agent.spawn."""
     size = read_size(given["size"]) if given["size"] else callers_size()
     wish: dict[str, Any] = {
-        "command": [_text(word) for word in command],
-        "cwd": _text(cwd),
-        "env": callers_environment(os.environ),
+        "command": [check_text(word) for word in command],
+        "cwd": check_text(cwd),
+        "env": _environment(),
         "extra_env": read_additions(given["additions"]),
         "umask": callers_umask(),
         "leave": given["leave"],
     }
     if size is not None:
         wish["cols"], wish["rows"] = size
+    check_text(given["name"] or "")
     return wish | {key: given[key] for key in ("name", "grace") if given[key] is not None}
 
 
@@ -125,9 +132,9 @@ def _spawn(socket: str, wish: dict[str, Any]) -> dict[str, Any]:
     return agent
 
 
-def _text(word: str) -> str:
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        raise InvalidParams(f"not UTF-8: {word.encode(errors='surrogateescape')!r}") from None
-    return word
+def _environment() -> dict[str, str]:
+    passed = callers_environment(os.environ)
+    left_out = sorted(name for name, value in os.environ.items() if not (is_text(name) and is_text(value)))
+    if left_out:
+        say_wrong(f"no UTF-8, and so not passed on: {', '.join(left_out)}")
+    return passed

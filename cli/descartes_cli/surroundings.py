@@ -21,11 +21,11 @@ _OWN = {
 
 
 def callers_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return all variables but those that are the caller's own, and those that are no UTF-8: JSON cannot carry them."""
+    """Return all variables but those that are the caller's own, and those that are no UTF-8."""
     return {
         name: value
         for name, value in environ.items()
-        if name not in _OWN and not name.startswith("LISTEN_") and _is_text(name) and _is_text(value)
+        if name not in _OWN and not name.startswith("LISTEN_") and is_text(name) and is_text(value)
     }
 
 
@@ -93,11 +93,24 @@ def read_additions(texts: tuple[str, ...]) -> dict[str, str]:
         name, found, value = text.partition("=")
         if not name or not found:
             raise InvalidParams(f"--env takes NAME=VALUE, not {text!r}")
-        additions[name] = value
+        additions[name] = check_text(value)
     return additions
 
 
-def _is_text(value: str) -> bool:
+def check_text(word: str) -> str:
+    """Return a word of the command line that a daemon can be told.
+
+    Raises:
+        InvalidParams: it is no UTF-8.
+
+    """
+    if not is_text(word):
+        raise InvalidParams(f"not UTF-8: {os.fsencode(word)!r}")
+    return word
+
+
+def is_text(value: str) -> bool:
+    """Say whether JSON can carry it: what is no UTF-8 cannot."""
     try:
         value.encode()
     except UnicodeEncodeError:

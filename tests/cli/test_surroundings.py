@@ -22,6 +22,12 @@ def test_an_agent_gets_everything_but_what_is_its_callers_own() -> None:
     assert surroundings.callers_environment(environ) == {"PATH": "/bin", "DESCARTES_HOME": "/d"}
 
 
+def test_what_is_no_utf8_is_refused_in_one_line() -> None:
+    assert surroundings.check_text("żółw") == "żółw"
+    with pytest.raises(InvalidParams, match=r"not UTF-8: b'a\\xff'"):
+        surroundings.read_additions(("A=a\udcff",))
+
+
 def test_the_umask_is_read_and_left_as_it_is() -> None:
     before = os.umask(0o027)
     try:

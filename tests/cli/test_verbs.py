@@ -123,6 +123,12 @@ def test_logs_follow_to_the_end(person: Person, shop: Path) -> None:
     assert following.returncode == 0
 
 
+def test_variables_that_cannot_be_passed_on_are_told(person: Person, shop: Path) -> None:
+    ran = person.run("spawn", shop, "--wait", "--", "sh", "-c", "echo [$RAW]", env={"RAW": "\udcff"})
+    assert "not passed on: RAW" in ran.stderr
+    assert person.run("send", "x", "\udcff", check=False).code in (2, 3)
+
+
 def test_several_are_changed_at_once_and_the_missing_are_told(person: Person, shop: Path) -> None:
     for name in ("a", "b"):
         person.spawn(shop, ["sleep", "600"], "--name", name)
