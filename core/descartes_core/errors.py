@@ -134,7 +134,7 @@ class IllegalTransition(Refused):
     code = "illegal_transition"
 
     def __init__(self, what: str, state: str, cause: str) -> None:
-        super().__init__(f"{what} is {state}: {cause.replace('_', ' ')} is not possible now")
+        super().__init__(f"{what} is {state}: {cause.removesuffix('_asked').replace('_', ' ')} is not possible now")
         self.what, self.state, self.cause = what, state, cause
 
 

@@ -72,7 +72,7 @@ def test_what_is_asked_of_the_lost_is_remembered() -> None:
 
 
 def test_an_illegal_cause_names_agent_state_and_cause() -> None:
-    with pytest.raises(IllegalTransition, match="agent a is completed: stop asked is not possible now") as caught:
+    with pytest.raises(IllegalTransition, match="agent a is completed: stop is not possible now") as caught:
         move("a", State.COMPLETED, Cause.STOP_ASKED)
     assert (caught.value.state, caught.value.cause) == (State.COMPLETED, Cause.STOP_ASKED)
 

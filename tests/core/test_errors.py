@@ -38,7 +38,7 @@ def test_an_error_with_fields_of_its_own_comes_over_the_wire_too() -> None:
     sent = IllegalTransition("agent a", "lost", "pause_asked")
     told = from_wire(sent.code, sent.message)
     assert type(told) is IllegalTransition
-    assert told.message == "agent a is lost: pause asked is not possible now"
+    assert told.message == "agent a is lost: pause is not possible now"
 
 
 def test_an_unknown_code_is_an_error_all_the_same() -> None:

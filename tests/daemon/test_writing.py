@@ -32,7 +32,7 @@ def test_a_refused_unit_fails_alone_and_whole(database: sqlite3.Connection) -> N
     stale = told("first").move("a", State.PAUSED, State.RUNNING, Cause.RESUME_ASKED, at=NOW)
     outcomes = write(database, [added(), stale, started(), told("last")])
     assert [type(outcome) for outcome in outcomes] == [list, IllegalTransition, list, list]
-    assert str(outcomes[1]) == "agent a is initializing: resume asked is not possible now"
+    assert str(outcomes[1]) == "agent a is initializing: resume is not possible now"
     assert count(database, "events") == count(database, "transitions") == 1
 
 
