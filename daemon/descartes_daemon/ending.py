@@ -36,12 +36,22 @@ def peek(pid: int) -> Ending | None:
 
     None while it runs. Raises ChildProcessError when it is nobody's child of ours.
     """
+    if sys.platform == "darwin":
+        return _taken(pid)  # Python cannot look there without reaping
     found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     if found is None:
         return None
     if found.si_code == os.CLD_EXITED:
         return Ending(found.si_status, None)
     return Ending(None, _name_of(found.si_status))
+
+
+def _taken(pid: int) -> Ending | None:  # pragma: no cover - not Linux
+    found, status = os.waitpid(pid, os.WNOHANG)
+    if found == 0:
+        return None
+    code = os.waitstatus_to_exitcode(status)
+    return Ending(code, None) if code >= 0 else Ending(None, _name_of(-code))
 
 
 def _name_of(number: int) -> str:
@@ -54,7 +64,7 @@ def _name_of(number: int) -> str:
 def reap(pid: int) -> None:
     """Take our own child off the table of processes."""
     with contextlib.suppress(ChildProcessError):
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
 
 
 async def ended(pidfd: int) -> None:

@@ -117,7 +117,9 @@ def start_helper(terminal: str, marks: Path, agent_id: str) -> Launch:
                     pid = _posix_spawn(terminal, theirs.fileno(), mark, {"DESCARTES_AGENT_ID": agent_id})
                 finally:
                     os.close(mark)
-            pidfd = os.pidfd_open(pid) if sys.platform == "linux" else -1
+            pidfd = -1
+            if sys.platform == "linux":
+                pidfd = os.pidfd_open(pid)
         except OSError as error:
             raise SpawnFailed(f"no process can be started: {error.strerror}") from error
         undo.pop_all()
