@@ -17,12 +17,12 @@ from descartes_core.errors import DescartesError, NoWorkspace
 from descartes_core.ids import stable_id
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
-from descartes_daemon.orphans import become_subreaper
 from descartes_daemon.serve import Setup, serve
 from descartes_daemon.sockets import take_inherited
 from descartes_local import registry, session_file
 from descartes_local.config import load
 from descartes_local.home import Home, find_home, make_private
+from descartes_local.subreaper import become_subreaper
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
-import sys
 from typing import Any
 
 from descartes_daemon import ending
@@ -22,15 +20,7 @@ from descartes_local.processes import (
 )
 from descartes_local.tree import find_tree, kill_tree
 
-#: prctl(2): orphans below this process become its children, instead of init's.
-_PR_SET_CHILD_SUBREAPER = 36
 _KILL_DEADLINE = 5.0
-
-
-def become_subreaper() -> None:
-    """Become the parent of what agents leave; each process must say so for itself."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class Orphans:

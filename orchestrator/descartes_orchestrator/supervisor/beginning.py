@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 
 from descartes_local.home import find_home
+from descartes_local.subreaper import become_subreaper
 from descartes_orchestrator.supervisor.house import Command, daemon_command
+from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.numbers import read_numbers
 from descartes_orchestrator.supervisor.supervisor import Supervisor
 
@@ -28,5 +31,17 @@ def begin(command: Command = daemon_command) -> None:
     os.environ.pop("LISTEN_FDNAMES", None)
     os.chdir("/")
     os.umask(0o077)
+    os.environ["DESCARTES_SOFT_NOFILE"] = str(_raise_descriptor_limit())
+    become_subreaper()
     home = find_home()
-    Supervisor(home, socket.socket(fileno=_FIRST), read_numbers(home), command=command).run()
+    Supervisor(home, socket.socket(fileno=_FIRST), read_numbers(home), command).run()
+
+
+def _raise_descriptor_limit() -> int:
+    """Raise the soft limit to the hard one and return what it was: agents get that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:  # macOS does not take "infinity"
+        note(f"the limit of open files stays at {soft}: {error}")
+    return soft

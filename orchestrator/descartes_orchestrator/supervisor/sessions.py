@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from descartes_core.errors import Conflict, SupervisorUnreachable
@@ -13,7 +13,9 @@ from descartes_local.processes import Process
 from descartes_local.run_file import read_run_file
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.daemon import log_of
-from descartes_orchestrator.supervisor.house import House, Wanted
+from descartes_orchestrator.supervisor.house import Command, House, Wanted
+from descartes_orchestrator.supervisor.loop import Loop
+from descartes_orchestrator.supervisor.numbers import Numbers
 from descartes_orchestrator.supervisor.reaping import Reaper
 from descartes_orchestrator.supervisor.recording import last_lines
 from descartes_orchestrator.supervisor.session import Session
@@ -22,16 +24,23 @@ from descartes_orchestrator.supervisor.session import Session
 class Sessions:
     """Each by its id; those of which nothing is left are forgotten."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(
+        self, loop: Loop, home: Home, numbers: Numbers, *, command: Command, environment: Mapping[str, str]
+    ) -> None:
         self._home = home
         self._sessions: dict[str, Session] = {}
         self.reaper = Reaper(self.all)
-        self._house: House | None = None
+        self._house = House(
+            loop=loop,
+            home=home,
+            numbers=numbers,
+            command=command,
+            environment=environment,
+            held_ports=self.held_ports,
+            orphans=self.reaper.orphans,
+            look=self.reaper.look,
+        )
         self._is_ending = False
-
-    def settle_in(self, house: House) -> None:
-        """Take what every session stands on; called once, before the first start."""
-        self._house = house
 
     def all(self) -> Iterable[Session]:
         """Return them."""
@@ -52,7 +61,6 @@ class Sessions:
             return
         if session is None:
             self._refuse_the_same_name(wanted)
-            assert self._house is not None
             session = self._sessions[wanted.id] = Session(wanted, self._house)
         session.ask_start(wanted, answer)
 

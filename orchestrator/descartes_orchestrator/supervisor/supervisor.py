@@ -14,8 +14,7 @@ from descartes_local.home import Home
 from descartes_local.locks import lock_directory
 from descartes_orchestrator.supervisor.commands import Commands
 from descartes_orchestrator.supervisor.connections import Door
-from descartes_orchestrator.supervisor.fitness import become_subreaper, raise_descriptor_limit
-from descartes_orchestrator.supervisor.house import Command, House, daemon_command
+from descartes_orchestrator.supervisor.house import Command
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
 from descartes_orchestrator.supervisor.numbers import Numbers
@@ -25,35 +24,19 @@ from descartes_orchestrator.supervisor.sessions import Sessions
 class Supervisor:
     """Holds the sessions, answers calls, and ends when there is nothing to hold."""
 
-    def __init__(
-        self, home: Home, listener: socket.socket, numbers: Numbers, *, command: Command = daemon_command
-    ) -> None:
-        self._home, self._numbers = home, numbers
-        self._loop, self._sessions = Loop(), Sessions(home)
-        look = self._sessions.reaper.look
-        self._sessions.settle_in(
-            House(
-                loop=self._loop,
-                home=home,
-                numbers=numbers,
-                command=command,
-                environment={**os.environ, "DESCARTES_SOFT_NOFILE": str(raise_descriptor_limit())},
-                held_ports=self._sessions.held_ports,
-                orphans=self._sessions.reaper.orphans,
-                look=look,
-            )
-        )
+    def __init__(self, home: Home, listener: socket.socket, numbers: Numbers, command: Command) -> None:
+        self._home, self._numbers, self._loop = home, numbers, Loop()
+        self._sessions = Sessions(self._loop, home, numbers, command=command, environment=os.environ.copy())
         commands = Commands(self._sessions, written(time.time()), self._loop.stop)
         self._door = Door(self._loop, listener, commands.take)
         self._linger: Timer | None = None
         self._is_quitting = False
-        self._loop.on_signal(signal.SIGCHLD, look)
+        self._loop.on_signal(signal.SIGCHLD, self._sessions.reaper.look)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.on_signal(number, self._quit)
 
     def run(self) -> None:
         """Run until nothing has been held for a while, or a signal or call says so."""
-        become_subreaper()
         note(f"supervisor {os.getpid()} begins")
         self._loop.run(self._after_each_round)
         self._take_down()
