@@ -80,7 +80,6 @@ async def serve(setup: Setup) -> None:
         path = setup.home.daemon_socket(setup.record.id)
         listening = Listening.take(keeping, setup.http_port, setup.ws_port, path)
         stack.callback(listening.close)
-        upkeep.set_aside_torn()
         upkeep.write(State.STARTING)
         stack.callback(upkeep.withdraw)
         store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))

@@ -99,7 +99,7 @@ class Upkeep:
         _log.warning("%s", text)
         self.notices.append(text)
 
-    def set_aside_torn(self) -> None:
+    def _set_aside_torn(self) -> None:
         """Rename a session.json that does not tell of a session; it is told, never replaced in silence."""
         try:
             session_file.load(self.workspace)
@@ -113,6 +113,7 @@ class Upkeep:
 
     def write(self, status: State, endpoints: Endpoints | None = None) -> None:
         """Write session.json anew; where it cannot be written, that is told and the session works."""
+        self._set_aside_torn()
         info = None
         record = self.record
         if endpoints is not None:

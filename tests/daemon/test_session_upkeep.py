@@ -86,6 +86,17 @@ def test_the_record_follows_the_daemons_life(upkeep: Upkeep) -> None:
     assert found["last_accessed"] is not None
 
 
+def test_a_file_that_was_torn_meanwhile_is_kept_aside(upkeep: Upkeep) -> None:
+    upkeep.lock({})
+    upkeep.write(State.ACTIVE, DOORS)
+    path = upkeep.workspace / ".scud" / "session.json"
+    path.write_text('{"id": ')
+    upkeep.withdraw()
+    assert written(upkeep)["status"] == "Inactive"
+    (aside,) = path.parent.glob("session.json.torn-*")
+    assert aside.read_text() == '{"id": '
+
+
 def test_a_daemon_is_found_by_its_run_file(upkeep: Upkeep) -> None:
     upkeep.announce(DOORS)
     (run,) = read_run_files(upkeep.home)
