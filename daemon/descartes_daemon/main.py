@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from descartes_core import VERSION
+from descartes_core import VERSION, kept
 from descartes_core.errors import DescartesError, NoWorkspace
 from descartes_core.ids import stable_id
 from descartes_core.session_record import SessionRecord
@@ -65,7 +65,7 @@ def _prepare(options: argparse.Namespace) -> Setup:
     inherited = take_inherited(os.environ)
     home = find_home()
     home.make()
-    workspace = _workspace(options.workdir)
+    workspace = _workspace(options.workdir, goes_on=kept.LOCK_DATA in inherited)
     record = _record(home, workspace, options)
     settings = load(home, workspace=workspace, session_id=record.id, config_file=options.config)
     data = home.session(record.id)
@@ -86,10 +86,18 @@ def _prepare(options: argparse.Namespace) -> Setup:
     )
 
 
-def _workspace(given: Path) -> Path:
+def _workspace(given: Path, *, goes_on: bool) -> Path:
+    """Return the workspace's place; where an earlier daemon served it, its agents outlive also its directory.
+
+    Raises:
+        NoWorkspace: it is not there.
+
+    """
     try:
         path = given.resolve(strict=True)
     except (OSError, RuntimeError) as error:
+        if goes_on and isinstance(error, FileNotFoundError):
+            return given
         raise NoWorkspace(f"{given} cannot be used: {getattr(error, 'strerror', None) or error}") from error
     if not path.is_dir():
         raise NoWorkspace(f"{path} is not a directory")

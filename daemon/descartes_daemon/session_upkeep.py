@@ -62,7 +62,7 @@ class Upkeep:
 
         Raises:
             Locked: another daemon holds one.
-            Unavailable: the data directory cannot be locked, or the workspace is gone.
+            Unavailable: the data directory cannot be locked, or the workspace is gone and none of its agents is kept.
 
         """
         data = self.home.session(self.record.id)
@@ -70,7 +70,7 @@ class Upkeep:
         try:
             scud.mkdir(exist_ok=True)
         except OSError as error:
-            if not self.workspace.is_dir():
+            if not self.workspace.is_dir() and inherited.get(kept.LOCK_DATA) is None:
                 raise Unavailable(f"{self.workspace} is no directory (any more)") from error
             self._notice(f".scud cannot be written ({error.strerror}): session.json stays as it is")
         for name, directory in ((kept.LOCK_DATA, data), (kept.LOCK_WORKSPACE, scud)):

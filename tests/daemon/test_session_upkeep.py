@@ -72,6 +72,17 @@ def test_a_workspace_that_is_gone_is_said(upkeep: Upkeep) -> None:
         upkeep.lock({})
 
 
+def test_what_was_served_before_goes_on_without_its_workspace(upkeep: Upkeep, tmp_path: Path) -> None:
+    upkeep.lock({})
+    following = an_upkeep(tmp_path)
+    (upkeep.workspace / ".scud").rmdir()
+    upkeep.workspace.rmdir()
+    following.lock(dict(upkeep.locks))
+    assert following.locks == {"lock-data": upkeep.locks["lock-data"]}
+    assert any("No such file" in notice for notice in following.notices)
+    upkeep.locks = following.locks
+
+
 def test_the_record_follows_the_daemons_life(upkeep: Upkeep) -> None:
     upkeep.lock({})
     upkeep.write(State.STARTING)
