@@ -8,7 +8,7 @@ import os
 import sys
 
 from descartes_cli.render import say_wrong
-from descartes_core.errors import DescartesError
+from descartes_core.errors import DescartesError, SessionNotFound
 
 #: As the shell has it for a program that Ctrl-C, or a closed pipe, has ended.
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -64,6 +64,9 @@ def _run(arguments: list[str]) -> int:
         if "_DESCARTES_COMPLETE" in os.environ:
             verbs.complete()
         return verbs.run_verb(arguments)
+    except SessionNotFound as error:
+        say_wrong(f"{error.message}; one never used is named by its path: descartes sessions list")
+        return error.exit
     except DescartesError as error:
         say_wrong(error.message)
         return error.exit

@@ -14,7 +14,7 @@ from descartes_cli.running import run
 from descartes_cli.sessions import VERBS as SESSION_VERBS
 from descartes_cli.supervisor import VERBS as SUPERVISOR_VERBS
 from descartes_cli.verbs import VERBS, descartes
-from descartes_core.errors import AgentNotFound, Refused
+from descartes_core.errors import AgentNotFound, Refused, SessionNotFound
 from tests.support.person import Person
 from tests.support.programs import installed
 
@@ -49,6 +49,14 @@ def test_help_imports_no_verb() -> None:
     assert all(name in done.stdout for name in VERBS)
     assert not [name for name in VERBS if f"'descartes_cli.{name}'" in done.stderr]
     assert "descartes_orchestrator" not in done.stderr
+
+
+def test_who_names_no_session_is_told_how_to_name_one(
+    verb: Callable[[Callable[[], object]], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    verb(lambda: _raise(SessionNotFound("no session is called 'x'")))
+    assert run(["x"]) == 3
+    assert "named by its path" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
