@@ -11,7 +11,7 @@ import click
 from descartes_cli import options
 from descartes_cli.client import read
 from descartes_cli.following import follow
-from descartes_cli.render import print_json, printable
+from descartes_cli.render import print_json, printable, say_wrong
 from descartes_core.errors import InvalidParams
 from descartes_core.ids import short
 from descartes_local.home import find_home
@@ -27,9 +27,9 @@ _PAGE = 10_000
 @options.session
 @options.as_json
 def events(is_followed: bool, since: int | None, session: str | None, as_json: bool) -> None:
-    """Print what happened in the active sessions, oldest first.
+    """Print what happened in the sessions that are Active, oldest first; -s starts an Inactive one.
 
-    seq counts each session's events. With -f and --json each event is one line of JSON.
+    The third column is the seq, which counts each session's events. With -f and --json each is one line of JSON.
     """
     home = find_home()
     only = None
@@ -48,6 +48,8 @@ def events(is_followed: bool, since: int | None, session: str | None, as_json: b
     past.sort(key=lambda event: (event["timestamp"], event["seq"]))
     if as_json:
         print_json({"events": past})
+    elif not runs:
+        say_wrong("no sessions are active; -s SESSION starts one and tells of it")
     else:
         for event in past:
             _print(event, False)
