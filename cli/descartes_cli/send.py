@@ -13,9 +13,16 @@ from descartes_local.home import find_home
 
 #: The daemon waits for the echo before it presses Enter: a second at most.
 _TIMEOUT = 60.0
+_EXAMPLES = """\b
+Examples:
+  descartes send --enter fixer "now the linter"
+  descartes send --enter fixer -- -v
+  descartes send --enter fixer ""      only Enter
+  descartes send fixer $'\\x03'          Ctrl-C
+"""
 
 
-@click.command("send")
+@click.command("send", epilog=_EXAMPLES)
 @click.argument("agent", metavar="AGENT")
 @click.argument("text", metavar="TEXT")
 @click.option("--enter", is_flag=True, help="Then press Enter, once the echo has been quiet.")
@@ -24,7 +31,7 @@ _TIMEOUT = 60.0
 def send(agent: str, text: str, enter: bool, session: str | None, as_json: bool) -> None:
     """Type TEXT into an agent's terminal.
 
-    Put -- before a TEXT that begins with a dash.
+    Options come first, and -- before a TEXT that begins with a dash.
     """
     found = find_agent(find_home(), agent, session)
     params = {"agent_id": found.id, "text": check_text(text), "enter": enter}
