@@ -66,7 +66,7 @@ def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
 @click.argument("session", default=".")
 @options.as_json
 def use(session: str, as_json: bool) -> None:
-    """Make a session the active one: what verbs mean when they name none and stand in none."""
+    """Make a session the active one: where `spawn` goes that names none and stands in none."""
     home = find_home()
     found = sessions.resolve(home, session)
     note = sessions.use(home, found)

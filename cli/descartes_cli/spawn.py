@@ -55,7 +55,7 @@ class _CommandAfterDashes(click.Command):
 @click.option("--env", "additions", multiple=True, metavar="NAME=VALUE", help="One more variable; may be repeated.")
 @click.option("--size", metavar="120x40", help="Size of its terminal; default: that of yours.")
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="From being asked to being killed.")
-@click.option("--leave", is_flag=True, help="What it leaves behind at its end may live on.")
+@click.option("--leave", is_flag=True, help="What it leaves behind may live on until its session stops.")
 @click.option("--attach", "then_attach", is_flag=True, help="Use its terminal at once.")
 @click.option("--wait", "then_wait", is_flag=True, help="Wait for its end, and end with its exit code.")
 @options.as_json
