@@ -148,7 +148,8 @@ EXIT_CODES = """
 | 4 | it cannot be reached or started |
 | 5 | refused: state, limit, conflict |
 
-`wait`, `spawn --wait` and `attach` end with the agent's own exit code, 128 + n when signal n ended it.
+`wait`, `spawn --wait` and `attach` end with the agent's own exit code, 128 + n when signal n ended it. Where that could
+be one of the codes above, `wait --json` tells: it prints the agent when it has ended, and nothing on an error.
 """
 
 
@@ -187,7 +188,21 @@ first that has a key wins:
 All are TOML with the sections below. An unknown key or a wrong value is an error
 ([`{ConfigInvalid.code}`](errors.md#{ConfigInvalid.code})) that names the file, the key and what is allowed; nothing
 starts half-configured. In the environment a list is written as JSON. `DESCARTES_HOME` (default `~/.descartes`) says
-where everything of the user lies. Made from `descartes_local/config.py`.
+where everything of the user lies. Made from `descartes_local/config.py`. For example:
+
+```toml
+[discovery]
+search_paths = ["~/projects", "~/work"]
+
+[agents]
+command = ["claude"]
+grace = 5
+```
+
+A daemon reads its configuration when it starts, and takes the environment from the command that starts it; the
+supervisor does the same with `[supervisor]`. So a change counts for a running session after `descartes sessions stop`,
+or, where its agents are to go on, after its daemon was ended with `kill` (`descartes sessions show` has the pid) and
+started with `descartes sessions start`. An agent's grace is settled when it is spawned. `[discovery]` counts at once.
 """
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -32,7 +32,8 @@ _ROUND = 60.0
 def logs(agent: str, follow: bool, offset: int | None, tail: int | None, form: str, session: str | None) -> None:
     """Print what an agent wrote to its terminal.
 
-    raw gives its bytes exactly as they were; it is nothing for a terminal.
+    raw gives its bytes exactly as the terminal had them, mostly CR LF where a line ends; it is nothing for a terminal.
+    The daemon of an Inactive session is started.
     """
     if offset is not None and tail is not None:
         raise click.UsageError("--from and --tail exclude each other")

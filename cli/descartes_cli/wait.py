@@ -27,7 +27,8 @@ ROUND = 60.0
 def wait(agent: str, timeout: float | None, session: str | None, as_json: bool) -> int:
     """Wait for an agent's end, and end with its exit code.
 
-    That is 128+n when signal n ended it, and 1 when nobody knows how it ended.
+    That is 128+n when signal n ended it, and 1 when nobody knows how it ended. With --json something is printed only
+    when it has ended, which tells its exit code from an error of this command.
     """
     found = find_agent(find_home(), agent, session)
     ended = wait_for_end(found.socket, found.id, timeout)
