@@ -112,7 +112,7 @@ def _listening(home: Home) -> Iterator[socket.socket]:
 
 def _unreachable(home: Home, why: str) -> SupervisorUnreachable:
     pid = _pid_of(home)
-    remedy = f"; kill -9 {pid} harms no agent, and the next command starts another" if pid else ""
+    remedy = f"; kill -9 {pid} harms no agent whose daemon lives, and makes room for another" if pid else ""
     named = f"the supervisor (pid {pid})" if pid else "the supervisor"
     return SupervisorUnreachable(f"{named} {why}: look at {home.log / 'supervisor.log'}{remedy}")
 
