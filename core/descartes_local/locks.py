@@ -13,6 +13,9 @@ from descartes_local.processes import command_of
 #: What a file system says that cannot lock a directory (NFS: EBADF; 9p, FUSE: ENOTSUP, ENOLCK, ENOSYS).
 _CANNOT = {errno.EBADF, errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 
+#: What stands in the command line of whoever takes such a lock.
+_HOLDERS = ("descartes_daemon", "descartes-daemon", "descartes_orchestrator")
+
 
 def lock_directory(path: Path) -> int | None:
     """Lock a directory itself and return the descriptor that holds the lock; None where it cannot be locked.
@@ -50,7 +53,7 @@ def _holder_of(path: Path) -> str:
     except OSError:
         locks = []
     for _, kind, _, _, pid, where, *_ in (words for words in locks if len(words) == 8):
-        if kind == "FLOCK" and where.endswith(inode) and "descartes" in command_of(int(pid)):
+        if kind == "FLOCK" and where.endswith(inode) and any(ours in command_of(int(pid)) for ours in _HOLDERS):
             return f"process {pid}"
     return "another process"
 

@@ -27,7 +27,7 @@ def test_one_of_ours_that_holds_it_is_named(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from descartes_local.locks import lock_directory\n"
         "lock_directory(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", code, str(tmp_path), "descartes"]
+    command = [sys.executable, "-c", code, str(tmp_path), "descartes_daemon"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
