@@ -12,6 +12,7 @@ from descartes_cli import options
 from descartes_cli.client import read
 from descartes_cli.following import follow
 from descartes_cli.render import print_json, printable, say_wrong
+from descartes_cli.session_named import find_session
 from descartes_core.errors import InvalidParams
 from descartes_core.ids import short
 from descartes_local.home import find_home
@@ -34,7 +35,7 @@ def events(is_followed: bool, since: int | None, session: str | None, as_json: b
     home = find_home()
     only = None
     if session is not None:
-        found = sessions.resolve(home, session)
+        found = find_session(home, session)
         only = found.id
         sessions.start(home, found)
     runs = [run for run in read_run_files(home) if only in (None, run.session_id)]

@@ -9,6 +9,7 @@ from typing import Any
 from descartes_cli.asking import Question, answered, ask_all
 from descartes_cli.client import PATIENCE
 from descartes_cli.render import say_wrong
+from descartes_cli.session_named import find_session
 from descartes_cli.stored import stored_agents, stored_sessions
 from descartes_core.agent_life import FINAL
 from descartes_core.errors import AgentNotFound, DaemonUnreachable, DeadlineOver
@@ -53,7 +54,7 @@ class Search:
 
         """
         self._home = home
-        self._only = sessions.resolve(home, session).id if session else None
+        self._only = find_session(home, session).id if session else None
         self._runs = {run.session_id: run for run in read_run_files(home) if self._only in (None, run.session_id)}
         self._agents: dict[str, list[dict[str, Any]]] = {}
         self._silent: set[str] = set()
@@ -117,7 +118,7 @@ class Search:
                 raise
             self._silent.discard(session_id)
             return run.socket
-        started = sessions.start(self._home, sessions.resolve(self._home, session_id))
+        started = sessions.start(self._home, find_session(self._home, session_id))
         return str(started["socket"])
 
 

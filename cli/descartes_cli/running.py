@@ -65,7 +65,7 @@ def _run(arguments: list[str]) -> int:
             verbs.complete()
         return verbs.run_verb(arguments)
     except SessionNotFound as error:
-        say_wrong(f"{error.message}; one never used is named by its path: descartes sessions list")
+        say_wrong(f"{error.message}; descartes sessions list shows all that are found")
         return error.exit
     except DescartesError as error:
         say_wrong(error.message)

@@ -8,6 +8,7 @@ import click
 
 from descartes_cli import options
 from descartes_cli.render import print_json, printable
+from descartes_cli.session_named import find_session
 from descartes_cli.sessions_show import as_object, print_notes
 from descartes_core.ids import short
 from descartes_local.home import find_home
@@ -36,7 +37,7 @@ def create(directory: str, name: str | None, as_json: bool) -> None:
 def start(session: str, as_json: bool) -> None:
     """Start a session's daemon, also after it was given up. Default: the session around the current directory."""
     home = find_home()
-    found = sessions.resolve(home, session)
+    found = find_session(home, session)
     started = sessions.start(home, found)
     if as_json:
         print_json(started)
@@ -53,7 +54,7 @@ def start(session: str, as_json: bool) -> None:
 def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
     """End a session's daemon. Default: the session around the current directory."""
     home = find_home()
-    found = sessions.resolve(home, session)
+    found = find_session(home, session)
     ended: Any = sessions.stop(home, found, force=force, grace=grace)
     if as_json:
         print_json({"id": found.id, "status": "Inactive", "ended": ended})
@@ -68,7 +69,7 @@ def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
 def use(session: str, as_json: bool) -> None:
     """Make a session the active one: where `spawn` goes that names none and stands in none."""
     home = find_home()
-    found = sessions.resolve(home, session)
+    found = find_session(home, session)
     note = sessions.use(home, found)
     if as_json:
         print_json(as_object(home, found))

@@ -19,7 +19,7 @@ _HEADS = ("", "ID", "NAME", "STATUS", "PATH")
 def list_sessions(as_json: bool) -> None:
     """Search the configured paths for workspaces, and list them with those once used. It starts nothing.
 
-    A star marks the active one. A workspace that was never used is named by its path, the others also by NAME or ID.
+    A star marks the active one. Each can be named by its path, its NAME, or the beginning of its ID.
     """
     home = find_home()
     listing = find_sessions(home)

@@ -8,9 +8,9 @@ import click
 
 from descartes_cli import options
 from descartes_cli.render import print_json, printable
+from descartes_cli.session_named import find_session
 from descartes_local import registry
 from descartes_local.home import Home, find_home
-from descartes_orchestrator import sessions
 from descartes_orchestrator.sessions import Session
 
 
@@ -20,7 +20,7 @@ from descartes_orchestrator.sessions import Session
 def show(session: str | None, as_json: bool) -> None:
     """Tell all about one session; default: the one around the current directory. It starts nothing."""
     home = find_home()
-    told = as_object(home, sessions.resolve(home, session or "."))
+    told = as_object(home, find_session(home, session or "."))
     if as_json:
         print_json(told)
         return

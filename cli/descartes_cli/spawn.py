@@ -11,6 +11,7 @@ import click
 from descartes_cli import options
 from descartes_cli.client import change, exit_status
 from descartes_cli.render import print_json, printable, say_wrong
+from descartes_cli.session_named import find_session
 from descartes_cli.surroundings import (
     callers_environment,
     callers_size,
@@ -92,7 +93,7 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
 
 def _session(home: Home, workspace: str | None) -> sessions.Session:
     if workspace:
-        return sessions.resolve(home, workspace)
+        return find_session(home, workspace)
     try:
         return sessions.at(home, Path.cwd())
     except (NoWorkspace, FileNotFoundError):

@@ -107,6 +107,7 @@ class Spawn(Change):
     env: dict[Argument, Argument] | None = None
     #: Additions to `env`.
     extra_env: dict[Argument, Argument] = {}
+    #: As a number: 18 is 0o022.
     umask: Annotated[int, Field(ge=0, le=0o777)] = 0o022
     rows: Rows = 24
     cols: Rows = 80

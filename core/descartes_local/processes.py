@@ -36,13 +36,18 @@ class Stat:
 
 
 def stat_of(pid: int) -> Stat | None:
-    """Return what is known of a pid, None when there is no such process."""
+    """Return what is known of a pid, None when there is no such process.
+
+    Raises:
+        OSError: it cannot be read, as when no descriptor is free: that does not mean that it is gone.
+
+    """
     if sys.platform != "linux":
         return _stat_by_psutil(pid)
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     # The name in parentheses may hold anything, also parentheses and spaces.
     fields = text[text.rindex(b")") + 2 :].split()
@@ -128,7 +133,7 @@ def send_signal(process: Process, number: int) -> bool:
     if sys.platform == "linux":
         try:
             descriptor = os.pidfd_open(process.pid)
-        except OSError:
+        except ProcessLookupError:
             return False
         try:
             if process_of(process.pid) != process:

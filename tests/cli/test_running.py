@@ -56,7 +56,7 @@ def test_who_names_no_session_is_told_how_to_name_one(
 ) -> None:
     verb(lambda: _raise(SessionNotFound("no session is called 'x'")))
     assert run(["x"]) == 3
-    assert "named by its path" in capfd.readouterr().err
+    assert "descartes sessions list" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -288,3 +288,11 @@ def test_supervisor_verbs(person: Person, shop: Path) -> None:
     person.run("sessions", "stop", shop)
     assert person.run("supervisor", "stop").code == 0
     assert person.run("supervisor", "status", "--json").json == {"running": False}
+
+
+def test_what_the_list_shows_can_be_named_before_it_was_ever_used(person: Person) -> None:
+    person.workspace("bank")
+    (listed,) = person.run("sessions", "list", "--json").json["sessions"]
+    assert person.run("sessions", "show", "bank", "--json").json["id"] == listed["id"]
+    assert person.run("sessions", "show", listed["id"][:8], "--json").json["name"] == "bank"
+    assert person.run("sessions", "show", "nobody", check=False).code == 3
