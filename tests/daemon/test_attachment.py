@@ -204,15 +204,18 @@ async def test_two_who_come_at_once_leave_the_size_as_it_was(short: Path) -> Non
         terminal = inside.agent(identity).body.terminal  # type: ignore[union-attr]
         for line in lines:
             await line.frame("screen")
-        while terminal.size != (24, 80):
-            await inside.call("system.health")
+        await repainted()
+        assert terminal.size == (24, 80)
         first = await attached(inside, identity)
-        while terminal.size != (23, 80):
-            await inside.call("system.health")
         await inside.call("agent.resize", agent_id=identity, rows=23, cols=80)
-        while terminal.size != (23, 80):
-            await inside.call("system.health")
+        await repainted()
+        assert terminal.size == (23, 80)
         assert (await first.frame("resize"))["rows"] == 23
+
+
+async def repainted() -> None:
+    """Wait until every program has been made to paint anew; the daemon works in this very loop."""
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name().startswith("repaint")))
 
 
 async def test_the_callers_size_comes_with_the_call(short: Path) -> None:
