@@ -28,13 +28,17 @@ def parse(text: bytes | str) -> Any:
 
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return _DECODER.decode(text.decode() if isinstance(text, bytes) else text)
     except (ValueError, RecursionError) as error:
         raise ParseError(f"not JSON: {str(error)[:200]}") from error
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
+
+
+#: Made once: with an option, json.loads makes a decoder at each call.
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def call_of(value: Any) -> Call:

@@ -73,7 +73,7 @@ class Orphans:
 
     def _unmarked(self) -> list[Process]:
         leaders = self._leaders()
-        ours = [stat_of(pid) for pid in children_of_self()]
+        ours = [stat_of(pid) for pid in children_of_self() if pid not in leaders]
         theirs = [stat for process in self._elsewhere if (stat := stat_of(process.pid)) and stat.process == process]
         return [
             stat.process
