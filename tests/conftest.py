@@ -30,9 +30,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 _FAILED = pytest.StashKey[bool]()
 
 
+@pytest.fixture(scope="session")
+def runtime_directory() -> Iterator[Path]:
+    """Give a short directory for the sockets of homes that lie too deep for them, as pytest's own do."""
+    with tempfile.TemporaryDirectory(prefix="d", dir="/tmp") as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_settings(monkeypatch: pytest.MonkeyPatch, runtime_directory: Path) -> None:
     """Keep the developer's own settings out of every test."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime_directory))
     for name in [name for name in os.environ if name.startswith(("DESCARTES_", "LISTEN_", "NOTIFY_"))]:
         monkeypatch.delenv(name)
 

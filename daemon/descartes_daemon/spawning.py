@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Container, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,8 +109,9 @@ class Spawner:
         marks = surroundings.Marks(identity, self._agents.place.session_id, self._agents.place.socket)
         env = surroundings.environment(request, marks)
         command = surroundings.command(request, self._habits.command, env)
-        name = check_name(request.name if request.name is not None else _name_for(command, identity))
-        if any(agent.row.name == name for agent in living):
+        taken = {agent.row.name for agent in living}
+        name = check_name(_name_for(command, identity, taken) if request.name is None else request.name)
+        if name in taken:
             raise NameTaken(f"an agent called {name!r} is alive in this session: choose another name")
         cwd = surroundings.working_directory(request, self._agents.place.workspace)
         row = AgentRow(
@@ -227,8 +228,9 @@ async def _all(*steps: Coroutine[Any, Any, None]) -> None:
             raise outcome
 
 
-def _name_for(command: list[str], identity: str) -> str:
-    """Return the program's name and the beginning of the id, cleaned of what a name may not hold."""
+def _name_for(command: list[str], identity: str, taken: Container[str]) -> str:
+    """Return the program's name, cleaned of what a name may not hold, and as much of the id as tells it apart."""
     base = os.path.basename(command[0]).lstrip("-")
     clean = "".join(letter for letter in base if letter.isprintable())[:40]
-    return f"{clean or 'agent'}-{identity[:4]}"
+    names = [f"{clean or 'agent'}-{identity[:length]}" for length in (4, 8, len(identity))]
+    return next((name for name in names if name not in taken), names[-1])

@@ -52,6 +52,18 @@ async def test_fifty_spawns_at_once_all_run(short: Path) -> None:
         assert [await inside.output(one["id"]) for one in spawned] == [f"{one}\r\n".encode() for one in range(50)]
 
 
+async def test_agents_without_a_name_are_told_apart(short: Path) -> None:
+    """Among fifty, two ids begin with the same four characters once in fifty times: the second was refused then."""
+    async with open_inside(short) as inside:
+        line = await inside.line()
+        ids = [f"0a0b{number:04x}-0000-4000-8000-000000000000" for number in (1, 2)]
+        for identity in [*ids, "0a0b0001-0000-4000-8000-000000000001"]:
+            await line.call("agent.spawn", agent_id=identity, command=["sleep", "60"])
+        names = [agent["name"] for agent in (await line.call("agent.list"))["agents"]]
+        assert names == ["sleep-0a0b", "sleep-0a0b0002", "sleep-0a0b0001"]
+        await line.call("system.shutdown", force=True)
+
+
 @pytest.mark.parametrize("command", ["/no/such", "/usr", "no-such-program"])
 async def test_what_cannot_run_is_failed_with_its_reason_and_leaves_nothing(short: Path, command: str) -> None:
     async with open_inside(short) as inside:
