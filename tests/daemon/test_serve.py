@@ -181,6 +181,7 @@ def test_a_deep_home_is_served_from_a_short_socket(
     process.terminate()
     assert process.wait(20) == 0
     assert not Path(found["socket"]).exists()
+    Path(found["socket"]).parent.rmdir()
 
 
 def test_hup_opens_the_log_anew(person: Person) -> None:
