@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from descartes_core.errors import DaemonUnreachable, DeadlineOver, DescartesError, from_wire
-from descartes_core.jsonrpc import request
+from descartes_core.errors import DaemonUnreachable, DeadlineOver, DescartesError
+from descartes_core.jsonrpc import request, result_of
 
 #: A daemon that was killed is back much sooner; one that takes longer is shown as it was stored.
 DEADLINE = 2.0
@@ -100,8 +100,7 @@ def _go_on(asked: _Asked, ready: int, selector: selectors.BaseSelector) -> Any:
 
 
 def _read(line: bytes) -> Any:
-    answer = json.loads(line)
-    if "error" in answer:
-        told = answer["error"]
-        return from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
-    return answer["result"]
+    try:
+        return result_of(json.loads(line))
+    except DescartesError as error:
+        return error

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from descartes_core.errors import from_wire
-from descartes_core.jsonrpc import request
+from descartes_core.jsonrpc import request, result_of
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
 
@@ -101,10 +100,7 @@ def _receive(stream: _Stream, selector: selectors.BaseSelector) -> Iterator[dict
         return
     answer = json.loads(stream.received)
     stream.received = b""
-    if "error" in answer:
-        told = answer["error"]
-        raise from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
-    reply = answer["result"]
+    reply = result_of(answer)
     if stream.since is None:
         stream.since = int(reply["last_seq"])
     else:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from descartes_core.errors import DaemonUnreachable, from_wire
+from descartes_core.errors import DaemonUnreachable
 from descartes_core.frames import FrameReader, bytes_frame, json_frame
-from descartes_core.jsonrpc import request
+from descartes_core.jsonrpc import request, result_of
 
 #: How long a daemon that broke off may take to be back.
 PATIENCE = 30.0
@@ -134,9 +134,7 @@ class Link:
             yield frame
 
     def _agreed(self, answer: dict[str, Any]) -> None:
-        if "error" in answer:
-            told = answer["error"]
-            raise from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
+        result_of(answer)
         self.is_open, self._broken_since = True, None
         if self._params["mode"] == "rw":
             self.take()

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from descartes_core.errors import DescartesError, InvalidRequest, ParseError
+from descartes_core.errors import DescartesError, InvalidRequest, ParseError, from_wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,19 @@ def request(method: str, params: dict[str, Any], identity: str | int) -> bytes:
 def reply(identity: str | float | None, result: Any) -> bytes:
     """Return one answer as a line."""
     return json.dumps({"jsonrpc": "2.0", "id": identity, "result": result}).encode() + b"\n"
+
+
+def result_of(answer: dict[str, Any]) -> Any:
+    """Return what a peer answered.
+
+    Raises:
+        DescartesError: it refused; the class is the one that its code names.
+
+    """
+    if "error" in answer:
+        told = answer["error"]
+        raise from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
+    return answer["result"]
 
 
 def error_object(error: DescartesError) -> dict[str, Any]:

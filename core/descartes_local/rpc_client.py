@@ -7,7 +7,8 @@ import socket
 from pathlib import Path
 from typing import Any, Self
 
-from descartes_core.errors import DaemonUnreachable, DeadlineOver, from_wire
+from descartes_core.errors import DaemonUnreachable, DeadlineOver
+from descartes_core.jsonrpc import result_of
 
 
 class Connection:
@@ -50,10 +51,7 @@ class Connection:
             raise DeadlineOver(f"no answer to {method} within {self.socket.gettimeout():.0f} s") from None
         except (OSError, ValueError) as error:
             raise DaemonUnreachable(f"the connection broke during {method}: {error}") from error
-        if "error" in answer:
-            told = answer["error"]
-            raise from_wire(str(told.get("data", {}).get("code", "error")), str(told.get("message", "refused")))
-        return answer["result"]
+        return result_of(answer)
 
     def _line(self) -> bytes:
         pieces = [self._received]

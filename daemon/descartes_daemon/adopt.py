@@ -109,7 +109,7 @@ class Adoption:
                 agent,
                 Cause.SPAWNED,
                 evidence="found running by the next daemon",
-                facts=lambda unit: _started(unit, agent.id, now),
+                facts=lambda unit: unit.set_started(agent.id, now),
                 started_at=now,
             )
         else:
@@ -180,7 +180,3 @@ class Adoption:
             if (descriptor := self._agents.keeping.take(name)) is not None:
                 os.close(descriptor)
                 await self._agents.keeping.forget(name)
-
-
-def _started(unit: Unit, agent_id: str, at: float) -> None:
-    unit.set_started(agent_id, at)

@@ -43,7 +43,8 @@ class Place:
         return self.data / "agents" / agent_id
 
 
-Fact = Callable[[Unit], None]
+#: Adds to a unit, whose verbs return it.
+Fact = Callable[[Unit], Unit]
 
 
 class Agents:

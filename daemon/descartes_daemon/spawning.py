@@ -195,8 +195,8 @@ class Spawner:
     async def _commit_running(self, agent: Agent, asking: Asking) -> None:
         now = time.time()
 
-        def facts(unit: Unit) -> None:
-            unit.set_started(agent.id, now)
+        def facts(unit: Unit) -> Unit:
+            return unit.set_started(agent.id, now)
 
         try:
             await self._agents.insist(

@@ -75,9 +75,7 @@ class Verbs:
 
     async def _move(self, request: ChangeAgent, asking: Asking, cause: Cause) -> Reply:
         agent = await self._agents.find(request.agent_id)
-        await self._agents.move(
-            agent, cause, evidence=asking.client, request_id=asking.id, facts=lambda unit: _accept(asking, unit)
-        )
+        await self._agents.move(agent, cause, evidence=asking.client, request_id=asking.id, facts=asking.accepted)
         if agent.acts is not None:
             await asyncio.wait([agent.acts])
         return {"agent": agent.info()}
@@ -111,9 +109,7 @@ class Verbs:
 
     async def _ask_for_end(self, agent: Agent, asking: Asking, cause: Cause) -> None:
         try:
-            await self._agents.move(
-                agent, cause, evidence=asking.client, request_id=asking.id, facts=lambda unit: _accept(asking, unit)
-            )
+            await self._agents.move(agent, cause, evidence=asking.client, request_id=asking.id, facts=asking.accepted)
         except IllegalTransition:
             # Who asks for what is on the way already waits for it, like the first.
             if agent.row.state is not State.STOPPING:
@@ -253,10 +249,6 @@ async def _grown(log: OutputLog, patience: float) -> None:
         return
     finally:
         log.followers.discard(grew.set)
-
-
-def _accept(asking: Asking, unit: Unit) -> None:
-    asking.accepted(unit)
 
 
 def _bytes_of(request: Write) -> bytes:

@@ -54,8 +54,8 @@ class Watch:
         await self._drain(agent)
         now = time.time()
 
-        def facts(unit: Unit) -> None:
-            unit.set_ended(agent.id, now, how.exit_code, how.signal)
+        def facts(unit: Unit) -> Unit:
+            return unit.set_ended(agent.id, now, how.exit_code, how.signal)
 
         lost = agent.row.state is State.LOST and how == UNKNOWN
         cause = Cause.GIVEN_UP if lost else Cause.ENDED_WELL if how.is_well else Cause.ENDED_BADLY

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from descartes_core.errors import AgentNotFound, DescartesError, InvalidRequest, ParseError
-from descartes_core.jsonrpc import Call, call_of, error_object, parse, refusal, reply, request
+from descartes_core.jsonrpc import Call, call_of, error_object, parse, refusal, reply, request, result_of
 
 _VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
@@ -64,3 +64,9 @@ def test_answers_are_lines() -> None:
 
 def test_an_error_tells_its_sentence_when_it_has_no_message() -> None:
     assert error_object(DescartesError())["message"] == "Something went wrong."
+
+
+def test_an_answer_is_a_result_or_the_error_it_tells() -> None:
+    assert result_of(json.loads(reply(1, {"a": 1}))) == {"a": 1}
+    with pytest.raises(AgentNotFound, match="no such agent"):
+        result_of(json.loads(refusal(1, AgentNotFound("no such agent"))))
