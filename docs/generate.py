@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from descartes_core import agent_life, methods, session_life
 from descartes_core.errors import ConfigInvalid, DeadlineOver, DescartesError, InvalidParams, Unauthorized, all_errors
+from descartes_core.messages.common import Model
 from descartes_local.config import Settings
 
 DOCS = Path(__file__).parent
@@ -91,7 +92,12 @@ def _objects() -> list[type[BaseModel]]:
     for method in methods.METHODS.values():
         for model in (method.request, method.reply):
             names |= dict.fromkeys(models_within(model))
-    return [getattr(methods, name) for name in sorted(names)]
+    known = {model.__name__: model for model in _all_models(Model)}
+    return [known[name] for name in sorted(names)]
+
+
+def _all_models(root: type[BaseModel]) -> list[type[BaseModel]]:
+    return [found for child in root.__subclasses__() for found in (child, *_all_models(child))]
 
 
 def _doc(model: type[BaseModel]) -> str:

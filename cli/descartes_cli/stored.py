@@ -64,5 +64,6 @@ def _agent(directory: Path, session_id: str, row: tuple[Any, ...]) -> dict[str, 
         "exit_code": code,
         "signal": signal,
         "output_bytes": size,
+        "tty": True,
         "notice": None,
     }

@@ -10,10 +10,11 @@ The tree (code, HTTP status, JSON-RPC code and exit code stand in each class; do
     │   └── AgentNotFound · SessionNotFound · NoWorkspace
     ├── Ambiguous
     ├── Refused                it may not be done now
-    │   └── IllegalTransition · AlreadyExists · NameTaken · AgentsAlive · Conflict · LimitReached · OutcomeUnknown
+    │   └── IllegalTransition · AlreadyExists · NameTaken · AgentsAlive · Conflict · LimitReached
+    │       · NotHere · OutcomeUnknown
     ├── Unavailable            it cannot be reached or started
     │   └── SpawnFailed · NeverSpawned · DaemonStartFailed · DaemonUnreachable · PortsTaken · SupervisorUnreachable
-    │       · SchemaTooNew · Locked · DeadlineOver
+    │       · SchemaTooNew · Locked · Shortage · DeadlineOver
     ├── ConfigInvalid
     └── InternalError          a fault of ours
 """
@@ -168,6 +169,12 @@ class LimitReached(Refused):
     code, status, rpc = "limit_reached", 429, -32011
 
 
+class NotHere(Refused):
+    """This agent has no such thing: no terminal, or only one stream."""
+
+    code = "not_here"
+
+
 class OutcomeUnknown(Refused):
     """The daemon was killed while it did this: it may or may not have been done."""
 
@@ -178,6 +185,12 @@ class Unavailable(DescartesError):
     """It cannot be reached or started."""
 
     code, status, exit = "unavailable", 503, 4
+
+
+class Shortage(Unavailable):
+    """Too few descriptors are free."""
+
+    code, rpc = "shortage", -32011
 
 
 class SpawnFailed(Unavailable):

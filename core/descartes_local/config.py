@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from descartes_core.errors import ConfigInvalid
+from descartes_core.messages.common import LARGEST_MESSAGE
 from descartes_core.restart import RestartRule
 from descartes_local.config_files import check_environment, complaint, merged, read_layers
 from descartes_local.home import Home
@@ -41,6 +42,8 @@ Port = Annotated[int, _NUMBER, Field(ge=1, le=65_535)]
 BasePort = Annotated[int, _NUMBER, Field(ge=1024, le=65_335)]
 Seconds = Annotated[float, _NUMBER, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Count = Annotated[int, _NUMBER, Field(ge=1, le=1_000_000)]
+Bytes = Annotated[int, _NUMBER, Field(ge=0, le=1024**5)]
+Days = Annotated[float, _NUMBER, Field(ge=0, le=36_500, allow_inf_nan=False)]
 Cells = Annotated[int, _NUMBER, Field(ge=1, le=1000)]
 SomePath = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
 Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
@@ -65,6 +68,22 @@ class Server(Section):
     request_timeout: Seconds = 30.0
     #: Connections at the same time, on each door.
     max_connections: Count = 1000
+    #: Connections a second that may come without a valid token, from all together; 0: any number.
+    max_strangers: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 200
+    #: Seconds a client may take to send its request's head, and to send anything more of its body.
+    read_timeout: Seconds = 15.0
+    #: Seconds an HTTP connection may be kept open between requests.
+    idle_timeout: Seconds = 75.0
+    #: The largest message at any door, bytes.
+    max_message: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = LARGEST_MESSAGE
+    #: How deep lists and objects of a message may be nested.
+    max_nesting: Annotated[int, _NUMBER, Field(ge=4, le=500)] = 64
+    #: Listeners of /events at the same time.
+    max_subscriptions: Count = 1000
+    #: Whether GET /metrics is served.
+    enable_metrics: bool = True
+    #: A port of its own for GET /metrics alone, without a token, on the loopback address; none unless it is named.
+    metrics_port: Port | None = None
 
     @model_validator(mode="after")
     def _two_ports(self) -> Self:
@@ -94,6 +113,45 @@ class Agents(Section):
     #: Size of the terminal.
     rows: Cells = 24
     cols: Cells = 80
+    #: Words of a command line, characters of a name, bytes of an environment.
+    max_arguments: Count = 10_000
+    max_name: Annotated[int, _NUMBER, Field(ge=1, le=1000)] = 100
+    max_environment: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
+    #: No agent is started while fewer descriptors than this are free.
+    spare_descriptors: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 64
+
+
+class Output(Section):
+    """How much of what agents say is kept; the oldest is dropped first, and that is told."""
+
+    #: Bytes kept of one agent (of each stream); 0: all.
+    agent_cap: Bytes = 4 * 1024**3
+    #: Bytes kept of all agents of a session; 0: all.
+    session_cap: Bytes = 32 * 1024**3
+    #: What an agent does when the disk is full: wait, or go on with a recorded gap.
+    on_full_disk: Literal["wait", "drop"] = "wait"
+    #: Bytes between two checkpoints of a screen, once somebody looks at it.
+    checkpoint_every: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**3)] = 4 * 1024 * 1024
+
+
+class Retention(Section):
+    """What `descartes gc` removes."""
+
+    #: Output of agents that ended this many days ago.
+    output_days: Days = 30.0
+    #: Events older than this many days.
+    event_days: Days = 90.0
+
+
+class Terminals(Section):
+    """Terminals over WebSocket, and attached ones."""
+
+    #: Watchers of one agent at the same time.
+    max_watchers: Count = 100
+    #: Seconds between two pings of a WebSocket.
+    ping_every: Seconds = 20.0
+    #: Seconds after which a WebSocket terminal that nobody types into and that shows nothing is closed; 0: never.
+    idle_timeout: Seconds = 0.0
 
 
 class Supervisor(Section):
@@ -138,6 +196,11 @@ class Log(Section):
     """What is written to daemon.log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    #: text for people, json (one object a line) for programs.
+    format: Literal["text", "json"] = "text"
+    #: Bytes after which daemon.log is rotated, and how many old ones are kept.
+    max_bytes: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**4)] = 10 * 1024 * 1024
+    keep: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
 
 
 class Settings(BaseSettings):
@@ -150,6 +213,9 @@ class Settings(BaseSettings):
     server: Server = Server()
     discovery: Discovery = Discovery()
     agents: Agents = Agents()
+    output: Output = Output()
+    retention: Retention = Retention()
+    terminals: Terminals = Terminals()
     supervisor: Supervisor = Supervisor()
     log: Log = Log()
 

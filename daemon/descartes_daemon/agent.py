@@ -133,6 +133,7 @@ class Agent:
             "exit_code": row.exit_code,
             "signal": row.signal,
             "output_bytes": self.log.size,
+            "tty": row.tty,
             "notice": self.notice,
         }
 
@@ -150,6 +151,9 @@ class Agent:
             "leave": row.leave,
             "created_at": written(row.created_at),
             "log_path": str(self.log.path),
+            "errors_path": None,
+            "output_from": row.output_from,
+            "errors_from": row.errors_from,
             "recording": self.recording,
         }
 

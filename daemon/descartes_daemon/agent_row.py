@@ -41,14 +41,23 @@ class AgentRow:
     evidence: str | None = None
     #: The number of the transition that led to this state.
     moved: int | None = None
+    #: Without a terminal its stdout and stderr are two files.
+    tty: bool = True
+    #: What lies before these offsets was dropped, of stdout (or the terminal) and of stderr.
+    output_from: int = 0
+    errors_from: int = 0
+    #: When its output was removed as old.
+    collected_at: float | None = None
 
     def as_params(self) -> dict[str, Any]:
         """Return it as SQL takes it."""
-        return asdict(self) | {"state": str(self.state), "command": json.dumps(self.command), "leave": int(self.leave)}
+        plain = {"state": str(self.state), "command": json.dumps(self.command)}
+        return asdict(self) | plain | {"leave": int(self.leave), "tty": int(self.tty)}
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> AgentRow:
         """Return it as SQL gave it."""
         found = dict(row)
         command = tuple(json.loads(found["command"]))
-        return cls(**found | {"state": State(found["state"]), "command": command, "leave": bool(found["leave"])})
+        flags = {"leave": bool(found["leave"]), "tty": bool(found["tty"])}
+        return cls(**found | flags | {"state": State(found["state"]), "command": command})

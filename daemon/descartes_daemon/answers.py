@@ -11,7 +11,10 @@ from typing import Any
 from descartes_core import VERSION
 from descartes_core.errors import AgentsAlive, InvalidParams
 from descartes_core.events import fits
-from descartes_core.methods import ListAgents, ListEvents, Nothing, OneAgent, Shutdown
+from descartes_core.messages.agents import ListAgents
+from descartes_core.messages.common import Nothing, OneAgent
+from descartes_core.messages.events import ListEvents
+from descartes_core.messages.system import Shutdown
 from descartes_daemon.agent import info_of_row
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking

@@ -8,7 +8,7 @@ from typing import Any
 
 from descartes_core.errors import DescartesError, InvalidParams, ProtocolError
 from descartes_core.frames import FrameReader, bytes_frame, json_frame
-from descartes_core.methods import Attach
+from descartes_core.messages.terminals import Attach
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.first_screen import first_screen

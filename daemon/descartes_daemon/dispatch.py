@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from descartes_core.errors import InvalidParams, InvalidRequest, MethodNotFound
-from descartes_core.methods import METHODS, Change, Model
+from descartes_core.messages.common import Change, Model
+from descartes_core.methods import METHODS
 from descartes_daemon.asking import Asking
 from descartes_daemon.once import Once
 

@@ -14,7 +14,8 @@ from descartes_core import jsonrpc
 from descartes_core.errors import DescartesError, InvalidParams, InvalidRequest, LimitReached
 from descartes_core.events import fits
 from descartes_core.ids import new_id
-from descartes_core.methods import EventFilter, Model
+from descartes_core.messages.common import Model
+from descartes_core.messages.events import EventFilter
 from descartes_core.times import written
 from descartes_daemon.feed import Feed
 from descartes_daemon.safety import refusal

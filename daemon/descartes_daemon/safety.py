@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket
 
 from descartes_core.errors import DescartesError, Forbidden, NotFound, TooLarge, Unauthorized
 from descartes_core.jsonrpc import error_object
-from descartes_core.methods import LARGEST_MESSAGE
+from descartes_core.messages.common import LARGEST_MESSAGE
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 

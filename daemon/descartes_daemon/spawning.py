@@ -27,7 +27,7 @@ from descartes_core.errors import (
     SpawnFailed,
 )
 from descartes_core.ids import check_name, new_id
-from descartes_core.methods import Spawn
+from descartes_core.messages.agents import Spawn
 from descartes_daemon import surroundings
 from descartes_daemon.agent import Agent, Body
 from descartes_daemon.agent_row import AgentRow

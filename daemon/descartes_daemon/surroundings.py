@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from descartes_core.errors import InvalidParams
-from descartes_core.methods import Spawn
+from descartes_core.messages.agents import Spawn
 
 #: What tells of other processes' contracts, or of another terminal's size.
 DENIED = frozenset(

@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from descartes_core import jsonrpc
 from descartes_core.errors import DescartesError, InternalError, InvalidRequest, LimitReached, TooLarge
-from descartes_core.methods import LARGEST_MESSAGE, Attach
+from descartes_core.messages.common import LARGEST_MESSAGE
+from descartes_core.messages.terminals import Attach
 from descartes_daemon.agents import Agents
 from descartes_daemon.attachment import Attachment
 from descartes_daemon.background import Background

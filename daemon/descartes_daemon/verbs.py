@@ -21,7 +21,10 @@ from descartes_core.errors import (
     SpawnFailed,
     Unavailable,
 )
-from descartes_core.methods import ChangeAgent, ReadOutput, Resize, Signal, Spawn, Stop, WaitAgent, Write
+from descartes_core.messages.agents import Signal, Spawn, Stop, WaitAgent
+from descartes_core.messages.common import ChangeAgent
+from descartes_core.messages.output import ReadOutput
+from descartes_core.messages.terminals import Resize, Write
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
@@ -234,6 +237,7 @@ class Verbs:
             # Where somebody cut the file there is nothing to wait for.
             "next_offset": offset + len(data) if data else log.size,
             "size": log.size,
+            "has_more": bool(data) and offset + len(data) < log.size,
             "ended": log.is_ended,
         }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
-from descartes_core.methods import LARGEST_MESSAGE
+from descartes_core.messages.common import LARGEST_MESSAGE
 
 #: How long the kernel keeps a connection whose other side takes nothing (seconds).
 STUCK_AFTER = 60.0

@@ -4,7 +4,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from descartes_core.errors import DescartesError
-from descartes_core.methods import METHODS, Method, Model, Spawn, Stop, Write
+from descartes_core.messages.agents import Spawn, Stop
+from descartes_core.messages.common import Model
+from descartes_core.messages.terminals import Write
+from descartes_core.methods import METHODS, Method
 
 ASKED = (
     "agent.spawn agent.list agent.get agent.output agent.write agent.resize agent.signal agent.pause agent.resume "

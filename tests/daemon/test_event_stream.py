@@ -16,7 +16,7 @@ import websockets
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
-from descartes_core.methods import Event
+from descartes_core.messages.events import Event
 from descartes_daemon.event_stream import MOST_NONSENSE, EventStream
 from descartes_daemon.feed import Feed
 from descartes_daemon.schema import open_writer

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import websockets
 
-from descartes_core.methods import LARGEST_MESSAGE
+from descartes_core.messages.common import LARGEST_MESSAGE
 from tests.support.tcp_doors import TOKEN, Doors, open_doors, said
 
 pytestmark = pytest.mark.anyio

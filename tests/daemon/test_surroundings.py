@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from descartes_core.errors import InvalidParams
-from descartes_core.methods import Spawn
+from descartes_core.messages.agents import Spawn
 from descartes_daemon.surroundings import (
     DENIED,
     Marks,

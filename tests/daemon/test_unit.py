@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from descartes_core.agent_life import Cause, State
-from descartes_core.methods import Event
+from descartes_core.messages.events import Event
 from descartes_daemon.schema import open_writer
 from descartes_daemon.sql import QUERIES
 from descartes_daemon.unit import Unit

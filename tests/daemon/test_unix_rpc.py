@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from descartes_core.errors import AgentNotFound, InvalidParams, InvalidRequest, MethodNotFound
-from descartes_core.methods import LARGEST_MESSAGE
+from descartes_core.messages.common import LARGEST_MESSAGE
 from tests.support.inside import Inside, Line, open_inside
 from tests.support.programs import agent
 

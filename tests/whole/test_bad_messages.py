@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from descartes_core.methods import LARGEST_MESSAGE
+from descartes_core.messages.common import LARGEST_MESSAGE
 from tests.support.person import Person
 from tests.support.serving import only_run
 

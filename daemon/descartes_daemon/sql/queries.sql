@@ -1,10 +1,12 @@
 -- add_agent -- what is intended
 INSERT INTO agents (
     id, name, state, command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,
-    pid, process_started, boot_id, started_at, ended_at, exit_code, signal, cause, evidence, moved
+    pid, process_started, boot_id, started_at, ended_at, exit_code, signal, cause, evidence, moved,
+    tty, output_from, errors_from, collected_at
 ) VALUES (
     :id, :name, :state, :command, :cwd, :rows, :cols, :grace, :stop_signal, :leave, :umask, :created_at,
-    :pid, :process_started, :boot_id, :started_at, :ended_at, :exit_code, :signal, :cause, :evidence, :moved
+    :pid, :process_started, :boot_id, :started_at, :ended_at, :exit_code, :signal, :cause, :evidence, :moved,
+    :tty, :output_from, :errors_from, :collected_at
 );
 
 -- move -- the only write that moves an agent

@@ -1,0 +1,1 @@
+"""What crosses the doors, one file a subject."""

@@ -1,0 +1,221 @@
+"""Messages about agents: start them, list them, end them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from descartes_core.messages.common import (
+    LONGEST_WAIT,
+    AgentName,
+    Argument,
+    Change,
+    ChangeAgent,
+    Grace,
+    Model,
+    Rows,
+    Uuid,
+    Wait,
+)
+
+
+class AgentInfo(Model):
+    """An agent, as every list shows it."""
+
+    id: str
+    name: str
+    #: The state of its life (docs/lifecycle.md).
+    status: str
+    session_id: str
+    host: str
+    pid: int | None
+    command: list[str]
+    cwd: str
+    started_at: str | None
+    ended_at: str | None
+    exit_code: int | None
+    #: Name of the signal that ended it, e.g. SIGKILL.
+    signal: str | None
+    output_bytes: int
+    #: Whether it has a terminal; without one its stdout and stderr are two streams.
+    tty: bool
+    #: What a person should know: "disk full", "no terminal: …"; else null.
+    notice: str | None
+
+
+class AgentDetail(AgentInfo):
+    """An agent with everything that is known of it."""
+
+    #: The last cause that moved it, and what was seen.
+    cause: str
+    evidence: str | None
+    rows: int
+    cols: int
+    grace: float
+    stop_signal: str
+    leave: bool
+    created_at: str
+    log_path: str
+    #: The file of its stderr; null where it has a terminal, which is one stream.
+    errors_path: str | None
+    #: Offsets before this were dropped (caps, `gc`); for stdout or the terminal, and for stderr.
+    output_from: int
+    errors_from: int
+    #: How the output is taken: splice, copy, or none any more.
+    recording: str
+
+
+class Unattributed(Model):
+    """A process that some agent left behind, without any mark of whose it is."""
+
+    pid: int
+    session_id: str
+    command: str
+
+
+class Spawn(Change):
+    """Start a program, in a terminal of its own or (tty false) with two log files, in the caller's surroundings."""
+
+    #: A UUID made by the caller; a second spawn with the same id is refused.
+    agent_id: Uuid | None = None
+    #: Default: the program's name and the beginning of the id.
+    name: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    #: Default: the configured command, else SHELL of `env`.
+    command: Annotated[list[Argument], Field(max_length=10_000)] = []
+    #: Default: the workspace.
+    cwd: Argument | None = None
+    #: The whole environment; default: a bare one (PATH, HOME, USER, SHELL, LANG of the user).
+    env: dict[Argument, Argument] | None = None
+    #: Additions to `env`.
+    extra_env: dict[Argument, Argument] = {}
+    #: As a number: 18 is 0o022.
+    umask: Annotated[int, Field(ge=0, le=0o777)] = 0o022
+    #: Whether it gets a terminal; else its stdin is a pipe, and it writes stdout and stderr into files itself.
+    tty: bool = True
+    rows: Rows = 24
+    cols: Rows = 80
+    #: Seconds between the stop signal and KILL; default from the configuration (10).
+    grace: Grace | None = None
+    #: Default: HUP for shells, TERM for all else.
+    stop_signal: Annotated[str, StringConstraints(max_length=20)] | None = None
+    #: Whether what the program leaves behind may live on after its end.
+    leave: bool = False
+
+
+class AgentReply(Model):
+    """One agent."""
+
+    agent: AgentInfo
+
+
+class ListAgents(Model):
+    """List the agents of this session."""
+
+    #: Ended ones too.
+    all: bool = False
+
+
+class AgentList(Model):
+    """Agents, oldest first."""
+
+    agents: list[AgentInfo]
+    unattributed: list[Unattributed]
+
+
+class DetailReply(Model):
+    """One agent with everything that is known of it."""
+
+    agent: AgentDetail
+
+
+class Signal(Change):
+    """Send one signal to an agent's own process."""
+
+    agent_id: AgentName
+    #: A name with or without SIG, e.g. INT.
+    signal: Annotated[str, StringConstraints(max_length=20)]
+
+
+class Stop(ChangeAgent):
+    """Ask an agent to end, and kill what is left of its tree after the grace; answered when all of it is gone."""
+
+    #: Instead of the agent's own.
+    grace: Grace | None = None
+
+
+class WaitAgent(Model):
+    """Wait for an agent's end."""
+
+    agent_id: AgentName
+    timeout: Wait = LONGEST_WAIT
+
+
+class Waited(Model):
+    """The agent, and whether it has ended."""
+
+    agent: AgentInfo
+    ended: bool
+
+
+class Batch(Change):
+    """Do the same to many agents, one after the other's answer not waited for; each has a result of its own."""
+
+    agent_ids: Annotated[list[AgentName], Field(min_length=1, max_length=1000)]
+    command: Literal["pause", "resume", "stop", "kill", "signal"]
+    #: Only with `signal`: a name with or without SIG, e.g. INT.
+    signal: Annotated[str, StringConstraints(max_length=20)] | None = None
+    #: Only with `stop`: instead of each agent's own.
+    grace: Grace | None = None
+    #: Begin the next one only when the one before has worked, and none after a failure.
+    fail_fast: bool = False
+
+
+class BatchResult(Model):
+    """What came of it for one agent."""
+
+    #: As it was named in the request.
+    agent_id: str
+    success: bool
+    #: The state it is in now; null where there is no such agent, or it was not tried.
+    status: str | None
+    #: The error's code and sentence; null where it worked.
+    code: str | None
+    error: str | None
+
+
+class BatchReply(Model):
+    """What came of it, in the order asked."""
+
+    results: list[BatchResult]
+    #: Whether it worked for all.
+    success: bool
+    successful: int
+    failed: int
+
+
+class ReadAudit(Model):
+    """Tell who typed into an agent, when and how much; never what."""
+
+    agent_id: AgentName
+    #: The newest so many.
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+
+
+class Typed(Model):
+    """Something was typed."""
+
+    at: str
+    #: Where it came from, e.g. "pid 4711", "http 127.0.0.1:50122", "ws 127.0.0.1:50124".
+    client: str
+    #: Bytes.
+    length: int
+
+
+class Audit(Model):
+    """Who typed, oldest first."""
+
+    inputs: list[Typed]
+    #: All that was ever typed: how often, and how many bytes.
+    count: int
+    bytes: int
