@@ -1,4 +1,4 @@
-"""What an attached terminal shows before the program has painted again.
+"""What stands for a screen where no emulator is installed.
 
 Raw history is never replayed into a person's terminal: programs ask their terminal questions, and it would answer them
 again. So it is text without control sequences, and the modes the program has switched, so that its next paint is right.
@@ -7,6 +7,7 @@ again. So it is text without control sequences, and the modes the program has sw
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from descartes_core.plain_text import PlainText
 from descartes_daemon.output_log import OutputLog
@@ -19,19 +20,51 @@ _MODES = (1, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1049, 1047, 47, 2004)
 _ALTERNATE = (47, 1047, 1049)
 #: The cursor is seen unless it was hidden.
 _CURSOR = 25
+_PASTE = 2004
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Something like a screen: the last lines, and what was switched on."""
+
+    #: The last lines, one below the other.
+    text: str
+    #: What switches a fresh terminal to the same modes.
+    modes: str
+    alternate: bool
+    cursor_visible: bool
+    bracketed_paste: bool
+
+    @property
+    def vt(self) -> str:
+        """What paints it in an empty terminal."""
+        if self.alternate:
+            return self.modes  # a full-screen program: only its own paint says what is to be seen
+        return self.text.replace("\n", "\r\n") + self.modes
+
+
+def guess(log: OutputLog, rows: int, end: int | None = None) -> Guess:
+    """Return what is likely to be seen in a terminal of this height, now or when the log ended here."""
+    end = log.size if end is None else end
+    start = max(0, end - _MODES_FROM)
+    recent = log.read(start, end - start)
+    switched = _switched(recent)
+    modes = "".join(f"\x1b[?{mode}h" for mode in _MODES if switched.get(mode))
+    is_hidden = switched.get(_CURSOR) is False
+    if is_hidden:
+        modes += f"\x1b[?{_CURSOR}l"
+    return Guess(
+        text=_last_lines(recent[-_TEXT_FROM:], rows),
+        modes=modes,
+        alternate=any(switched.get(mode, False) for mode in _ALTERNATE),
+        cursor_visible=not is_hidden,
+        bracketed_paste=switched.get(_PASTE, False),
+    )
 
 
 def first_screen(log: OutputLog, rows: int) -> str:
     """Return what paints something like the present screen in an empty terminal of this height."""
-    start = max(0, log.size - _MODES_FROM)
-    recent = log.read(start, _MODES_FROM)
-    switched = _switched(recent)
-    modes = "".join(f"\x1b[?{mode}h" for mode in _MODES if switched.get(mode))
-    if switched.get(_CURSOR) is False:
-        modes += f"\x1b[?{_CURSOR}l"
-    if any(switched.get(mode) for mode in _ALTERNATE):
-        return modes  # a full-screen program: only its own paint says what is to be seen
-    return _last_lines(recent[-_TEXT_FROM:], rows) + modes
+    return guess(log, rows).vt
 
 
 def _switched(output: bytes) -> dict[int, bool]:
@@ -46,4 +79,4 @@ def _switched(output: bytes) -> dict[int, bool]:
 def _last_lines(output: bytes, rows: int) -> str:
     plain = PlainText()
     text = plain.feed(output) + plain.rest()
-    return "\r\n".join(text.split("\n")[-rows:])
+    return "\n".join(text.split("\n")[-rows:])

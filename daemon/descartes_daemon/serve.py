@@ -29,6 +29,7 @@ from descartes_daemon.leaving import Leaving
 from descartes_daemon.notify import Notifier
 from descartes_daemon.once import Once
 from descartes_daemon.orphans import Orphans
+from descartes_daemon.screens import Screens
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
 from descartes_daemon.sockets import Listening
 from descartes_daemon.spawning import Habits, Spawner
@@ -117,6 +118,7 @@ class Daemon:
         self.leaving = Leaving(self.agents, self.effects, self.orphans)
         self.feed = Feed(store)
         self.once = Once(store)
+        self.screens = Screens()
         self.dispatcher = Dispatcher(self.once)
         self.door = UnixDoor(self.dispatcher, self.agents, self.background, setup.settings.server.max_connections)
         self._register()
