@@ -13,6 +13,7 @@ from descartes_core import agent_life
 from descartes_core.ids import short
 from descartes_core.times import written, written_or_none
 from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.keys import Keys
 from descartes_daemon.output_log import OutputLog
 from descartes_daemon.recorder import Plumbing, Recorder, close_pipe
 from descartes_daemon.terminal import Terminal
@@ -29,6 +30,11 @@ class Body:
     terminal: Terminal
     plumbing: Plumbing
     recorder: Recorder
+
+    @property
+    def keys(self) -> Keys:
+        """What is typed into."""
+        return self.terminal.keys
 
     def close(self) -> None:
         """Close all of it; the terminal's programs then get a hang-up."""

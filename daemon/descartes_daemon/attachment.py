@@ -12,6 +12,7 @@ from descartes_core.messages.terminals import Attach
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.first_screen import first_screen
+from descartes_daemon.keys import Keys
 from descartes_daemon.terminal import Terminal
 from descartes_daemon.unit import Unit
 
@@ -171,28 +172,28 @@ class Attachment:
         if not self._has_pen or self._agent.body is None:
             self._say({"type": "pen", "holder": self._agent.pen_holder})
         else:
-            self._type_into(self._agent.body.terminal, data)
+            self._type_into(self._agent.body.keys, data)
         if not self._is_held:
             self._tell_taken()
 
-    def _type_into(self, terminal: Terminal, data: bytes) -> None:
+    def _type_into(self, keys: Keys, data: bytes) -> None:
         try:
-            terminal.type(data)
+            keys.type(data)
         except DescartesError as error:
             self._say({"type": "error", "code": error.code, "message": error.message})
             return
-        if terminal.is_waiting and not self._is_held:
+        if keys.is_waiting and not self._is_held:
             self._is_held = True
-            self._agents.background.start(self._go_on_when_read(terminal), f"hold {self._agent.id}")
-        if terminal.is_behind:
+            self._agents.background.start(self._go_on_when_read(keys), f"hold {self._agent.id}")
+        if keys.is_behind:
             self._transport.pause_reading()
         self._typed += len(data)
         if self._note is None:
             self._note = asyncio.get_running_loop().call_later(_NOTE_EVERY, self._write_note)
 
-    async def _go_on_when_read(self, terminal: Terminal) -> None:
+    async def _go_on_when_read(self, keys: Keys) -> None:
         """Take more from who types once the program has read: what is pasted is not to be lost."""
-        await terminal.typed()
+        await keys.typed()
         self._is_held = False
         self._tell_taken()
         if not self._is_over:

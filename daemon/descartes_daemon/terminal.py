@@ -1,21 +1,17 @@
-"""A pseudo-terminal: opened, sized, typed into."""
+"""A pseudo-terminal: opened, sized, held open."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import os
-import select
 import struct
 import sys
 import termios
 
-from descartes_core.errors import LimitReached, Refused
+from descartes_core.errors import Refused
+from descartes_daemon.keys import TerminalKeys
 
-#: What may wait for an agent that does not read its terminal.
-_MOST_WAITING = 1024 * 1024
-_MUCH_WAITING = 65_536
 #: ioctl: open the other side of this very terminal, wherever /dev/pts is mounted (Linux 4.13, asm-generic/ioctls.h).
 _TIOCGPTPEER = 0x5441
 
@@ -25,12 +21,10 @@ class Terminal:
 
     def __init__(self, master: int) -> None:
         self.master = master
-        os.set_blocking(master, False)
         #: One slave is held open until the agent's exit is known: a program may close its terminal and open it again.
         self._slave: int | None = None
-        self._waiting = bytearray()
-        self._room = asyncio.Event()
-        self._room.set()
+        #: Its keyboard.
+        self.keys = TerminalKeys(master)
         self._is_closed = False
 
     @classmethod
@@ -72,66 +66,11 @@ class Terminal:
             os.close(self._slave)
             self._slave = None
 
-    def type(self, data: bytes) -> None:
-        """Write, without waiting; what the terminal does not take waits in memory.
-
-        Raises:
-            LimitReached: the agent does not read, and too much waits already; nothing of this is written.
-            Refused: the terminal is closed.
-
-        """
-        if self._is_closed:
-            raise Refused("the agent's terminal is closed")
-        if len(self._waiting) + len(data) > _MOST_WAITING:
-            raise LimitReached(f"the agent does not read its terminal: {len(self._waiting)} bytes wait already")
-        self._waiting += data
-        if self._room.is_set():
-            self._flush()
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether something typed is not in the terminal yet."""
-        return bool(self._waiting)
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether so much waits that no more should be read from who types."""
-        return len(self._waiting) > _MUCH_WAITING
-
-    async def typed(self) -> None:
-        """Wait until the terminal has taken all that was typed."""
-        await self._room.wait()
-
-    def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._waiting:
-                del self._waiting[: os.write(self.master, self._waiting)]
-        except BlockingIOError:
-            if not self._is_hung_up():
-                if self._room.is_set():
-                    self._room.clear()
-                    loop.add_writer(self.master, self._flush)
-                return
-            self._waiting.clear()  # nobody could read it, and a poll would spin from here on
-        except OSError:
-            self._waiting.clear()
-        if not self._room.is_set():
-            loop.remove_writer(self.master)
-            self._room.set()
-
-    def _is_hung_up(self) -> bool:
-        poll = select.poll()
-        poll.register(self.master, 0)
-        return any(event & select.POLLHUP for _, event in poll.poll(0))
-
     def close(self) -> None:
         """Close both sides."""
         if self._is_closed:
             return
         self._is_closed = True
-        if not self._room.is_set():
-            asyncio.get_running_loop().remove_writer(self.master)
-            self._room.set()
+        self.keys.close()
         self.let_go()
         os.close(self.master)

@@ -179,10 +179,10 @@ class Verbs:
     async def _type(self, agent: Agent, data: bytes) -> None:
         if agent.body is None:
             raise Refused(f"agent {agent.called} has ended")
-        agent.body.terminal.type(data)
+        agent.body.keys.type(data)
         try:
             async with asyncio.timeout(_TYPE_DEADLINE):
-                await agent.body.terminal.typed()
+                await agent.body.keys.typed()
         except TimeoutError:
             raise LimitReached(f"agent {agent.called} does not read its terminal: the rest waits there") from None
 

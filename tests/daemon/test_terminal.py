@@ -1,15 +1,14 @@
-"""A terminal is sized, typed into without waiting, and held open."""
+"""A terminal is sized, and held open."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tty
 from collections.abc import Iterator
 
 import pytest
 
-from descartes_core.errors import LimitReached, Refused
+from descartes_core.errors import Refused
 from descartes_daemon.terminal import Terminal
 
 pytestmark = pytest.mark.anyio
@@ -28,14 +27,6 @@ def other_side(terminal: Terminal) -> int:
     return os.open(terminal.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
 
 
-def read_all(descriptor: int, count: int) -> bytes:
-    os.set_blocking(descriptor, True)
-    data = b""
-    while len(data) < count:
-        data += os.read(descriptor, 65_536)
-    return data
-
-
 async def test_it_has_the_size_it_was_given(terminal: Terminal) -> None:
     assert terminal.size == (24, 80)
     terminal.resize(50, 132)
@@ -43,45 +34,6 @@ async def test_it_has_the_size_it_was_given(terminal: Terminal) -> None:
     program = other_side(terminal)
     assert os.get_terminal_size(program) == (132, 50)
     os.close(program)
-
-
-async def test_what_is_typed_arrives(terminal: Terminal) -> None:
-    program = other_side(terminal)
-    terminal.type(b"hello\x03\xff")
-    await terminal.typed()
-    assert os.read(program, 100) == b"hello\x03\xff"
-    os.close(program)
-
-
-async def test_a_program_that_does_not_read_holds_up_nobody(terminal: Terminal) -> None:
-    program = other_side(terminal)
-    words = os.urandom(300_000)
-    terminal.type(words)
-    assert terminal.is_behind
-    reading = asyncio.create_task(asyncio.to_thread(read_all, program, len(words)))
-    async with asyncio.timeout(10):
-        await terminal.typed()
-    assert await reading == words
-    assert not terminal.is_behind
-    terminal.type(b"more")
-    assert os.read(program, 10) == b"more"
-    os.close(program)
-
-
-async def test_too_much_is_refused_whole(terminal: Terminal) -> None:
-    terminal.type(b"x" * 1_000_000)
-    with pytest.raises(LimitReached, match="does not read its terminal"):
-        terminal.type(b"y" * 100_000)
-    program = other_side(terminal)
-    assert await asyncio.to_thread(read_all, program, 1_000_000) == b"x" * 1_000_000
-    os.close(program)
-
-
-async def test_who_types_into_a_hung_up_terminal_is_not_kept_waiting(terminal: Terminal) -> None:
-    terminal.type(b"x" * 300_000)
-    terminal.let_go()
-    async with asyncio.timeout(10):
-        await terminal.typed()
 
 
 async def test_it_is_held_open_until_it_is_let_go(terminal: Terminal) -> None:
@@ -103,12 +55,8 @@ async def test_the_next_daemon_holds_it_again() -> None:
     second.close()
 
 
-async def test_what_is_closed_is_refused_and_closed_once(terminal: Terminal) -> None:
-    terminal.type(b"x" * 300_000)
+async def test_what_is_closed_has_no_name_and_is_closed_once(terminal: Terminal) -> None:
     terminal.close()
     terminal.close()
-    await terminal.typed()
-    with pytest.raises(Refused):
-        terminal.type(b"x")
     with pytest.raises(Refused):
         _ = terminal.name

@@ -202,10 +202,10 @@ async def test_a_living_name_comes_before_an_ended_one(short: Path) -> None:
 async def test_who_does_not_read_is_told_of(short: Path) -> None:
     async with open_inside(short) as inside:
         identity = await an_echoer(inside)
-        terminal = inside.agent(identity).body.terminal  # type: ignore[union-attr]
+        keys = inside.agent(identity).body.keys  # type: ignore[union-attr]
         await inside.call("agent.pause", agent_id=identity)
         line = "x" * 1000 + "\n"
-        terminal.type((line * 900).encode())
+        keys.type((line * 900).encode())
         with pytest.raises(LimitReached, match="does not read"):
             await inside.call("agent.write", agent_id=identity, text=line * 200)
         await inside.call("agent.kill", agent_id=identity)

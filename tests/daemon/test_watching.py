@@ -62,7 +62,7 @@ async def test_an_end_waits_for_the_store_and_is_not_reaped_before(short: Path) 
         database = sqlite3.connect(inside.daemon.store.path, isolation_level=None)
         await inside.daemon.store._writer.execute("PRAGMA busy_timeout = 1")
         database.execute("BEGIN IMMEDIATE")
-        inside.agent(spawned["id"]).body.terminal.type(b"exit 9\n")  # type: ignore[union-attr]
+        inside.agent(spawned["id"]).body.keys.type(b"exit 9\n")  # type: ignore[union-attr]
         async with asyncio.timeout(10):
             while await inside.daemon.store.healthy() == "healthy":
                 await inside.call("system.stats")
