@@ -6,7 +6,6 @@ a foreign Host (when its name was bound anew to 127.0.0.1), or a form's content 
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ from starlette.websockets import WebSocket
 from descartes_core.errors import DescartesError, Forbidden, NotFound, TooLarge, Unauthorized
 from descartes_core.jsonrpc import error_object
 from descartes_core.messages.common import LARGEST_MESSAGE
+from descartes_daemon.admission import FirstMessage, Token, known, naming_protocol, token_offered, without_token
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -34,7 +34,10 @@ def refusal(error: DescartesError, status: int | None = None) -> Response:
 
 
 class Safety:
-    """Let through what may come in, answer all else; WebSockets are refused before they are accepted."""
+    """Let through what may come in, answer all else.
+
+    WebSockets are refused before they are accepted, but for pages of ours that have yet to show the token.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,8 @@ class Safety:
         largest_body: int = LARGEST_MESSAGE,
     ) -> None:
         self._app = app
-        self._token = token.encode()
+        self._token = Token(token)
+        self._first_message = FirstMessage(app, self._token)
         self._ws_port = ws_port
         self._names = tuple(dict.fromkeys((*LOOPBACK, *(_in_url(host) for host in hosts))))
         self._origins = {f"http://{name}:{port}" for name in self._names for port in (http_port, ws_port)}
@@ -55,32 +59,52 @@ class Safety:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request or WebSocket, and hand it on or refuse it."""
+        await (self._http if scope["type"] == "http" else self._websocket)(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            self._check(scope)
+            self._check_http(scope)
         except DescartesError as error:
-            if scope["type"] == "http":
-                await self._refuse(error, scope, receive, send)
-            else:
-                # One status for whoever may not come in (404 stays 404): a client library tells little else anyway.
-                status = error.status if isinstance(error, NotFound) else Forbidden.status
-                await WebSocket(scope, receive, send).send_denial_response(refusal(error, status))
+            await self._refuse(error, scope, receive, send)
             return
         await self._app(scope, self._counted(receive), send)
 
-    def _check(self, scope: Scope) -> None:
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            has_token = self._check_websocket(scope)
+        except DescartesError as error:
+            # One status for whoever may not come in (404 stays 404): a client library tells little else anyway.
+            status = error.status if isinstance(error, NotFound) else Forbidden.status
+            await WebSocket(scope, receive, send).send_denial_response(refusal(error, status))
+            return
+        app = self._app if has_token else self._first_message
+        await app(without_token(scope), receive, naming_protocol(scope, send))
+
+    def _check_http(self, scope: Scope) -> None:
         headers = HTTPConnection(scope).headers
+        self._check_page(headers, scope)
+        if (scope["method"], scope["path"]) != ("GET", "/health"):
+            self._check_token(headers, scope)
+        if scope["server"][1] == self._ws_port:
+            raise NotFound("this port serves WebSockets only")
+        self._check_body(headers)
+
+    def _check_websocket(self, scope: Scope) -> bool:
+        """Return whether the token was shown; else it must be the first message, which only a page of ours may send."""
+        headers = HTTPConnection(scope).headers
+        self._check_page(headers, scope)
+        has_header, offered = "authorization" in headers, token_offered(scope)
+        if has_header or (offered is None and "origin" not in headers):
+            self._check_token(headers, scope)
+        elif offered is not None:
+            self._check_shown(offered, scope)
+        if scope["server"][1] != self._ws_port:
+            raise NotFound("this port serves no WebSockets")
+        return has_header or offered is not None
+
+    def _check_page(self, headers: Headers, scope: Scope) -> None:
         self._check_host(headers, scope["server"][1])
         self._check_origin(headers)
-        if (scope["type"], scope.get("method"), scope["path"]) == ("http", "GET", "/health"):
-            if scope["server"][1] == self._ws_port:
-                raise NotFound("this port serves WebSockets only")
-            return
-        self._check_token(headers)
-        if (scope["type"] == "websocket") != (scope["server"][1] == self._ws_port):
-            raise NotFound(
-                "this port serves WebSockets only" if scope["type"] == "http" else "this port serves no WebSockets"
-            )
-        self._check_body(headers)
 
     def _check_host(self, headers: Headers, port: int) -> None:
         named = headers.getlist("host")
@@ -92,11 +116,17 @@ class Safety:
             if origin.lower() not in self._origins:
                 raise Forbidden("pages of this Origin are not served")
 
-    def _check_token(self, headers: Headers) -> None:
+    def _check_token(self, headers: Headers, scope: Scope) -> None:
         sent = headers.getlist("authorization")
         scheme, _, token = (sent[0] if len(sent) == 1 else "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._token):
+        if scheme.lower() != "bearer":
             raise Unauthorized
+        self._check_shown(token.strip(), scope)
+
+    def _check_shown(self, token: str, scope: Scope) -> None:
+        if not self._token.fits(token):
+            raise Unauthorized
+        known(scope)
 
     def _check_body(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
