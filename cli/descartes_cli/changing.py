@@ -10,6 +10,7 @@ import click
 from descartes_cli.asking import Question, ask_all
 from descartes_cli.client import LONGEST
 from descartes_cli.finding import Found, Search
+from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable
 from descartes_core.errors import DaemonUnreachable, DescartesError
 from descartes_core.ids import new_id
@@ -33,8 +34,13 @@ def change_agents(
             failed.append(error)
         else:
             found[agent.id] = agent
-    answers = _ask({identity: _question(agent, *question(agent)) for identity, agent in found.items()})
-    changed = [answers[identity]["agent"] for identity in found if not isinstance(answers[identity], DescartesError)]
+    with lasting(f"waiting for {', '.join(printable(agent.name) for agent in found.values())}"):
+        answers = _ask({identity: _question(agent, *question(agent)) for identity, agent in found.items()})
+    changed = [
+        answers[identity].get("agent", agent.agent)
+        for identity, agent in found.items()
+        if not isinstance(answers[identity], DescartesError)
+    ]
     if as_json:
         print_json({"agents": changed})
     else:

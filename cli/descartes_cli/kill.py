@@ -9,7 +9,7 @@ from descartes_cli.changing import change_agents
 
 
 @click.command("kill")
-@click.argument("agents", nargs=-1, required=True, metavar="AGENT…")
+@options.agents
 @click.option("--force", is_flag=True, help="Kill at once, without any grace.")
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
 @options.session

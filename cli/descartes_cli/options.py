@@ -19,5 +19,27 @@ class Seconds(click.FloatRange):
         return seconds
 
 
-session = click.option("-s", "--session", metavar="SESSION", help="Only in this session: id, prefix, name or path.")
+def complete_agents(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Return what an AGENT may be, for a shell that asks."""
+    from descartes_cli import completing  # only a shell that completes pays for it
+
+    return list(completing.agents(context, parameter, incomplete))
+
+
+def complete_sessions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Return what a SESSION may be, for a shell that asks."""
+    from descartes_cli import completing
+
+    return list(completing.sessions(context, parameter, incomplete))
+
+
+agent = click.argument("agent", metavar="AGENT", shell_complete=complete_agents)
+agents = click.argument("agents", nargs=-1, required=True, metavar="AGENT…", shell_complete=complete_agents)
+session = click.option(
+    "-s",
+    "--session",
+    metavar="SESSION",
+    shell_complete=complete_sessions,
+    help="Only in this session: id, prefix, name or path.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

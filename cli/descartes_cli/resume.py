@@ -9,7 +9,7 @@ from descartes_cli.changing import change_agents
 
 
 @click.command("resume")
-@click.argument("agents", nargs=-1, required=True, metavar="AGENT…")
+@options.agents
 @options.session
 @options.as_json
 def resume(agents: tuple[str, ...], session: str | None, as_json: bool) -> int:

@@ -9,6 +9,7 @@ import sys
 
 from descartes_cli.render import say_wrong
 from descartes_core.errors import DescartesError, SessionNotFound
+from descartes_local.home import find_home
 
 #: As the shell has it for a program that Ctrl-C, or a closed pipe, has ended.
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -69,9 +70,22 @@ def _run(arguments: list[str]) -> int:
         return error.exit
     except DescartesError as error:
         say_wrong(error.message)
+        _explain(error)
         return error.exit
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _explain(error: DescartesError) -> None:
+    """Tell of daemons of another version, where that may be why."""
+    from descartes_cli.skew import explained  # only who is refused pays for it
+
+    try:
+        remarks = explained(find_home(), error)
+    except DescartesError:
+        return  # there is no home to look into, which has been told
+    for remark in remarks:
+        say_wrong(remark)
 
 
 def _forget_stdout() -> None:

@@ -21,8 +21,12 @@ VERBS = {
     "pause": ("descartes_cli.pause:pause", "Halt agents and everything they started."),
     "resume": ("descartes_cli.resume:resume", "Let paused agents go on."),
     "events": ("descartes_cli.events:events", "Read what happened."),
+    "signal": ("descartes_cli.signalling:signal", "Send agents a signal."),
     "sessions": ("descartes_cli.sessions:sessions", "Workspaces and their daemons."),
     "supervisor": ("descartes_cli.supervisor:supervisor", "The process that keeps everything alive."),
+    "system": ("descartes_cli.system:system", "The daemons themselves."),
+    "doctor": ("descartes_cli.doctor:doctor", "Look for what is wrong, and say what to type."),
+    "completion": ("descartes_cli.completion:completion", "Print what makes a shell complete these commands."),
 }
 
 descartes = LazyGroup(

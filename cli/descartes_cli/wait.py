@@ -20,7 +20,7 @@ ROUND = 60.0
 
 
 @click.command("wait")
-@click.argument("agent", metavar="AGENT")
+@options.agent
 @click.option("--timeout", type=options.Seconds(min=0), metavar="SECONDS", help="Give up after this time (exit 4).")
 @options.session
 @options.as_json

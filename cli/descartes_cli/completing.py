@@ -1,0 +1,50 @@
+"""Complete names of agents and sessions while a command line is typed."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+#: Daemons that take longer than this are left out: who types waits for nobody (seconds).
+_DEADLINE = 0.3
+
+
+def agents(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the agents alive whose name, or id, begins so."""
+    from descartes_cli.asking import Question, answered, ask_all
+    from descartes_local.home import find_home
+    from descartes_local.run_file import read_run_files
+
+    runs = {run.session_id: run for run in read_run_files(find_home())}
+    asked = {key: Question(run.socket, "agent.list", {"all": False}) for key, run in runs.items()}
+    found = [
+        (agent, runs[key].name)
+        for key, answer in answered(ask_all(asked, deadline=_DEADLINE))
+        for agent in answer["agents"]
+    ]
+    return [
+        CompletionItem(name, help=f"{agent['status']} in {session}")
+        for agent, session in found
+        for name in _names(agent["name"], agent["id"], incomplete)
+    ]
+
+
+def sessions(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the sessions once used whose name, or id, begins so; a path is completed as a directory."""
+    from descartes_local.home import find_home
+    from descartes_orchestrator.sessions import known
+
+    if incomplete.startswith(("/", ".", "~")):
+        return [CompletionItem(incomplete, type="dir")]
+    return [
+        CompletionItem(name, help=f"{session.status.value} {session.path}")
+        for session in known(find_home())
+        for name in _names(session.name, session.id, incomplete)
+    ]
+
+
+def _names(name: str, identity: str, incomplete: str) -> list[str]:
+    """Return the name, or the id for who has begun to type one."""
+    if name.startswith(incomplete) and name.isprintable():
+        return [name]
+    return [identity] if incomplete and identity.startswith(incomplete) else []

@@ -1,0 +1,50 @@
+"""Look for what is wrong, and say what to type."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from descartes_cli import options
+from descartes_cli.doctor_fleet import look_at_fleet
+from descartes_cli.doctor_machine import look_at_machine
+from descartes_cli.doctor_sessions import look_at_sessions
+from descartes_cli.remark import Remark
+from descartes_cli.render import print_json, printable
+from descartes_local.home import find_home
+
+_MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+_COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+_EXAMPLES = """\b
+Examples:
+  descartes doctor
+  descartes doctor --json | jq '.remarks[] | select(.level != "ok")'
+"""
+
+
+@click.command("doctor", epilog=_EXAMPLES)
+@options.as_json
+def doctor(as_json: bool) -> int:
+    """Look at the machine, the home, the supervisor, every daemon and workspace; end with 1 where something is wrong.
+
+    It changes nothing and starts nothing. What is not well comes with what to type.
+    """
+    home = find_home()
+    remarks = [*look_at_machine(home), *look_at_sessions(home), *look_at_fleet(home)]
+    counts = {level: sum(remark.level == level for remark in remarks) for level in _MARKS}
+    if as_json:
+        print_json({"remarks": [remark.as_json() for remark in remarks], "counts": counts})
+    else:
+        for remark in remarks:
+            _print(remark)
+        click.echo(f"{counts['error']} errors, {counts['warning']} warnings")
+    return 1 if counts["error"] else 0
+
+
+def _print(remark: Remark) -> None:
+    plain = os.environ.get("NO_COLOR")
+    mark = _MARKS[remark.level] if plain else click.style(_MARKS[remark.level], fg=_COLOURS[remark.level])
+    click.echo(f"{mark}  {printable(remark.about)}: {printable(remark.text)}")
+    if remark.do:
+        click.echo(f"         → {printable(remark.do)}")

@@ -1,0 +1,136 @@
+"""What doctor sees of the supervisor, the daemons and their agents."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from descartes_cli.asking import Question, ask_all
+from descartes_cli.remark import Remark, ok, warning, wrong
+from descartes_cli.skew import remark as skew_remark
+from descartes_core import VERSION
+from descartes_core.errors import DescartesError
+from descartes_core.ids import short
+from descartes_local.home import Home
+from descartes_local.run_file import RunFile, read_run_files
+
+_SUPERVISOR = "supervisor"
+_ASKED = ("system.health", "session.info", "agent.list", "system.stats")
+#: Of the descriptors a daemon may open: beyond this little is left for agents.
+_MANY = 0.8
+
+
+def look_at_fleet(home: Home) -> Iterator[Remark]:
+    """Walk over what is to be said of everything that runs."""
+    runs = read_run_files(home)
+    questions = {f"{method} {run.session_id}": Question(run.socket, method, {}) for run in runs for method in _ASKED}
+    status = Question(str(home.supervisor_socket), "status", {})
+    sessions = Question(str(home.supervisor_socket), "list", {})
+    answers = ask_all({**questions, _SUPERVISOR: status, "list": sessions})
+    yield from _supervisor(answers[_SUPERVISOR], is_needed=any(run.is_alive for run in runs))
+    held = [] if isinstance(answers["list"], DescartesError) else answers["list"]["sessions"]
+    for entry in held:
+        if entry["status"] == "Error":
+            yield wrong(
+                f"session {entry['name']}",
+                f"was given up: {entry['error'] or 'unknown'}",
+                f"descartes sessions start {entry['name']} tries again; {_log_of(home, entry['id'])}",
+            )
+    for run in runs:
+        yield from _daemon(home, run, {method: answers[f"{method} {run.session_id}"] for method in _ASKED})
+    yield from _stale_sockets(home, {run.socket for run in runs}, {entry["id"] for entry in held})
+
+
+def _supervisor(answer: Any, *, is_needed: bool) -> Iterator[Remark]:
+    if not isinstance(answer, DescartesError):
+        if answer["version"] != VERSION:
+            text = f"is of version {answer['version']}, this command of {VERSION}"
+            yield warning(_SUPERVISOR, text, "descartes sessions stop each session, then descartes supervisor stop")
+        else:
+            yield ok(
+                _SUPERVISOR, f"pid {answer['pid']}, keeps {answer['kept']} agents in {answer['sessions']} sessions"
+            )
+    elif is_needed:
+        yield wrong(
+            _SUPERVISOR,
+            f"does not answer ({answer.message}), and daemons run: agents would not survive theirs",
+            "descartes sessions start any session: it starts a supervisor",
+        )
+    else:
+        yield ok(_SUPERVISOR, "none runs; the next command that needs one starts it")
+
+
+def _daemon(home: Home, run: RunFile, answers: Mapping[str, Any]) -> Iterator[Remark]:
+    about, health = f"session {run.name}", answers["system.health"]
+    if not run.is_alive and isinstance(health, DescartesError):
+        path = shlex.quote(str(home.run_file(run.session_id)))
+        yield warning(about, f"its run file tells of pid {run.pid}, which has ended", f"rm {path}")
+        return
+    if isinstance(health, DescartesError):
+        do = f"kill -9 {run.pid}: the next daemon goes on with its agents"
+        yield wrong(about, f"its daemon (pid {run.pid}) does not answer: {health.message}", do)
+        return
+    if health["status"] != "healthy":
+        yield wrong(about, health["status"], _log_of(home, run.session_id))
+    else:
+        yield ok(about, f"pid {run.pid}, {run.http_endpoint}")
+    if run.version != VERSION:
+        yield warning(about, skew_remark(run), f"descartes sessions stop {run.name}")
+    yield from _notices(about, run, answers["session.info"])
+    yield from _agents(about, answers["agent.list"])
+    yield from _counters(about, answers["system.stats"])
+
+
+def _notices(about: str, run: RunFile, answer: Any) -> Iterator[Remark]:
+    if not isinstance(answer, DescartesError):
+        for notice in answer["session"]["notices"]:
+            yield warning(about, notice, f"descartes sessions show {run.name} tells more")
+
+
+def _agents(about: str, answer: Any) -> Iterator[Remark]:
+    if isinstance(answer, DescartesError):
+        return
+    for process in answer["unattributed"]:
+        text = f"process {process['pid']} was left by an agent, and bears no mark of which: {process['command']}"
+        yield warning(about, text, f"kill {process['pid']}, or leave it: it ends with the session")
+    for agent in answer["agents"]:
+        if agent["notice"]:
+            yield warning(f"agent {agent['name']}", agent["notice"], f"descartes logs {short(agent['id'])}")
+        elif agent["status"] == "lost":
+            yield warning(f"agent {agent['name']}", "is lost", f"descartes kill {short(agent['id'])} gives it up")
+
+
+def _counters(about: str, answer: Any) -> Iterator[Remark]:
+    if isinstance(answer, DescartesError) or "descriptors" not in answer:
+        return
+    used, limit = answer["descriptors"], answer["descriptors_limit"]
+    if used > limit * _MANY:
+        yield warning(about, f"{used} of {limit} descriptors are open", "end agents, or raise the limit (ulimit -Hn)")
+
+
+def _stale_sockets(home: Home, used: set[str], held: set[str]) -> Iterator[Remark]:
+    known = {*used, str(home.supervisor_socket), *(str(home.daemon_socket(identity)) for identity in held)}
+    try:
+        found = [path for path in home.sockets.iterdir() if path.suffix == ".sock" and str(path) not in known]
+    except OSError:
+        return
+    for path in found:
+        if not _is_listened_to(path):
+            yield warning("sockets", f"nobody listens at {path}", f"rm {shlex.quote(str(path))}")
+
+
+def _is_listened_to(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1.0)
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _log_of(home: Home, session_id: str) -> str:
+    return f"its log is {shlex.quote(str(home.session(session_id) / 'daemon.log'))}"

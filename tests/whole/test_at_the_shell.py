@@ -1,0 +1,128 @@
+"""What a person sees at a shell: completion, a fleet that is watched, counters, things that last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.person import Person
+from tests.support.programs import COMMANDS, installed
+from tests.support.tmux import IS_THERE, Tmux
+
+pytestmark = pytest.mark.timeout(120)
+needs_tmux = pytest.mark.skipif(not IS_THERE, reason="tmux is not installed")
+
+
+@pytest.fixture
+def shop(person: Person) -> Path:
+    return person.workspace("shop")
+
+
+@pytest.fixture
+def terminal(person: Person) -> Iterator[Tmux]:
+    with closing(Tmux(person)) as opened:
+        opened.begin(columns=110)
+        yield opened
+
+
+def completed(person: Person, *words: str) -> list[str]:
+    """Return what bash would be offered after these words."""
+    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1), "_DESCARTES_COMPLETE": "bash_complete"}
+    told = subprocess.run(
+        [installed("descartes")], env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    return sorted(line.partition(",")[2] for line in told.stdout.splitlines() if line)
+
+
+def test_verbs_agents_and_sessions_are_completed(person: Person, shop: Path) -> None:
+    agent = person.spawn(shop, ["sleep", "1000"], "--name", "fixer")
+    person.spawn(shop, ["sleep", "1000"], "--name", "finder")
+    assert completed(person, "descartes", "doc") == ["doctor"]
+    assert completed(person, "descartes", "wait", "fi") == ["finder", "fixer"]
+    assert completed(person, "descartes", "kill", "fixer", "find") == ["finder"]
+    assert completed(person, "descartes", "stop", agent["id"][:6]) == [agent["id"]]
+    assert completed(person, "descartes", "spawn", "-")
+    assert not completed(person, "descartes", "wait", "nobody")
+    assert completed(person, "descartes", "ps", "-s", "sh") == ["shop"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_takes_the_script(person: Person, shell: str) -> None:
+    script = person.run("completion", shell).stdout
+    assert "_DESCARTES_COMPLETE" in script
+    if (program := shutil.which(shell)) is not None:
+        path = person.directory / "script"
+        path.write_text(script)
+        check = [program, "--no-execute" if shell == "fish" else "-n", str(path)]
+        assert subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+
+def test_bash_itself_completes(person: Person, shop: Path) -> None:
+    person.spawn(shop, ["sleep", "1000"], "--name", "fixer")
+    script = person.run("completion", "bash").stdout
+    asked = "COMP_WORDS=(descartes wait fi) COMP_CWORD=2; _descartes_completion descartes; echo ${COMPREPLY[@]}"
+    environment = {**os.environ, "PATH": f"{COMMANDS}:{os.environ['PATH']}"}
+    told = subprocess.run(
+        ["bash", "-c", f"{script}\n{asked}"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert told.stdout.strip() == "fixer", told.stderr
+
+
+@needs_tmux
+def test_the_fleet_is_drawn_anew_when_something_happens(person: Person, shop: Path, terminal: Tmux) -> None:
+    person.spawn(shop, ["sleep", "1000"], "--name", "fixer")
+    terminal.enter("descartes ps --watch")
+    terminal.see("Ctrl-C leaves")
+    terminal.see("fixer")
+    person.spawn(shop, ["sleep", "1000"], "--name", "finder")
+    terminal.see("finder")
+    person.run("pause", "finder")
+    terminal.see("paused")
+    terminal.press("C-c")
+    terminal.see("$ descartes ps --watch")
+    terminal.enter("echo back")
+    terminal.see("\nback")
+
+
+def test_only_a_terminal_is_drawn_on(person: Person) -> None:
+    refused = person.run("ps", "--watch", check=False)
+    assert (refused.code, "events -f --json" in refused.stderr) == (2, True)
+    assert person.run("ps", "--watch", "--json", check=False).code == 2
+
+
+@needs_tmux
+def test_what_lasts_is_said_to(person: Person, shop: Path, terminal: Tmux) -> None:
+    person.spawn(shop, ["sh", "-c", "trap '' HUP TERM; while :; do read x; done"], "--name", "deaf", "--grace", "4")
+    terminal.enter("descartes stop deaf")
+    terminal.see("waiting for deaf …")
+    screen = terminal.see("deaf  terminated")
+    assert "waiting" not in screen
+
+
+def test_counters_move(person: Person, shop: Path) -> None:
+    agent = person.spawn(shop, ["sh", "-c", "echo hello; exec sleep 1000"])
+    (before,) = person.run("system", "stats", "--json").json
+    assert (before["session"], before["agents"]) == ("shop", {"running": 1})
+    person.run("send", agent["id"], "x")
+    (after,) = person.run("system", "stats", "-s", "shop", "--json").json
+    assert after["requests"] > before["requests"]
+    assert "requests" in person.run("system", "stats").stdout
+
+
+def test_a_signal_reaches_the_program(person: Person, shop: Path) -> None:
+    code = "trap 'echo caught; exit 5' USR1; echo ready; while :; do read x; done"
+    agent = person.spawn(shop, ["sh", "-c", code], "--name", "fixer")
+    follow = person.start("logs", "-f", agent["id"], stdout=subprocess.PIPE)
+    assert follow.stdout is not None
+    assert follow.stdout.readline() == b"ready\n"
+    assert person.run("signal", "fixer", "usr1").stdout == "fixer  running\n"
+    assert person.run("wait", agent["id"], check=False).code == 5
+    assert follow.communicate(timeout=20)[0] == b"caught\n"
+    assert person.run("signal", "fixer", "USR1", check=False).code == 5
+    assert person.run("signal", "fixer", "NOSUCH", check=False).code in (2, 5)
