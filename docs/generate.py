@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from commands import command_reference
 from fields import FieldDoc, fields_of, models_within
 from pydantic import BaseModel
 
@@ -212,6 +213,7 @@ started with `descartes sessions start`. An agent's grace is settled when it is 
 """
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "cli.md": command_reference,
     "configuration.md": configuration,
     "errors.md": error_reference,
     "http.md": method_reference,

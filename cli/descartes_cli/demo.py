@@ -22,7 +22,13 @@ GRACE = "1"
 _MID_FLOOD = 1_000_000
 
 
-@click.command("demo")
+_EXAMPLES = """\b
+Examples:
+  descartes demo
+"""
+
+
+@click.command("demo", epilog=_EXAMPLES)
 def demo() -> int:
     """Do the main job on real input, and check it.
 

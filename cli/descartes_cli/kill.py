@@ -7,8 +7,14 @@ import click
 from descartes_cli import options
 from descartes_cli.changing import change_agents
 
+_EXAMPLES = """\b
+Examples:
+  descartes kill fixer finder
+  descartes kill --force fixer     at once, and everything it started
+"""
 
-@click.command("kill")
+
+@click.command("kill", epilog=_EXAMPLES)
 @options.agents
 @click.option("--force", is_flag=True, help="Kill at once, without any grace.")
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")

@@ -7,8 +7,13 @@ import click
 from descartes_cli import options
 from descartes_cli.changing import change_agents
 
+_EXAMPLES = """\b
+Examples:
+  descartes pause fixer finder
+"""
 
-@click.command("pause")
+
+@click.command("pause", epilog=_EXAMPLES)
 @options.agents
 @options.session
 @options.as_json

@@ -7,8 +7,14 @@ import click
 from descartes_cli import options
 from descartes_cli.changing import change_agents
 
+_EXAMPLES = """\b
+Examples:
+  descartes stop fixer
+  descartes stop --grace 60 fixer finder
+"""
 
-@click.command("stop")
+
+@click.command("stop", epilog=_EXAMPLES)
 @options.agents
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
 @options.session

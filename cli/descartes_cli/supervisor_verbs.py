@@ -12,7 +12,7 @@ from descartes_local.processes import process_of, wait_for_end
 from descartes_orchestrator import supervisor_client
 
 
-@click.command("status")
+@click.command("status", epilog="\b\nExamples:\n  descartes supervisor status --json\n")
 @options.as_json
 def status(as_json: bool) -> None:
     """Tell whether a supervisor runs, and what it keeps. It starts none."""
@@ -32,7 +32,7 @@ def status(as_json: bool) -> None:
             click.echo(f"{key:<11} {value}")
 
 
-@click.command("stop")
+@click.command("stop", epilog="\b\nExamples:\n  descartes sessions stop shop --force && descartes supervisor stop\n")
 @options.as_json
 def stop(as_json: bool) -> None:
     """End the supervisor; refused while a session is not Inactive. It also ends by itself, 10 s after the last one."""

@@ -19,7 +19,14 @@ from descartes_local.home import find_home
 ROUND = 60.0
 
 
-@click.command("wait")
+_EXAMPLES = """\b
+Examples:
+  descartes wait fixer; echo $?
+  descartes wait --timeout 600 fixer --json
+"""
+
+
+@click.command("wait", epilog=_EXAMPLES)
 @options.agent
 @click.option("--timeout", type=options.Seconds(min=0), metavar="SECONDS", help="Give up after this time (exit 4).")
 @options.session
