@@ -1,0 +1,106 @@
+"""Hide secrets in command lines and in sentences.
+
+What is known to be secret by its name (`NAME_TOKEN=…`, `--api-key …`, `Authorization: …`, the password of a URL) or by
+its shape (`sk-…`, `ghp_…`) is replaced by `***`. It is better to hide a word too many than one too few; a secret
+that stands alone, without name or shape, cannot be told from any other word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache
+
+HIDDEN = "***"
+
+#: Without one of these there is nothing to hide, and no pattern is tried (nor made: a quick verb would pay for it).
+_HINTS = (
+    *("key", "token", "secret", "pass", "credential", "auth", "bearer", "basic", "cookie", "://"),
+    *("sk-", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "xox", "glpat-", "akia", "aiza"),
+)
+#: How the names of secrets end: `*_KEY`, `apiKey`, `*TOKEN`, `*SECRET`, `*PASSWORD`.
+_NAME = r"(?:[-_]key|api_?key|token|secret|passwd|password|passphrase|[-_]pass|credentials?)"
+#: A word as a shell reads it: quotes hold it together.
+_WORD = r"""(?:"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'\\])+"""
+#: A value of JSON, or of a dictionary as Python writes it.
+_STRING = r"""(?:"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$)|[^\s"',}\]]+)"""
+#: What a scheme is followed by; shorter words are prose.
+_CREDENTIAL = r"[\w.~+/=-]{8,}"
+_SHAPES = (
+    r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|gh[opsu]_\w{20,}|ghr_\w{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}"
+    r"|glpat-[\w-]{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,})"
+)
+
+
+def redact(command: Sequence[str]) -> list[str]:
+    """Return a command's words without its secrets; their number stays the same."""
+    return list(_shown(tuple(command))) if _may_hold("\0".join(command)) else list(command)
+
+
+# The same agents are listed again and again, and a command line may have megabytes.
+@lru_cache(maxsize=256)
+def _shown(command: tuple[str, ...]) -> tuple[str, ...]:
+    shown: list[str] = []
+    is_value = False
+    for word in command:
+        shown.append(HIDDEN if is_value and not word.startswith("--") else _word(word))
+        is_value = _is_option(word)
+    return tuple(shown)
+
+
+def redact_text(text: str, known: Iterable[str] = ()) -> str:
+    """Return a sentence without its secrets, and without those that are known by their value."""
+    for secret in known:
+        if secret:
+            text = text.replace(secret, HIDDEN)
+    if not _may_hold(text):
+        return text
+    for pattern, put in _patterns():
+        text = pattern.sub(put, text)
+    return text
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether what bears this name (a variable, an option, a key) is a secret."""
+    return _compiled(_NAME + "$").search(name) is not None
+
+
+def _may_hold(text: str) -> bool:
+    lower = text.lower()
+    return any(hint in lower for hint in _HINTS)
+
+
+def _word(word: str) -> str:
+    """Return one word; all behind NAME= is its value, blanks too."""
+    name, sign, value = word.partition("=")
+    if sign and value and is_secret_name(name) and not re.search(r"\s", name):
+        return f"{name}={HIDDEN}"
+    return redact_text(word)
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and "=" not in word and is_secret_name(word.lstrip("-")) and len(word) < 100
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]:
+    """Return what is looked for in a text, and what is put there; each runs in linear time."""
+    shown = rf"\g<1>{HIDDEN}"
+    return (
+        # An URL with a password, or with a long word in place of a user's name.
+        (_compiled(r"(://[^\s/@:]*:)[^\s/]+(?=@)"), shown),
+        (_compiled(r"(://)[^\s/@:]{20,}(?=@)"), shown),
+        (_compiled(rf"(\b(?:bearer|basic)\s{{1,4}}){_CREDENTIAL}"), shown),
+        (_compiled(rf"(\b(?:authorization|cookie)[\"']?\s{{0,4}}:\s{{0,4}}[\"']?(?:\w+\s)?){_CREDENTIAL}[^\"'\r\n]*"), shown),
+        # name = value, "name": value, X-Some-Key: value, --name value
+        (_compiled(rf"((?:{_NAME}|[?&]key)[\"']?\s{{0,4}}=\s{{0,4}}){_WORD}"), shown),
+        (_compiled(rf"({_NAME}[\"']\s{{0,4}}:\s{{0,4}}){_STRING}"), shown),
+        (_compiled(r"(-(?:key|token|secret):\s{0,4})[^\s\"']+"), shown),
+        (_compiled(rf"((?<!\S)--?(?:\w[\w-]{{0,60}}[-_])?{_NAME.replace('[-_]', '-?')}\s{{1,4}}){_WORD}"), shown),
+        (re.compile(_SHAPES), HIDDEN),
+    )
