@@ -7,8 +7,8 @@ from typing import Any
 
 from descartes_core import kept
 from descartes_core.errors import DescartesError
-from descartes_daemon.ending import UNKNOWN, Ending
 from descartes_daemon.notify import Notifier
+from descartes_local.endings import UNKNOWN, Ending
 from descartes_local.processes import Process
 from descartes_local.rpc_client import call
 

@@ -7,9 +7,9 @@ import os
 import signal
 from typing import Any
 
-from descartes_daemon import ending
 from descartes_daemon.agents import Agents
 from descartes_daemon.effects import all_ended
+from descartes_local.endings import reap
 from descartes_local.processes import (
     Process,
     Stat,
@@ -58,7 +58,7 @@ class Orphans:
         leaders = self._leaders()
         for pid in children_of_self():
             if pid not in leaders and (found := stat_of(pid)) is not None and found.is_dead:
-                ending.reap(pid)
+                reap(pid)
 
     def _leaders(self) -> set[int]:
         return {agent.process.pid for agent in self._agents.present.values() if agent.process is not None}

@@ -10,8 +10,8 @@ from descartes_core.agent_life import FINAL, Cause, State
 from descartes_daemon import ending
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
-from descartes_daemon.ending import UNKNOWN, Ending
 from descartes_daemon.unit import Unit
+from descartes_local.endings import UNKNOWN, Ending, peek, reap
 from descartes_local.probe import reached
 
 #: How long a log may be drained after the exit when others still hold the terminal (seconds).
@@ -45,7 +45,7 @@ class Watch:
         if agent.process is None:
             return UNKNOWN
         try:
-            return ending.peek(agent.process.pid) or UNKNOWN
+            return peek(agent.process.pid) or UNKNOWN
         except ChildProcessError:
             found = await asyncio.to_thread(self._agents.keeping.ask_ending, agent.process)
             return found or UNKNOWN
@@ -79,6 +79,6 @@ class Watch:
         if agent.process is None:
             return
         if agent.is_child:
-            ending.reap(agent.process.pid)
+            reap(agent.process.pid)
         else:
             await asyncio.to_thread(self._agents.keeping.tell_committed, agent.process)

@@ -1,4 +1,4 @@
-"""How a program ended is looked at before it is reaped."""
+"""The end of a process is waited for, whoever its parent is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from descartes_daemon.ending import UNKNOWN, Ending, ended, open_pidfd, peek, reap
+from descartes_daemon.ending import ended, open_pidfd
 
 pytestmark = pytest.mark.anyio
 
@@ -21,49 +21,6 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE) as program:
         yield program
         program.kill()
-
-
-def started(*command: str) -> int:
-    return os.posix_spawnp(command[0], command, os.environ)
-
-
-async def end_of(*command: str) -> tuple[int, Ending | None]:
-    """Run a program to its end; it stays a zombie."""
-    pid = started(*command)
-    pidfd = open_pidfd(pid)
-    assert pidfd is not None
-    async with asyncio.timeout(10):
-        await ended(pidfd)
-    os.close(pidfd)
-    return pid, peek(pid)
-
-
-@pytest.mark.parametrize(
-    ("script", "how"),
-    [
-        ("exit 0", Ending(0, None)),
-        ("exit 7", Ending(7, None)),
-        ("exit 255", Ending(255, None)),
-        ("kill -KILL $$", Ending(None, "SIGKILL")),
-        ("kill -SEGV $$", Ending(None, "SIGSEGV")),
-        ("kill -37 $$", Ending(None, "SIG37")),
-    ],
-)
-async def test_a_look_reaps_nothing(script: str, how: Ending) -> None:
-    """A real-time signal has no name in Python: the look at it once failed, and its agent never ended."""
-    pid, seen = await end_of("bash", "-c", script)
-    assert seen == how
-    assert peek(pid) == how
-    reap(pid)
-    with pytest.raises(ChildProcessError):
-        peek(pid)
-    reap(pid)
-
-
-async def test_who_runs_has_not_ended(sleeper: subprocess.Popen[bytes]) -> None:
-    assert peek(sleeper.pid) is None
-    reap(sleeper.pid)
-    assert peek(sleeper.pid) is None
 
 
 async def test_anybody_may_wait_for_an_end(sleeper: subprocess.Popen[bytes]) -> None:
@@ -92,13 +49,3 @@ def test_the_gone_have_no_descriptor() -> None:
     with subprocess.Popen(["true"]) as program:
         program.wait()
     assert open_pidfd(program.pid) is None
-
-
-def test_only_code_zero_is_well() -> None:
-    assert Ending(0, None).is_well
-    assert not any(one.is_well for one in (Ending(1, None), Ending(None, "SIGTERM"), UNKNOWN))
-    assert [str(one) for one in (Ending(3, None), Ending(None, "SIGTERM"), UNKNOWN)] == [
-        "exit code 3",
-        "signal SIGTERM",
-        "exit status unknown",
-    ]

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from descartes_daemon.ending import UNKNOWN, Ending
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.notify import Notifier
+from descartes_local.endings import UNKNOWN, Ending
 from descartes_local.processes import Process
 
 SOMEBODY = Process(123, 456)

@@ -14,6 +14,7 @@ import pytest
 from descartes_core.errors import SpawnFailed
 from descartes_daemon import ending
 from descartes_daemon.launch import Launch, Order, has_run, start_helper
+from descartes_local.endings import Ending, peek, reap
 from tests.support.leftovers import open_descriptors
 from tests.support.waiting import process_gone
 
@@ -46,13 +47,13 @@ def started(terminal: tuple[int, str], marks: Path) -> Iterator[Launch]:
     finally:
         launch.close()
         process_gone(launch.process.pid)
-        ending.reap(launch.process.pid)
+        reap(launch.process.pid)
         assert open_descriptors() == before
 
 
-async def ran(launch: Launch) -> ending.Ending | None:
+async def ran(launch: Launch) -> Ending | None:
     await ending.ended(launch.pidfd)
-    return ending.peek(launch.process.pid)
+    return peek(launch.process.pid)
 
 
 async def test_the_program_runs_once_the_word_is_said(terminal: tuple[int, str], tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ async def test_the_program_runs_once_the_word_is_said(terminal: tuple[int, str],
         assert has_run(tmp_path / "exec") == (False, None)
         await launch.go()
         assert os.read(terminal[0], 100) == b"somebody\r\n"
-        assert await ran(launch) == ending.Ending(4, None)
+        assert await ran(launch) == Ending(4, None)
         assert has_run(tmp_path / "exec") == (True, None)
 
 
@@ -85,7 +86,7 @@ async def test_a_word_that_comes_with_the_order_is_heard(terminal: tuple[int, st
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(launch._channel, order("sh", "-c", "exit 6").as_bytes() + b"g")
         assert await loop.sock_recv(launch._channel, 1) == b""
-        assert await ran(launch) == ending.Ending(6, None)
+        assert await ran(launch) == Ending(6, None)
 
 
 async def test_a_large_order_arrives_whole(terminal: tuple[int, str], tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ async def test_a_large_order_arrives_whole(terminal: tuple[int, str], tmp_path: 
         values = {f"V{number}": "x" * 10_000 for number in range(100)}
         await launch.prepare(order("sh", "-c", "exit ${#LAST}0", **values, LAST="1234567"))
         await launch.go()
-        assert await ran(launch) == ending.Ending(70, None)
+        assert await ran(launch) == Ending(70, None)
 
 
 async def test_surroundings_are_the_orders(terminal: tuple[int, str], tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ async def test_what_cannot_run_says_why(
         ran_, failed = has_run(tmp_path / "exec")
         assert ran_
         assert failed is not None
-        assert await ran(launch) == ending.Ending(127, None)
+        assert await ran(launch) == Ending(127, None)
 
 
 async def test_a_program_is_sought_in_its_own_path(terminal: tuple[int, str], tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ async def test_a_program_is_sought_in_its_own_path(terminal: tuple[int, str], tm
     with started(terminal, tmp_path) as launch:
         await launch.prepare(order("tool", PATH=f"{hidden}:{seen}:/bin"))
         await launch.go()
-        assert await ran(launch) == ending.Ending(5, None)
+        assert await ran(launch) == Ending(5, None)
 
 
 @pytest.mark.parametrize("lowest", [90, 100, 250])
@@ -182,7 +183,7 @@ async def test_any_descriptor_may_be_the_helpers(terminal: tuple[int, str], tmp_
             with started(terminal, tmp_path) as launch:
                 await launch.prepare(order("sh", "-c", "exit 3"))
                 await launch.go()
-                assert await ran(launch) == ending.Ending(3, None)
+                assert await ran(launch) == Ending(3, None)
         finally:
             for filler in fillers:
                 os.close(filler)

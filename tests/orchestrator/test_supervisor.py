@@ -141,7 +141,7 @@ def test_a_daemon_that_stands_still_is_continued_so_that_it_hears(supervised: Su
     os.kill(shop.where["pid"], signal.SIGSTOP)
     shop.stop(grace=20.0)
     assert process_of(shop.where["pid"]) is None
-    assert "ended in Stopping with SIGKILL" not in (supervised.home.log / "supervisor.log").read_text()
+    assert "ended in Stopping with signal SIGKILL" not in (supervised.home.log / "supervisor.log").read_text()
 
 
 def test_stopping_what_is_not_known_is_done_already(supervised: Supervised) -> None:

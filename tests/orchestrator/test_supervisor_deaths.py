@@ -60,7 +60,7 @@ def test_one_that_dies_again_and_again_is_given_up(supervised: Supervised) -> No
         wait_until(lambda: supervised.entry(shop.id)["status"] == "Active", "it is back")
         shop.kill()
     wait_until(lambda: supervised.entry(shop.id)["status"] == "Error", "it is given up")
-    assert "ended with SIGKILL" in supervised.entry(shop.id)["error"]
+    assert "ended with signal SIGKILL" in supervised.entry(shop.id)["error"]
     assert "3 times in a row" in supervised.entry(shop.id)["error"]
     wait_until(lambda: doors_of(supervised.home) == ["supervisor.sock"], "its doors are closed")
 

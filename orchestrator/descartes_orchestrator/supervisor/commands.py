@@ -11,10 +11,11 @@ from descartes_core import VERSION
 from descartes_core.errors import AgentsAlive, InvalidParams, MethodNotFound
 from descartes_core.ids import is_id
 from descartes_core.jsonrpc import Call
+from descartes_local.endings import peek, reap
 from descartes_local.processes import Process, command_of, is_alive
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.house import Wanted
-from descartes_orchestrator.supervisor.reaping import is_our_child, peek, reap
+from descartes_orchestrator.supervisor.reaping import is_our_child
 from descartes_orchestrator.supervisor.sessions import Sessions
 
 #: They name the agent a caller lives in, and would make the daemon look like a part of it.

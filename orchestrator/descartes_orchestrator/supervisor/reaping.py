@@ -1,30 +1,16 @@
 """Children of ours that ended, and whose they were.
 
-Nothing is reaped that a daemon has not committed: an exit status exists once, and reap-then-store loses it when the
-storing process is killed in between. Hence never a wait for just any child.
+Nothing is reaped that a daemon has not committed.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
+from descartes_local.endings import Ending, reap
 from descartes_local.processes import Process, Stat, children_of_self, environ_of, stat_of
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a process ended: one of the two is set."""
-
-    exit_code: int | None
-    signal: str | None
-
-    def __str__(self) -> str:
-        return f"exit code {self.exit_code}" if self.signal is None else self.signal
 
 
 class Owner(Protocol):
@@ -108,38 +94,6 @@ def _marked(pid: int) -> str | None:
         if entry.startswith(name):
             return entry.removeprefix(name).decode(errors="replace")
     return None
-
-
-def peek(pid: int) -> Ending | None:
-    """Return how a child of ours ended, None while it lives; it stays to be reaped."""
-    if sys.platform != "linux":
-        return None
-    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if found is None:
-        return None
-    if found.si_code == os.CLD_EXITED:
-        return Ending(found.si_status, None)
-    return Ending(None, signal_name(found.si_status))
-
-
-def reap(pid: int) -> Ending | None:
-    """Reap a child of ours that has ended and return how; None where there is none to reap."""
-    try:
-        gone, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    if gone == 0:
-        return None
-    code = os.waitstatus_to_exitcode(status)
-    return Ending(code, None) if code >= 0 else Ending(None, signal_name(-code))
-
-
-def signal_name(number: int) -> str:
-    """Return SIGKILL for 9; real-time signals have no names but numbers."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"
 
 
 def is_our_child(process: Process) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from descartes_core.errors import DaemonStartFailed, DeadlineOver, DescartesError, Unavailable
 from descartes_core.restart import Deaths, GiveUp
 from descartes_core.session_life import Cause, Effect, State, move
+from descartes_local.endings import Ending
 from descartes_local.processes import Process
 from descartes_orchestrator.supervisor.belongings import Belongings
 from descartes_orchestrator.supervisor.connections import Answer
@@ -22,7 +23,6 @@ from descartes_orchestrator.supervisor.daemon import Daemon, start_daemon
 from descartes_orchestrator.supervisor.house import House, Wanted
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Timer
-from descartes_orchestrator.supervisor.reaping import Ending
 from descartes_orchestrator.supervisor.recording import write_state
 from descartes_orchestrator.supervisor.vigil import Vigil
 
