@@ -21,6 +21,7 @@ from descartes_daemon.adopt import Adoption
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.answers import Answers, Ending
 from descartes_daemon.background import Background
+from descartes_daemon.batch import Batches
 from descartes_daemon.dispatch import Dispatcher
 from descartes_daemon.effects import Effects
 from descartes_daemon.feed import Feed
@@ -131,6 +132,8 @@ class Daemon:
         answers.requests = lambda: self.dispatcher.requests
         answers.connections = lambda: len(self.door.connections)
         ending = Ending(self.agents, self.leaving, self.stop)
+        each = {"pause": verbs.pause, "resume": verbs.resume, "stop": verbs.stop, "kill": verbs.kill}
+        batches = Batches(self.agents, {**each, "signal": verbs.signal})
         reads, acts = self.dispatcher.reads, self.dispatcher.acts
         reads("agent.list", answers.list_agents)
         reads("agent.get", answers.get_agent)
@@ -148,6 +151,7 @@ class Daemon:
         acts("agent.resume", verbs.resume, verbs.show)
         acts("agent.stop", verbs.stop, verbs.gone_before)
         acts("agent.kill", verbs.kill, verbs.gone_before)
+        acts("agent.batch", batches.batch, batches.batch_before)
         acts("system.shutdown", ending.shutdown)
 
     async def adopt(self) -> None:
