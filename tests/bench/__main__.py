@@ -9,7 +9,18 @@ from pathlib import Path
 
 from tests.bench.figures import Figure, machine, table
 
-BENCHES = ("cold_start", "ps", "round_trip", "first_output", "flood", "idle")
+BENCHES = (
+    "cold_start",
+    "ps",
+    "history",
+    "scan",
+    "round_trip",
+    "first_output",
+    "transitions",
+    "listeners",
+    "flood",
+    "idle",
+)
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
