@@ -23,9 +23,10 @@ _PIECE = 65_536
 class OutputLog:
     """The output of one agent: any number of readers, at most one recorder."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, stem: str = "output") -> None:
         self.directory = directory
-        self.path = directory / "output.log"
+        #: `errors.log` is the stderr of an agent without a terminal.
+        self.path = directory / f"{stem}.log"
         try:
             self.size = self.path.stat().st_size
         except OSError:
@@ -44,7 +45,7 @@ class OutputLog:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            index = self.directory / "output.idx"
+            index = self.path.with_suffix(".idx")
             self._index = os.open(index, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError:
             os.close(descriptor)
