@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from descartes_core.agent_life import FINAL, State
+from descartes_core.redaction import redact
 from descartes_core.times import written_or_none
 from descartes_local.home import Home
 from descartes_local.processes import Process, boot_id, is_alive
@@ -57,7 +58,7 @@ def _agent(directory: Path, session_id: str, row: tuple[Any, ...]) -> dict[str, 
         "session_id": session_id,
         "host": socket.gethostname(),
         "pid": pid,
-        "command": json.loads(command),
+        "command": redact(json.loads(command)),
         "cwd": cwd,
         "started_at": written_or_none(started_at),
         "ended_at": written_or_none(ended_at),

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from descartes_core.redaction import redact_text
+
 
 class DescartesError(Exception):
     """Something went wrong."""
@@ -37,7 +39,8 @@ class DescartesError(Exception):
     exit: ClassVar[int] = 1
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or self.__doc__)
+        # A message is shown at every door, and written into logs and history.
+        super().__init__(redact_text(message) if message else self.__doc__)
 
     @property
     def message(self) -> str:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from descartes_core.redaction import redact
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Process:
@@ -113,12 +115,12 @@ def has_mark(environ: bytes, name: str, value: str) -> bool:
 
 
 def command_of(pid: int) -> str:
-    """Return a process's command line for people, its short name where it has none."""
+    """Return a process's command line for people, without secrets; its short name where it has none."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().rstrip(b"\0").split(b"\0")
         if words != [b""]:
-            return b" ".join(words).decode(errors="replace")
+            return " ".join(redact([word.decode(errors="replace") for word in words]))
         with open(f"/proc/{pid}/comm", "rb") as file:
             return f"[{file.read().strip().decode(errors='replace')}]"
     except OSError:

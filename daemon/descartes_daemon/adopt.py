@@ -10,6 +10,7 @@ from collections import defaultdict
 
 from descartes_core import kept
 from descartes_core.agent_life import Cause, State
+from descartes_core.redaction import redact
 from descartes_daemon import ending
 from descartes_daemon.agent import Agent, Body
 from descartes_daemon.agent_row import AgentRow
@@ -62,7 +63,7 @@ class Adoption:
 
     def _restore(self, row: AgentRow) -> tuple[Agent, int | None]:
         """Return a row with what is kept of it, recording again from the byte where it stopped."""
-        log = OutputLog(self._agents.place.agent(row.id))
+        log = self._agents.outputs.of(row)
         parts = {part: self._agents.keeping.take(kept.agent_name(row.id, part)) for part in kept.PARTS}
         agent = Agent(row, self._agents.place.session_id, log)
         # A start time counts from a boot: after another one it is a stranger's.
@@ -101,7 +102,7 @@ class Adoption:
                 _log.warning("the start helper of agent %s neither ran nor ended", agent.id)
             ran, failed = has_run(agent.marks_file)
         if failed is not None:
-            evidence = f"cannot run {agent.row.command[0]!r}: {failed}"
+            evidence = f"cannot run {redact(agent.row.command)[0]!r}: {failed}"
             await self._agents.move(agent, Cause.EXEC_FAILED, evidence=evidence)
         elif ran:
             now = time.time()

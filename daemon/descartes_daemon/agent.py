@@ -11,6 +11,7 @@ from typing import Any
 
 from descartes_core import agent_life
 from descartes_core.ids import short
+from descartes_core.redaction import redact
 from descartes_core.times import written, written_or_none
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.keys import Keys
@@ -132,7 +133,7 @@ class Agent:
             "session_id": self.session_id,
             "host": HOST,
             "pid": row.pid,
-            "command": list(row.command),
+            "command": redact(row.command),
             "cwd": row.cwd,
             "started_at": written_or_none(row.started_at),
             "ended_at": written_or_none(row.ended_at),

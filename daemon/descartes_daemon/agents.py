@@ -15,10 +15,11 @@ from descartes_core.agent_life import Cause, Move, State
 from descartes_core.errors import AgentNotFound, IllegalTransition, Unavailable
 from descartes_core.events import agent_event
 from descartes_core.ids import Named, resolve
+from descartes_core.redaction import redact_text
 from descartes_daemon.agent import Agent
 from descartes_daemon.background import Background
 from descartes_daemon.keeping import Keeping
-from descartes_daemon.output_log import OutputLog
+from descartes_daemon.outputs import Outputs
 from descartes_daemon.store import Store
 from descartes_daemon.unit import Unit
 
@@ -55,6 +56,7 @@ class Agents:
         self.store = store
         self.keeping = keeping
         self.background = background
+        self.outputs = Outputs(place.agent)
         #: Those whose life goes on, or of which something is left.
         self.present: dict[str, Agent] = {}
         #: Set when the daemon's end has begun: nothing new is started.
@@ -94,7 +96,7 @@ class Agents:
             row = rows[resolve(text, known, AgentNotFound)]
         if (agent := self.present.get(row.id)) is not None:
             return agent
-        ended = Agent(row, self.place.session_id, OutputLog(self.place.agent(row.id)))
+        ended = Agent(row, self.place.session_id, self.outputs.of(row))
         for fact in (ended.launched, ended.ended, ended.gone):
             fact.set()
         return ended
@@ -127,6 +129,7 @@ class Agents:
             was = agent.row.state
             move = agent_life.move(agent.called, was, cause)
             now = time.time()
+            evidence = redact_text(evidence) if evidence else evidence
             unit = Unit()
             unit.move(agent.id, was, move.to, cause, evidence=evidence, at=now, request_id=request_id)
             if facts is not None:

@@ -28,6 +28,7 @@ from descartes_core.errors import (
 )
 from descartes_core.ids import check_name, new_id
 from descartes_core.messages.agents import Spawn
+from descartes_core.redaction import redact
 from descartes_daemon import surroundings
 from descartes_daemon.agent import Agent, Body
 from descartes_daemon.agent_row import AgentRow
@@ -110,7 +111,7 @@ class Spawner:
         env = surroundings.environment(request, marks)
         command = surroundings.command(request, self._habits.command, env)
         taken = {agent.row.name for agent in living}
-        name = check_name(_name_for(command, identity, taken) if request.name is None else request.name)
+        name = check_name(_name_for(redact(command), identity, taken) if request.name is None else request.name)
         if name in taken:
             raise NameTaken(f"an agent called {name!r} is alive in this session: choose another name")
         cwd = surroundings.working_directory(request, self._agents.place.workspace)
@@ -127,7 +128,7 @@ class Spawner:
             umask=request.umask,
             created_at=time.time(),
         )
-        log = OutputLog(self._agents.place.agent(identity))
+        log = self._agents.outputs.of(row)
         agent = Agent(row, self._agents.place.session_id, log, is_stored=False, is_child=True)
         return agent, Order(command, cwd, env, request.umask, self._habits.soft_nofile)
 
@@ -164,12 +165,12 @@ class Spawner:
         try:
             await launch.go()
         except SpawnFailed as error:
-            raise SpawnFailed(f"cannot run {agent.row.command[0]!r}: {error.message}") from error
+            raise SpawnFailed(f"cannot run {redact(agent.row.command)[0]!r}: {error.message}") from error
         reached("spawn.running")
         await self._commit_running(agent, asking)
 
     async def _commit_intent(self, agent: Agent, asking: Asking) -> None:
-        data = {"name": agent.row.name, "status": agent.row.state, "command": list(agent.row.command)}
+        data = {"name": agent.row.name, "status": agent.row.state, "command": redact(agent.row.command)}
         unit = Unit().add_agent(agent.row).event("AgentEvent", "spawned", agent.id, data, agent.row.created_at)
         await self._agents.store.commit(asking.accepted(unit))
         agent.is_stored = True

@@ -54,7 +54,7 @@ def environment(request: Spawn, marks: Marks) -> dict[str, str]:
     given = bare() if request.env is None else request.env
     for name in (*given, *request.extra_env):
         if not name or "=" in name:
-            raise InvalidParams(f"{name!r} cannot be the name of an environment variable")
+            raise InvalidParams(f"{name.partition('=')[0]!r} cannot be the name of an environment variable")
     kept = {name: value for name, value in given.items() if name not in DENIED}
     if kept.get("TERM", "dumb") == "dumb":
         kept["TERM"] = "xterm-256color"
