@@ -52,7 +52,7 @@ class SessionRecord:
     def ports(self) -> tuple[int, int] | None:
         """The pair the session had last: HTTP, WebSocket."""
         pair = self.more.get("ports")
-        if isinstance(pair, dict) and isinstance(pair.get("http"), int) and isinstance(pair.get("ws"), int):
+        if isinstance(pair, dict) and type(pair.get("http")) is int and type(pair.get("ws")) is int:
             return pair["http"], pair["ws"]
         return None
 

@@ -52,7 +52,7 @@ def test_the_pair_of_ports_is_remembered() -> None:
     assert record.more == {"theirs": 1, "ports": {"http": 19280, "ws": 19380}}
 
 
-@pytest.mark.parametrize("ports", [None, 1, {}, {"http": "80", "ws": 1}, {"http": 1}])
+@pytest.mark.parametrize("ports", [None, 1, {}, {"http": "80", "ws": 1}, {"http": 1}, {"http": True, "ws": False}])
 def test_a_pair_that_is_none_counts_as_none(ports: Any) -> None:
     assert read_record({**BEVY, "ports": ports}).ports is None
 
@@ -87,3 +87,21 @@ def test_a_daemon_without_pid_is_one() -> None:
 def test_what_is_no_session_says_why(value: Any, reason: str) -> None:
     with pytest.raises(UnreadableRecord, match=reason):
         read_record(value)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*BEVY, "ports", "theirs"]), _JSON))
+def test_whatever_stands_under_our_keys_is_a_session_or_says_why_not(garbage: dict[str, Any]) -> None:
+    for value in (garbage, {**BEVY, **garbage}):
+        try:
+            record = read_record(value)
+        except UnreadableRecord:
+            continue
+        assert read_record(json.loads(json.dumps(record.as_json()))).id == record.id
+        assert record.ports is None or all(type(port) is int for port in record.ports)

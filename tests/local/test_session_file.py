@@ -3,15 +3,22 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from descartes_core.ids import new_id
 from descartes_core.session_life import State
 from descartes_core.session_record import SessionRecord
 from descartes_local.session_file import Unreadable, load, path_in, save, set_aside
+
+_WHOLE = json.dumps(
+    {"id": new_id(), "name": "Bevy", "path": "/w", "created_at": "t", "status": "Active", "ports": {"http": 1, "ws": 2}}
+).encode()
 
 
 @pytest.fixture
@@ -71,6 +78,27 @@ def test_a_torn_or_foreign_file_is_told_and_left_alone(content: bytes, reason: s
         load(workspace)
     assert str(path_in(workspace)) in str(caught.value)
     assert path_in(workspace).read_bytes() == content
+
+
+@given(
+    st.binary(max_size=200)
+    | st.tuples(st.integers(0, 400), st.binary(max_size=3)).map(
+        lambda cut: _WHOLE[: cut[0]] + cut[1] + _WHOLE[cut[0] :]
+    )
+    | st.integers(0, 400).map(lambda end: _WHOLE[:end])
+)
+def test_whatever_bytes_lie_there_are_a_session_or_told(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / ".scud").mkdir()
+        path_in(Path(directory)).write_bytes(content)
+        try:
+            record = load(Path(directory))
+        except Unreadable as error:
+            assert str(error).count(".scud/session.json") == 1
+        else:
+            assert record is not None
+            save(Path(directory), record)
+            assert load(Path(directory)) == record
 
 
 def test_a_pipe_by_its_name_holds_nobody_up(workspace: Path) -> None:

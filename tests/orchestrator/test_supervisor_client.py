@@ -11,7 +11,7 @@ import pytest
 
 from descartes_core.errors import SupervisorUnreachable
 from descartes_local.locks import lock_directory
-from descartes_orchestrator.patient_lock import lock_within
+from descartes_local.patient_lock import lock_within
 from descartes_orchestrator.supervisor_client import connect, ensure
 from tests.orchestrator.supervised import SUPERVISOR, Supervised
 from tests.support.person import Person
