@@ -1,4 +1,4 @@
-"""Which session is active, and the workspaces once used."""
+"""Which session is active, the workspaces once used, and what of them needs a person."""
 
 from __future__ import annotations
 
@@ -6,13 +6,29 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from descartes_core.ids import is_id
 from descartes_local.home import Home
 from descartes_local.json_file import read_json, write_json
+
+#: Of one id; who makes more copies is told of these first.
+_MOST_COPIES = 100
+#: The keys that are ours.
+_OURS = ("active_session_id", "known", "copies", "removing")
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A removal that was begun: a directory was, or was about to be, renamed to be removed."""
+
+    #: Where it was.
+    path: str
+    #: What it was renamed to.
+    trash: str
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +38,10 @@ class Registry:
     active_session_id: str | None = None
     #: session id → resolved path of its workspace
     known: Mapping[str, str] = field(default_factory=dict)
+    #: session id → other places where a workspace with this id was seen
+    copies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: What was not finished when somebody was killed.
+    removing: tuple[Removal, ...] = ()
     #: Keys of others, kept.
     more: Mapping[str, Any] = field(default_factory=dict)
     #: What a person should know of the file itself, else empty.
@@ -36,9 +56,28 @@ class Registry:
         others = {identity: known for identity, known in self.known.items() if known != path}
         return replace(self, known={**others, session_id: path})
 
+    def with_copy(self, session_id: str, path: str) -> Registry:
+        """Know that a workspace bears the id of another one."""
+        places = tuple(dict.fromkeys((*self.copies.get(session_id, ()), path)))[:_MOST_COPIES]
+        return replace(self, copies={**self.copies, session_id: places})
+
+    def without_copy(self, path: str) -> Registry:
+        """Know a place no more as one of a copy."""
+        left = {identity: tuple(place for place in places if place != path) for identity, places in self.copies.items()}
+        return replace(self, copies={identity: places for identity, places in left.items() if places})
+
+    def without_removal(self, trash: str) -> Registry:
+        """Know a removal no more."""
+        return replace(self, removing=tuple(one for one in self.removing if one.trash != trash))
+
     def as_json(self) -> dict[str, Any]:
-        """Return the object, other keys after ours."""
-        return {"active_session_id": self.active_session_id, "known": dict(self.known), **self.more}
+        """Return the object, other keys after ours; what is rare only where there is any."""
+        value: dict[str, Any] = {"active_session_id": self.active_session_id, "known": dict(self.known)}
+        if self.copies:
+            value["copies"] = {identity: list(places) for identity, places in self.copies.items()}
+        if self.removing:
+            value["removing"] = [asdict(one) for one in self.removing]
+        return {**value, **self.more}
 
 
 def read(home: Home) -> Registry:
@@ -56,12 +95,34 @@ def read(home: Home) -> Registry:
     return Registry(
         active_session_id=active if isinstance(active, str) and is_id(active) else None,
         known=_paths(known) if isinstance(known, dict) else {},
-        more={key: kept for key, kept in value.items() if key not in ("active_session_id", "known")},
+        copies=_copies(value.get("copies")),
+        removing=_removals(value.get("removing")),
+        more={key: kept for key, kept in value.items() if key not in _OURS},
     )
 
 
 def _paths(known: dict[str, Any]) -> dict[str, str]:
-    return {key: path for key, path in known.items() if is_id(key) and isinstance(path, str) and path.startswith("/")}
+    return {key: path for key, path in known.items() if is_id(key) and _is_place(path)}
+
+
+def _copies(value: Any) -> dict[str, tuple[str, ...]]:
+    found = value.items() if isinstance(value, dict) else ()
+    kept = {key: tuple(filter(_is_place, places)) for key, places in found if is_id(key) and isinstance(places, list)}
+    return {key: places[:_MOST_COPIES] for key, places in kept.items() if places}
+
+
+def _removals(value: Any) -> tuple[Removal, ...]:
+    found = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    told = [(one.get("path"), one.get("trash"), one.get("session_id")) for one in found]
+    return tuple(
+        Removal(path, trash, identity)
+        for path, trash, identity in told
+        if _is_place(path) and _is_place(trash) and isinstance(identity, str) and is_id(identity)
+    )
+
+
+def _is_place(path: Any) -> bool:
+    return isinstance(path, str) and path.startswith("/") and "\0" not in path
 
 
 def remember(home: Home, session_id: str, path: str) -> str:
@@ -77,6 +138,20 @@ def remember(home: Home, session_id: str, path: str) -> str:
     with updating(home) as change:
         change.registry = change.registry.with_known(session_id, path)
     return change.note
+
+
+def remember_copies(home: Home, session_id: str, paths: Iterable[str]) -> None:
+    """Know that workspaces bear the id of another one, so that both are told of it whichever is asked.
+
+    Raises:
+        OSError: the file cannot be written.
+
+    """
+    new = set(paths) - set(read(home).copies.get(session_id, ()))
+    if new:
+        with updating(home) as change:
+            for path in sorted(new):
+                change.registry = change.registry.with_copy(session_id, path)
 
 
 def set_active(home: Home, session_id: str | None) -> str:

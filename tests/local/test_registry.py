@@ -3,9 +3,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from descartes_core.ids import new_id
 from descartes_local import registry
@@ -63,6 +68,56 @@ def test_the_original_s_file_is_understood_and_foreign_keys_are_kept(home: Home)
     registry.remember(home, B, "/b")
     written = json.loads(home.sessions_file.read_text())
     assert written == {"active_session_id": A, "known": {B: "/b"}, "theirs": 1}
+
+
+def test_copies_are_remembered_once_and_forgotten_by_place(home: Home) -> None:
+    registry.remember_copies(home, A, ["/copy", "/another"])
+    before = home.sessions_file.stat().st_ino
+    registry.remember_copies(home, A, ["/copy"])
+    assert home.sessions_file.stat().st_ino == before
+    assert registry.read(home).copies == {A: ("/another", "/copy")}
+    with registry.updating(home) as change:
+        change.registry = change.registry.without_copy("/copy").without_copy("/another")
+    assert registry.read(home) == registry.Registry()
+
+
+def test_of_very_many_copies_some_are_remembered(home: Home) -> None:
+    registry.remember_copies(home, A, [f"/{number}" for number in range(1000)])
+    assert len(registry.read(home).copies[A]) == 100
+
+
+def test_a_removal_that_was_begun_is_known_until_it_is_done(home: Home) -> None:
+    begun = registry.Removal("/shop", "/.shop.deleted-1", A)
+    with registry.updating(home) as change:
+        change.registry = replace(change.registry, removing=(begun,))
+    assert registry.read(home).removing == (begun,)
+    with registry.updating(home) as change:
+        change.registry = change.registry.without_removal(begun.trash)
+    assert "removing" not in json.loads(home.sessions_file.read_text())
+
+
+_GARBAGE = st.recursive(
+    st.none() | st.integers() | st.sampled_from([A, "/a", "../x", "/a\0b"]) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([A, "path", "trash", "session_id", "x"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["active_session_id", "known", "copies", "removing", "theirs"]), _GARBAGE))
+def test_whatever_stands_in_it_is_read_and_written_again(value: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        home = Home(Path(directory) / "home")
+        home.make()
+        home.sessions_file.write_text(json.dumps(value))
+        assert registry.remember(home, B, "/b") == ""
+        found = registry.read(home)
+        assert found.known[B] == "/b"
+        assert found.more.get("theirs") == value.get("theirs")
+        paths = [*found.known.values(), *(path for places in found.copies.values() for path in places)]
+        assert all(path.startswith("/") for path in [*paths, *(one.trash for one in found.removing)])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"'])

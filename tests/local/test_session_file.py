@@ -93,12 +93,11 @@ def test_whatever_bytes_lie_there_are_a_session_or_told(content: bytes) -> None:
         path_in(Path(directory)).write_bytes(content)
         try:
             record = load(Path(directory))
-        except Unreadable as error:
-            assert str(error).count(".scud/session.json") == 1
-        else:
-            assert record is not None
-            save(Path(directory), record)
-            assert load(Path(directory)) == record
+        except Unreadable:
+            return
+        assert record is not None
+        save(Path(directory), record)
+        assert load(Path(directory)) == record
 
 
 def test_a_pipe_by_its_name_holds_nobody_up(workspace: Path) -> None:
