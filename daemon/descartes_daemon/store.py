@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,8 @@ from descartes_daemon.writing import write
 
 #: How many units may wait for the writer: at SQLite's own pace some tenths of a second.
 LONGEST_QUEUE = 10_000
+#: What was seen to work is believed to work for so long (seconds): a look inside crosses to a thread and back.
+FRESH = 1.0
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -67,6 +70,10 @@ class Store:
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._closing = False
         self._trouble: str | None = None
+        #: When it was last seen to work (monotonic).
+        self._seen_well = float("-inf")
+        #: Transactions written.
+        self.commits = 0
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -148,6 +155,8 @@ class Store:
             self._note_trouble(str(outcomes[0]))
         else:
             self._note_trouble(None)
+            self._seen_well = time.monotonic()
+            self.commits += 1
         told = [event for outcome in outcomes if not isinstance(outcome, DescartesError) for event in outcome]
         if told:
             self._last_seq = told[-1]["seq"]
@@ -215,19 +224,33 @@ class Store:
         rows = await self._read("noted", key=key)
         return str(rows[0]["value"]) if rows else None
 
+    async def totals(self) -> dict[str, int]:
+        """Return how many agents there ever were, and how many bytes were typed into them."""
+        (row,) = await self._read("totals")
+        return dict(row)
+
+    def health(self) -> str | None:
+        """Return `healthy`, or what is wrong; None where only a look inside tells."""
+        fresh = time.monotonic() - self._seen_well < FRESH
+        return self._wrong() or ("healthy" if fresh else None)
+
     async def healthy(self) -> str:
-        """Return `healthy`, or what is wrong."""
-        if self._closing:
-            return f"{self.path} is closed"
-        if self._trouble is not None:
-            return self._trouble
-        if _identity(self.path) != self._identity:
-            return f"{self.path} was removed or replaced"
+        """Return `healthy`, or what is wrong, from a look inside."""
+        if (wrong := self._wrong()) is not None:
+            return wrong
         try:
             await self._read("noted", key="")
         except Unavailable as error:
             return error.message
+        self._seen_well = time.monotonic()
         return "healthy"
+
+    def _wrong(self) -> str | None:
+        if self._closing:
+            return f"{self.path} is closed"
+        if self._trouble is not None:
+            return self._trouble
+        return None if _identity(self.path) == self._identity else f"{self.path} was removed or replaced"
 
 
 def _rows(connection: sqlite3.Connection, query: str, params: dict[str, Any] | None = None) -> list[sqlite3.Row]:

@@ -83,3 +83,6 @@ SELECT * FROM remains ORDER BY agent, pid;
 
 -- noted --
 SELECT value FROM meta WHERE key = :key;
+
+-- totals --
+SELECT (SELECT count(*) FROM agents) AS agents, (SELECT ifnull(sum(length), 0) FROM inputs) AS input_bytes;

@@ -1,0 +1,102 @@
+"""system.stats and system.metrics: every counter, looked up when somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+from descartes_core.messages.common import Nothing
+from descartes_daemon.agents import Agents
+from descartes_daemon.counts import Counts, OpenNow
+from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.feed import Feed
+
+Reply = dict[str, Any]
+
+#: Where the kernel lists a process's own descriptors: Linux, and others.
+_DESCRIPTORS = ("/proc/self/fd", "/dev/fd")
+
+
+class Counting:
+    """Puts together what the parts have counted."""
+
+    def __init__(self, agents: Agents, feed: Feed, dispatcher: Dispatcher, counts: Counts, now: OpenNow) -> None:
+        self._agents, self._feed, self._dispatcher = agents, feed, dispatcher
+        self._counts, self._now = counts, now
+        self._began = time.monotonic()
+        #: Times this session's daemon was started, this time among them.
+        self.starts = 1
+
+    async def stats(self, _request: Nothing) -> Reply:
+        """system.stats: what is counted."""
+        return await self._stats()
+
+    async def metrics(self, _request: Nothing) -> Reply:
+        """system.metrics: the same and more, as Prometheus reads it."""
+        stats = await self._stats()
+        # In a thread, and only here: importing the library takes a moment that a start must not pay.
+        text = await asyncio.to_thread(_exposed, stats, self._counts, self._agents.store.commits, self.starts)
+        return {"content_type": "text/plain; version=0.0.4; charset=utf-8", "text": text}
+
+    async def _stats(self) -> Reply:
+        present = list(self._agents.present.values())
+        totals = await self._agents.store.totals()
+        now = self._now
+        return {
+            "agents": {state.value: count for state, count in self._agents.by_state().items()},
+            "agents_total": totals["agents"],
+            "output_bytes": sum(agent.log.size for agent in present),
+            "disk_bytes": await asyncio.to_thread(_on_disk, self._agents.place.data / "agents"),
+            "events": self._feed.last_seq,
+            "requests": self._dispatcher.requests,
+            "failures": self._counts.failures.total(),
+            "connections": {"unix": now.unix(), "http": now.http(), "websocket": now.websocket()},
+            "connections_total": now.unix_total() + now.tcp_total(),
+            "subscriptions": now.subscriptions(),
+            "watchers": sum(len(agent.listeners) for agent in present),
+            "input_bytes": totals["input_bytes"],
+            "recording": {agent.id: agent.recording for agent in present},
+            "gaps": self._counts.gaps,
+            "descriptors": _descriptors(),
+            "descriptors_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "memory_bytes": _memory(),
+            "uptime_secs": round(time.monotonic() - self._began, 3),
+        }
+
+
+def _exposed(stats: Reply, counts: Counts, commits: int, starts: int) -> str:
+    exposition = importlib.import_module("descartes_daemon.exposition")
+    return str(exposition.text_of(stats, counts, commits, starts))
+
+
+def _on_disk(directory: Path) -> int:
+    """Return what the files of all agents take on the disk, holes left out."""
+    total = 0
+    for path in directory.glob("*/*"):
+        try:
+            total += path.lstat().st_blocks * 512
+        except OSError:
+            continue  # removed meanwhile
+    return total
+
+
+def _descriptors() -> int:
+    for where in _DESCRIPTORS:
+        try:
+            return len(os.listdir(where)) - 1  # the listing itself needs one
+        except OSError:
+            continue
+    return 0
+
+
+def _memory() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes, and the most there ever were
