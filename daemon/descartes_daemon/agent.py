@@ -118,7 +118,9 @@ class Agent:
         if self.body is None:
             return "its terminal is lost" if self.is_alive and self.launched.is_set() else None
         if self.body.recorder.trouble is not None:
-            return f"{self.body.recorder.trouble}: it waits until its log can be written"
+            goes_on = self.log.drops_when_full and self.body.recorder.trouble == "disk full"
+            what = "what it says is lost until there is room" if goes_on else "it waits until its log can be written"
+            return f"{self.body.recorder.trouble}: {what}"
         if self.is_alive and not self.is_kept:
             return "not in keeping: ends with its daemon"
         return None
@@ -172,4 +174,4 @@ class Agent:
 
 def info_of_row(row: AgentRow, session_id: str, directory: Path) -> dict[str, Any]:
     """Return an ended agent as lists show it."""
-    return Agent(row, session_id, OutputLog(directory)).info()
+    return Agent(row, session_id, OutputLog(directory, begin=row.output_from)).info()

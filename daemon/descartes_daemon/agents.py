@@ -165,16 +165,25 @@ class Agents:
 
     async def set_size(self, agent: Agent, rows: int, cols: int) -> None:
         """Give an agent's terminal another size, and remember it."""
+        if self._resize(agent, rows, cols):
+            await self.store.commit(Unit().set_size(agent.id, rows, cols))
+
+    def resize(self, agent: Agent, rows: int, cols: int) -> bool:
+        """Give it another size now, and remember it some time soon; say whether it had another one."""
+        is_new = self._resize(agent, rows, cols)
+        if is_new:
+            self.store.enqueue(Unit().set_size(agent.id, rows, cols))
+        return is_new
+
+    def _resize(self, agent: Agent, rows: int, cols: int) -> bool:
         # Not the terminal's own size: that is another one for a moment while a program is made to paint anew.
         if agent.body is None or (rows, cols) == (agent.row.rows, agent.row.cols):
-            return
+            return False
         agent.body.terminal.resize(rows, cols)
         agent.log.resized(rows, cols)
-        agent.tell({"type": "resize", "rows": rows, "cols": cols})
         agent.row = replace(agent.row, rows=rows, cols=cols)
-        unit = Unit()
-        unit.set_size(agent.id, rows, cols)
-        await self.store.commit(unit)
+        agent.tell({"type": "resize", "rows": rows, "cols": cols})
+        return True
 
     async def let_go(self, agent: Agent) -> None:
         """Give back everything that was open for an agent, and what is in keeping."""

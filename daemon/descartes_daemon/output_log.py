@@ -1,40 +1,60 @@
 """What an agent said: raw bytes on disk, read from any offset.
 
-There is no second copy in memory: everything that shows output reads from an offset here. Beside `output.log` lies
-`output.idx`, fixed records of (time, length of the piece, or 0 and the new size of the terminal). It may lag behind
-after a crash; the size of the log is the truth.
+There is no second copy in memory: everything that shows output reads from an offset here. An offset is a position in
+the file, for ever: what is dropped is a hole in it, told as a gap, and never read as zeros. Beside `output.log` lie
+`output.idx` (when each piece came) and, after a full disk, `output.gaps`; the size of the log is the truth.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import struct
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-#: Unix time, bytes (0: a resize), rows, columns.
-INDEX_RECORD = struct.Struct("<dIHH")
+from descartes_daemon import hole
+from descartes_daemon.gaps import FULL_DISK, Gap, Gaps
+from descartes_daemon.output_index import IndexWriter, OutputIndex
+
+__all__ = ["FULL_DISK", "Gap", "OutputLog"]
+
 #: What is looked through in one go for the ends of lines.
 _PIECE = 65_536
+#: What a disk must have free before an agent that goes on without it is recorded again.
+_ROOM = 262_144
 
 
 class OutputLog:
-    """The output of one agent: any number of readers, at most one recorder."""
+    """One stream of one agent: any number of readers, at most one recorder."""
 
-    def __init__(self, directory: Path, stem: str = "output") -> None:
+    def __init__(self, directory: Path, stem: str = "output", *, begin: int = 0) -> None:
         self.directory = directory
         #: `errors.log` is the stderr of an agent without a terminal.
         self.path = directory / f"{stem}.log"
+        #: The first offset that is still there, and why those before it are not.
+        self.begin = begin
+        self.begin_reason = "dropped to keep within output.agent_cap or output.session_cap"
         try:
-            self.size = self.path.stat().st_size
+            self.size = max(self.path.stat().st_size, begin)
         except OSError:
-            self.size = 0
-        #: Called, in the loop, after the log grew and when it will grow no more.
+            self.size = begin
+        #: Whose it is, and of what size its terminal is; set by `Outputs`.
+        self.agent_id, self.stream = "", "stdout"
+        self.rows, self.cols = 24, 80
+        #: Whether its agent goes on without it when the disk is full.
+        self.drops_when_full = False
+        #: Called, in the loop, after the log grew and when it will grow no more, and after something was dropped.
         self.followers: set[Callable[[], None]] = set()
+        #: Called with every growth, with the trouble of a full disk (None: it is over), with a gap that has ended.
+        self.on_growth: Callable[[OutputLog, int], None] = lambda _log, _count: None
+        self.on_trouble: Callable[[OutputLog, str | None], None] = lambda _log, _trouble: None
+        self.on_gap: Callable[[OutputLog, Gap], None] = lambda _log, _gap: None
         self.is_ended = True
-        self.descriptor = self._index = -1
+        self.descriptor = -1
+        self.gaps = Gaps(directory / f"{stem}.gaps")
+        self._index: IndexWriter | None = None
+        #: Thrown away since the last byte; they count once the gap has an end.
+        self._lost = 0
 
     def open(self) -> None:
         """Make it ready for its one recorder.
@@ -45,48 +65,113 @@ class OutputLog:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            index = self.path.with_suffix(".idx")
-            self._index = os.open(index, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            # A file that somebody cut goes on where its offsets do; so does one that a kill left before its gap's end.
+            size = max(os.lseek(descriptor, 0, os.SEEK_END), self.begin, self.gaps.end)
+            os.lseek(descriptor, size, os.SEEK_SET)
+            self._index = IndexWriter(self.path.with_suffix(".idx"), self.rows, self.cols)
         except OSError:
             os.close(descriptor)
             raise
-        self.descriptor = descriptor
-        self.size = os.lseek(descriptor, 0, os.SEEK_END)
+        if self.drops_when_full:
+            self.gaps.open()
+        self.descriptor, self.size = descriptor, size
         self.is_ended = False
+        self._index.resized(size, self.rows, self.cols)
 
     def grew(self, count: int) -> None:
         """Take note of bytes that the recorder has just stored."""
+        self.end_gap()
         self.size += count
-        self._note(count, 0, 0)
-        self._tell()
+        if self._index is not None:
+            self._index.note(self.size)
+        self.on_growth(self, count)
+        self.tell()
 
     def resized(self, rows: int, cols: int) -> None:
         """Take note of the terminal's new size, at this offset."""
-        self._note(0, rows, cols)
+        self.rows, self.cols = rows, cols
+        if self._index is not None:
+            self._index.resized(self.size, rows, cols)
 
-    def _note(self, count: int, rows: int, cols: int) -> None:
-        try:
-            os.write(self._index, INDEX_RECORD.pack(time.time(), count, rows, cols))
-        except OSError:
-            return  # a full disk: the index may lag, the log is the truth
+    def lost(self, count: int) -> None:
+        """Take note of bytes that a full disk refused: the offsets go on behind them.
 
-    def _tell(self) -> None:
+        Written down first, then the file is as long as they say; where neither can be, once there is room.
+        """
+        self._lost += count
+        self.gaps.put(self.size, self.size + self._lost)
+        self._skip_lost()
+
+    def _skip_lost(self) -> bool:
+        end = self.size + self._lost
+        os.lseek(self.descriptor, end, os.SEEK_SET)
+        if not self.gaps.write():
+            return False
+        with contextlib.suppress(OSError):
+            os.ftruncate(self.descriptor, end)
+            return True
+        return False
+
+    def has_room(self) -> bool:
+        """Say whether it can go on behind a gap: the gap is written down, and the disk takes more."""
+        return hole.has_room(self.descriptor, self.size + self._lost, _ROOM) and self._skip_lost()
+
+    def end_gap(self) -> None:
+        """Let a gap end here, and tell of it."""
+        if self._lost:
+            gap = Gap(self.size, self.size + self._lost, FULL_DISK)
+            self.size, self._lost = gap.end, 0
+            self.on_gap(self, gap)
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the followers that there is something new."""
         for follower in tuple(self.followers):
             follower()
 
+    @property
+    def kept(self) -> int:
+        """How many bytes are there."""
+        return self.size - self.begin - self.gaps.bytes_after(self.begin)
+
+    @property
+    def index(self) -> OutputIndex:
+        """When what came, up to this moment."""
+        if self._index is not None:
+            self._index.settle()
+        return OutputIndex(self.path.with_suffix(".idx"))
+
+    def gap(self, offset: int) -> Gap | None:
+        """Return what is not there from this offset on; None where a byte is, or will be."""
+        if offset < self.begin:
+            return Gap(offset, self.begin, self.begin_reason)
+        return self.gaps.at(offset) if offset < self.size else None
+
     def read(self, offset: int, limit: int) -> bytes:
-        """Return up to `limit` bytes from an offset; nothing beyond the end, or where somebody cut the file."""
-        count = min(limit, self.size - offset)
+        """Return up to `limit` bytes from an offset, never from within a gap (see `gap`), nor beyond one.
+
+        Nothing beyond the end, or where somebody cut the file. May be called in a thread.
+        """
+        if offset < self.begin or self.gaps.at(offset) is not None:
+            return b""
+        stop = self.gaps.next_after(offset)
+        count = min(limit, (self.size if stop is None else min(stop, self.size)) - offset)
         if count <= 0:
             return b""
-        if self.descriptor >= 0:
-            return os.pread(self.descriptor, count, offset)
         with self._opened() as descriptor:
-            return b"" if descriptor is None else os.pread(descriptor, count, offset)
+            data = b"" if descriptor is None else os.pread(descriptor, count, offset)
+        # What is dropped meanwhile is written off first and punched then: these bytes may be zeros already.
+        return data if offset >= self.begin else b""
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int | None]:
-        """Open it for a reader of its own; None when somebody removed it: what was said is gone, the agent is not."""
+        """Give the recorder's descriptor, or one of one's own; None when somebody removed the file.
+
+        Then what was said is gone, the agent is not.
+        """
+        if self.descriptor >= 0:
+            yield self.descriptor
+            return
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -99,29 +184,59 @@ class OutputLog:
 
     def offset_of_tail(self, lines: int) -> int:
         """Return the offset at which the last `lines` lines begin; may be called in a thread."""
-        size = self.size
+        size, first = self.size, min(max(self.begin, self.gaps.end), self.size)
         if lines == 0:
             return size
-        with self._opened() as descriptor:
-            return 0 if descriptor is None else _offset_of_tail(descriptor, size, lines)
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return first
+        try:
+            return _offset_of_tail(descriptor, first, size, lines)
+        finally:
+            os.close(descriptor)
+
+    def drop(self, begin: int) -> None:
+        """Let it begin here from now on; `punch` then gives the room back."""
+        self.begin = max(self.begin, begin)
+        self.tell()
+
+    def punch(self) -> None:
+        """Give back what lies before the beginning; may be called in a thread, and again.
+
+        Raises:
+            OSError: the file system will not.
+
+        """
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            hole.punch(descriptor, 0, self.begin)
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Nothing more will come: close the files and tell the followers."""
         if self.is_ended:
             return
+        self.end_gap()
         self.is_ended = True
         os.close(self.descriptor)
-        os.close(self._index)
-        self.descriptor = self._index = -1
-        self._tell()
+        self.descriptor = -1
+        self.gaps.close()
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+        self.tell()
 
 
-def _offset_of_tail(descriptor: int, size: int, lines: int) -> int:
+def _offset_of_tail(descriptor: int, first: int, size: int, lines: int) -> int:
+    if size == first:
+        return size
     # The newline that ends the last line begins no other one.
-    wanted = lines + (os.pread(descriptor, 1, max(0, size - 1)) == b"\n")
+    wanted = lines + (os.pread(descriptor, 1, size - 1) == b"\n")
     end, found = size, 0
-    while end > 0:
-        start = max(0, end - _PIECE)
+    while end > first:
+        start = max(first, end - _PIECE)
         piece = os.pread(descriptor, end - start, start)
         position = len(piece)
         while (position := piece.rfind(b"\n", 0, position)) >= 0:
@@ -129,4 +244,4 @@ def _offset_of_tail(descriptor: int, size: int, lines: int) -> int:
             if found == wanted:
                 return start + position + 1
         end = start
-    return 0
+    return first

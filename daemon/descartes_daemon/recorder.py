@@ -23,6 +23,8 @@ _TAKE, _PIECE = 16_384, 65_536
 _RETRY = 1.0
 #: What a full disk says; whatever else it says is told in its own words, and tried again likewise.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+#: Of these, what leaves room for a hole: offsets cannot go on beyond the largest file there may be.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 _CAN_SPLICE = hasattr(os, "splice")
 
@@ -47,9 +49,14 @@ class Recorder:
         self._is_reading = False
         #: Bytes taken out of the pipe that a full disk refused (only where splice is refused too).
         self._held = b""
+        #: Stored in this turn, and not told yet.
+        self._fresh = 0
+        #: Whether the disk is full and what is said is thrown away: so it is configured.
+        self._is_throwing = False
         self._takes_by_splice = self._stores_by_splice = _CAN_SPLICE
-        #: Why nothing can be stored for now; the agent waits meanwhile.
+        #: Why nothing can be stored for now; the agent waits meanwhile, or what it says is lost.
         self.trouble: str | None = None
+        self._told_trouble: str | None = None
         #: Set when the terminal is hung up and everything is on disk.
         self.finished = asyncio.Event()
 
@@ -71,6 +78,8 @@ class Recorder:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+        self.trouble = None
+        self._tell_trouble()
 
     def _pause(self) -> None:
         if self._is_reading:
@@ -80,10 +89,20 @@ class Recorder:
     def _turn(self) -> None:
         moved = self._store_all()
         # EAGAIN from the terminal means "no data" only while the pipe is empty.
-        while self.trouble is None and moved < _BURST and self._take():
+        while (self.trouble is None or self._is_throwing) and moved < _BURST and self._take():
             moved += self._store_all()
-        if moved:
-            self._log.grew(moved)
+        self._tell_growth()
+        self._tell_trouble()
+
+    def _tell_growth(self) -> None:
+        fresh, self._fresh = self._fresh, 0
+        if fresh:
+            self._log.grew(fresh)
+
+    def _tell_trouble(self) -> None:
+        if (self.trouble is None) != (self._told_trouble is None):
+            self._log.on_trouble(self._log, self.trouble)
+        self._told_trouble = self.trouble
 
     def _hang_up(self) -> None:
         """Nobody holds the other side any more: a level-triggered poll would spin from here on."""
@@ -117,17 +136,37 @@ class Recorder:
             raise OSError(errno.EIO, "hung up")  # how other systems say it
         return os.write(self._pipes.pipe_in, piece)
 
-    def _store_all(self, expected: int = -1) -> int:
-        """Empty the pipe, which holds what is expected, into the file; return how much of it is there now."""
+    def _store_all(self) -> int:
+        """Empty the pipe into the file; return how much left it."""
+        if self._is_throwing:
+            return self._throw_away()
         stored, self.trouble = 0, None
         try:
-            while stored != expected and (count := self._store()):
+            while count := self._store():
                 stored += count
+                self._fresh += count
         except BlockingIOError:
             return stored
         except OSError as error:
+            if error.errno in _NO_ROOM and self._log.drops_when_full:
+                self._is_throwing, self.trouble = True, "disk full"
+                self._tell_growth()
+                self._come_back()
+                return stored + self._throw_away()
             self._wait_for_room("disk full" if error.errno in _FULL else f"{error.strerror}")
         return stored
+
+    def _throw_away(self) -> int:
+        """Empty the pipe into nothing; the log goes on behind a gap."""
+        lost, self._held = len(self._held), b""
+        try:
+            while piece := os.read(self._pipes.pipe_out, _PIECE):
+                lost += len(piece)
+        except BlockingIOError:
+            pass
+        if lost:
+            self._log.lost(lost)
+        return lost
 
     def _store(self) -> int:
         if self._stores_by_splice and sys.platform == "linux":
@@ -146,11 +185,20 @@ class Recorder:
         """Leave the bytes in pipe and terminal, where the agent waits for them, and come back by a timer."""
         self.trouble = trouble
         self._pause()
+        self._come_back()
+
+    def _come_back(self) -> None:
         if self._retry is None:
             self._retry = self._loop.call_later(_RETRY, self._try_again)
 
     def _try_again(self) -> None:
         self._retry = None
+        if self._is_throwing:
+            if not self._log.has_room():
+                self._come_back()
+                return
+            self._is_throwing = False
+            self._log.end_gap()
         self._turn()
         if self.trouble is None:
             self.start()

@@ -35,7 +35,6 @@ from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.launch import Launch, Order, start_helper
-from descartes_daemon.output_log import OutputLog
 from descartes_daemon.recorder import Plumbing, Recorder, close_pipe, make_pipe
 from descartes_daemon.terminal import Terminal
 from descartes_daemon.unit import Unit

@@ -1,0 +1,123 @@
+"""Where an output log has no bytes, though something was said: `output.gaps`."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+_BODY = struct.Struct("<QQ")
+_CHECK = struct.Struct("<I")
+_RECORD = _BODY.size + _CHECK.size
+#: Set aside while there is room, so that a full disk's own gaps can be written down on it.
+_SPARE = 4096
+
+FULL_DISK = "the disk was full"
+
+
+class Gap(NamedTuple):
+    """Bytes that were said and are not there."""
+
+    #: The first one, and the first one after them.
+    begin: int
+    end: int
+    reason: str
+
+
+class Gaps:
+    """The gaps within one log, in order; the last one may still grow."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: list[tuple[int, int]] | None = None
+        self._descriptor = -1
+        self._is_written = True
+
+    @property
+    def _all(self) -> list[tuple[int, int]]:
+        # Read when it is first asked for: most logs have none, and lists look at thousands.
+        if self._known is None:
+            try:
+                self._known = parse(self._path.read_bytes())
+            except OSError:
+                self._known = []
+        return self._known
+
+    def open(self) -> None:
+        """Make it ready to be added to, while there is room; without room it is tried again later."""
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._set_aside()
+        except OSError:
+            self._is_written = False
+
+    def _set_aside(self) -> None:
+        os.posix_fallocate(self._descriptor, 0, len(self._all) * _RECORD + _SPARE)
+
+    def put(self, begin: int, end: int) -> None:
+        """Add a gap, or let the last one grow to this end."""
+        if self._all and self._all[-1][0] == begin:
+            self._all[-1] = begin, end
+        else:
+            self._all.append((begin, end))
+        self._is_written = False
+        self.write()
+
+    def write(self) -> bool:
+        """Write down what is not yet; say whether all is."""
+        if not self._is_written and self._descriptor >= 0:
+            records = b"".join(map(_as_bytes, self._all))
+            try:
+                self._is_written = os.pwrite(self._descriptor, records, 0) == len(records)
+            except OSError:
+                return False
+        return self._is_written
+
+    def close(self) -> None:
+        """Give back what was set aside."""
+        if self._descriptor < 0:
+            return
+        self.write()
+        if self._all:
+            os.ftruncate(self._descriptor, len(self._all) * _RECORD)
+        else:
+            self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends; 0 without any."""
+        return self._all[-1][1] if self._all else 0
+
+    def at(self, offset: int) -> Gap | None:
+        """Return what is missing from this offset on; None where a byte is, or was."""
+        end = next((end for begin, end in self._all if begin <= offset < end), None)
+        return None if end is None else Gap(offset, end, FULL_DISK)
+
+    def next_after(self, offset: int) -> int | None:
+        """Return where the next one begins, at this offset or after it."""
+        return next((begin for begin, _ in self._all if begin >= offset), None)
+
+    def bytes_after(self, offset: int) -> int:
+        """Count the bytes that are missing from this offset on."""
+        return sum(end - max(begin, offset) for begin, end in self._all if end > offset)
+
+
+def parse(data: bytes) -> list[tuple[int, int]]:
+    """Return the gaps these bytes tell of; what is no record, or not in order, is left out."""
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(data) - _RECORD + 1, _RECORD):
+        body = data[start : start + _BODY.size]
+        begin, end = _BODY.unpack(body)
+        is_whole = zlib.crc32(body) == _CHECK.unpack_from(data, start + _BODY.size)[0]
+        if is_whole and (found[-1][1] if found else 0) <= begin < end:
+            found.append((begin, end))
+    return found
+
+
+def _as_bytes(gap: tuple[int, int]) -> bytes:
+    body = _BODY.pack(*gap)
+    return body + _CHECK.pack(zlib.crc32(body))

@@ -1,0 +1,195 @@
+"""When each piece of an output log came: `output.idx`.
+
+Fixed records of (time, the log's size then, rows and columns from then on, a checksum). Each stands for itself, so the
+file may lag behind after a crash, be torn, or hold garbage: what is no record is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_BODY = struct.Struct("<dQHH")
+_CHECK = struct.Struct("<I")
+#: Bytes of one record.
+RECORD = _BODY.size + _CHECK.size
+#: Pieces that come closer together than this are one (seconds): a loud program fills no index.
+_EVERY = 0.01
+#: Records that are read in one go.
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """At this time the log had this size, and from then on the terminal was this large."""
+
+    at: float
+    offset: int
+    rows: int
+    cols: int
+
+    def as_bytes(self) -> bytes:
+        """Return it as it is stored."""
+        body = _BODY.pack(self.at, self.offset, self.rows, self.cols)
+        return body + _CHECK.pack(zlib.crc32(body))
+
+
+def parse(data: bytes) -> list[Record]:
+    """Return the records among these bytes, which begin at a record's place."""
+    found = []
+    for start in range(0, len(data) - RECORD + 1, RECORD):
+        body = data[start : start + _BODY.size]
+        (check,) = _CHECK.unpack_from(data, start + _BODY.size)
+        # A hole that was punched reads as zeros, whose checksum is not zero.
+        if zlib.crc32(body) == check:
+            record = Record(*_BODY.unpack(body))
+            if record.at >= 0:  # not so for a NaN either
+                found.append(record)
+    return found
+
+
+class IndexWriter:
+    """Writes the index of one log; a full disk makes it lag, and nothing else."""
+
+    def __init__(self, path: Path, rows: int, cols: int) -> None:
+        """Open it for the one recorder; what is torn at its end is written over."""
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._end = os.fstat(self._descriptor).st_size // RECORD * RECORD
+        self._rows, self._cols = rows, cols
+        self._noted = 0.0
+        self._waiting: Record | None = None
+
+    def note(self, size: int) -> None:
+        """Write down that the log has this size now, with the next one where the last one is but a moment old."""
+        record = Record(time.time(), size, self._rows, self._cols)
+        if 0 <= record.at - self._noted < _EVERY:
+            self._waiting = record
+        else:
+            self.settle()
+            self._write(record)
+
+    def resized(self, size: int, rows: int, cols: int) -> None:
+        """Write down the terminal's new size, at this offset."""
+        self.settle()
+        self._rows, self._cols = rows, cols
+        self._write(Record(time.time(), size, rows, cols))
+
+    def settle(self) -> None:
+        """Write what waits."""
+        if self._waiting is not None:
+            record, self._waiting = self._waiting, None
+            self._write(record)
+
+    def _write(self, record: Record) -> None:
+        self._noted = record.at
+        with contextlib.suppress(OSError):  # a full disk: the index may lag, the log is the truth
+            if os.pwrite(self._descriptor, record.as_bytes(), self._end) == RECORD:
+                self._end += RECORD
+
+    def close(self) -> None:
+        """Write what waits, and close it."""
+        self.settle()
+        os.close(self._descriptor)
+
+
+class OutputIndex:
+    """Reads an index, a few blocks at a time, however large it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def offset_since(self, moment: float) -> int | None:
+        """Return where what was said from this moment on begins; None when nothing was said since."""
+        with self._blocks() as blocks:
+            place = _first(blocks, lambda record: record.at >= moment)
+            if place is None:
+                return None
+            before = _last_before(blocks, place)
+            return before.offset if before is not None else 0
+
+    def records(self, begin: int, end: int, most: int) -> list[Record]:
+        """Return what is known of the bytes in between, in order.
+
+        First the last record at or before `begin` (the size then), last the first one at or beyond `end`; at most
+        `most` of them.
+        """
+        with self._blocks() as blocks:
+            place = _first(blocks, lambda record: record.offset > begin)
+            number, within = place if place is not None else (blocks.count, 0)
+            before = _last_before(blocks, (number, within))
+            found = [before] if before is not None else []
+            while number < blocks.count and len(found) < most:
+                for record in blocks.read(number)[within:]:
+                    if found and record.offset < found[-1].offset:
+                        continue  # garbage with a right checksum, or of another log
+                    found.append(record)
+                    if record.offset >= end:
+                        return found[:most]
+                number, within = number + 1, 0
+            return found[:most]
+
+    @contextlib.contextmanager
+    def _blocks(self) -> Iterator[_Blocks]:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            yield _Blocks(None)
+            return
+        try:
+            yield _Blocks(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class _Blocks:
+    """An index as blocks of records; garbage is left out, so a block may be shorter, or empty."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+        size = 0 if descriptor is None else os.fstat(descriptor).st_size
+        self.count = -(-(size // RECORD) // _BLOCK)
+        self._read: tuple[int, list[Record]] = (-1, [])
+
+    def read(self, number: int) -> list[Record]:
+        """Return one block."""
+        if self._read[0] != number and self._descriptor is not None:
+            data = os.pread(self._descriptor, _BLOCK * RECORD, number * _BLOCK * RECORD)
+            self._read = number, parse(data)
+        return self._read[1]
+
+
+def _first(blocks: _Blocks, fits: Callable[[Record], bool]) -> tuple[int, int] | None:
+    """Return the block and place of the first record that fits, where all behind it fit, too."""
+    low, high = 0, blocks.count  # all before `low` end unfit, `high` and all behind it fit
+    while low < high:
+        middle = (low + high) // 2
+        probe = middle
+        while probe < high and not blocks.read(probe):
+            probe += 1
+        if probe == high or fits(blocks.read(probe)[-1]):
+            high = middle
+        else:
+            low = probe + 1
+    while low < blocks.count:
+        for place, record in enumerate(blocks.read(low)):
+            if fits(record):
+                return low, place
+        low += 1
+    return None
+
+
+def _last_before(blocks: _Blocks, place: tuple[int, int]) -> Record | None:
+    number, within = place
+    while True:
+        if within > 0:
+            return blocks.read(number)[within - 1]
+        number -= 1
+        if number < 0:
+            return None
+        within = len(blocks.read(number))

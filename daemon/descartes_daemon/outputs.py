@@ -1,0 +1,52 @@
+"""Every agent's output logs: one object for one file, however many look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from descartes_core.times import written
+from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.output_log import Gap, OutputLog
+
+#: The file's name, by stream; a terminal has only the first.
+FILES = {"stdout": "output", "stderr": "errors"}
+
+
+class Outputs:
+    """Hands out logs, and hears what happens to them; a log that nobody holds is forgotten."""
+
+    def __init__(self, directory_of: Callable[[str], Path]) -> None:
+        self._directory_of = directory_of
+        self._known: WeakValueDictionary[tuple[str, str], OutputLog] = WeakValueDictionary()
+        #: What an agent does when the disk is full (output.on_full_disk).
+        self.drops_when_full = False
+        #: Told by every log; set by who counts and who tells.
+        self.on_growth: Callable[[OutputLog, int], None] = lambda _log, _count: None
+        self.on_trouble: Callable[[OutputLog, str | None], None] = lambda _log, _trouble: None
+        self.on_gap: Callable[[OutputLog, Gap], None] = lambda _log, _gap: None
+
+    def of(self, row: AgentRow, stream: str = "stdout") -> OutputLog:
+        """Return the log of one stream of an agent."""
+        log = self._known.get((row.id, stream))
+        if log is None:
+            log = self._known[row.id, stream] = self._made(row, stream)
+        return log
+
+    def _made(self, row: AgentRow, stream: str) -> OutputLog:
+        begin = row.output_from if stream == "stdout" else row.errors_from
+        log = OutputLog(self._directory_of(row.id), FILES[stream], begin=begin)
+        log.agent_id, log.stream = row.id, stream
+        log.rows, log.cols = row.rows, row.cols
+        log.drops_when_full = self.drops_when_full
+        if row.collected_at is not None:
+            log.begin_reason = f"removed on {written(row.collected_at)[:10]} (descartes gc)"
+        log.on_growth = self.grew
+        log.on_trouble = lambda log, trouble: self.on_trouble(log, trouble)
+        log.on_gap = lambda log, gap: self.on_gap(log, gap)
+        return log
+
+    def grew(self, log: OutputLog, count: int) -> None:
+        """Pass growth on to who counts."""
+        self.on_growth(log, count)
