@@ -25,7 +25,7 @@ from descartes_core.errors import DescartesError, Unavailable
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.schema import open_reader, open_writer
 from descartes_daemon.sql import QUERIES
-from descartes_daemon.stored import Remain, StoredRequest, Transition
+from descartes_daemon.stored import Remain, StoredOutput, StoredRequest, Transition
 from descartes_daemon.unit import Unit, wire_event
 from descartes_daemon.writing import write
 
@@ -210,6 +210,16 @@ class Store:
     def last_seq(self) -> int:
         """Return the seq of the newest event that is committed."""
         return self._last_seq
+
+    async def outputs(self) -> list[StoredOutput]:
+        """Return what is known of everything agents said, oldest first."""
+        return [StoredOutput.from_row(row) for row in await self._read("outputs")]
+
+    async def events_before(self, at: float) -> tuple[int, int]:
+        """Return the last event before the first one at or after this time, but never the newest; and how many."""
+        ((first,),) = await self._read("first_event_since", at=at)
+        ((count,),) = await self._read("count_events_to", to=first - 1)
+        return first - 1, count
 
     async def remains(self) -> list[Remain]:
         """Return what is still to be ended."""

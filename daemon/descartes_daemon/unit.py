@@ -112,6 +112,22 @@ class Unit:
         """Write down the size of its terminal."""
         return self._do("set_size", agent=agent_id, rows=rows, cols=cols)
 
+    def set_begin(self, agent_id: str, stream: str, begin: int) -> Self:
+        """Write down that what a stream said before this offset is given up."""
+        return self._do("set_output_from" if stream == "stdout" else "set_errors_from", agent=agent_id, begin=begin)
+
+    def set_collected(self, agent_id: str, at: float) -> Self:
+        """Write down that all of an agent's output is removed as old."""
+        return self._do("set_collected", agent=agent_id, at=at)
+
+    def give_up_events(self, to: int) -> Self:
+        """Write down that the events up to this one may go; `prune_events` removes them."""
+        return self._do("events_gone", to=str(to))
+
+    def prune_events(self, most: int) -> Self:
+        """Remove some of the events that may go, oldest first."""
+        return self._do("prune_events", most=most)
+
     def event(self, kind: str, event_type: str, agent_id: str | None, data: dict[str, Any], at: float) -> Self:
         """Tell listeners, once it is committed; `kind` is the type (AgentEvent, …)."""
         self.events.append(NewEvent(new_id(), at, kind, event_type, agent_id, dict(data)))

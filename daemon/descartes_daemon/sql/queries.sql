@@ -25,6 +25,25 @@ UPDATE agents SET ended_at = :at, exit_code = :exit_code, signal = :signal WHERE
 -- set_size --
 UPDATE agents SET rows = :rows, cols = :cols WHERE id = :agent;
 
+-- set_output_from -- it never begins earlier again
+UPDATE agents SET output_from = max(output_from, :begin) WHERE id = :agent;
+
+-- set_errors_from -- likewise
+UPDATE agents SET errors_from = max(errors_from, :begin) WHERE id = :agent;
+
+-- set_collected --
+UPDATE agents SET collected_at = :at WHERE id = :agent AND collected_at IS NULL;
+
+-- events_gone -- written down before they go; it never gets less
+INSERT INTO meta (key, value) VALUES ('events_gone_to', :to)
+ON CONFLICT DO UPDATE SET value = CAST(max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER)) AS TEXT);
+
+-- prune_events -- a bounded number of those that are to go
+DELETE FROM events WHERE seq IN (
+    SELECT seq FROM events
+    WHERE seq <= (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'events_gone_to') ORDER BY seq LIMIT :most
+);
+
 -- tell -- one event; its seq is the row's
 INSERT INTO events (id, at, type, event_type, agent_id, data)
 VALUES (:id, :at, :type, :event_type, :agent_id, :data);
@@ -66,8 +85,10 @@ SELECT state FROM agents WHERE id = :id;
 -- transitions -- oldest first
 SELECT * FROM transitions WHERE agent = :agent ORDER BY id;
 
--- events_after --
-SELECT * FROM events WHERE seq > :since ORDER BY seq LIMIT :limit;
+-- events_after -- not those that are given up, also where a kill left some of them
+SELECT * FROM events
+WHERE seq > max(:since, ifnull((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'events_gone_to'), 0))
+ORDER BY seq LIMIT :limit;
 
 -- last_seq --
 SELECT ifnull(max(seq), 0) FROM events;
@@ -86,3 +107,12 @@ SELECT value FROM meta WHERE key = :key;
 
 -- totals --
 SELECT (SELECT count(*) FROM agents) AS agents, (SELECT ifnull(sum(length), 0) FROM inputs) AS input_bytes;
+
+-- outputs -- where what each agent said begins
+SELECT id, name, state, ended_at, tty, output_from, errors_from, collected_at FROM agents ORDER BY created_at, id;
+
+-- first_event_since -- the newest one stays in any case: the count of all goes on from it
+SELECT ifnull(min(seq), (SELECT ifnull(max(seq), 1) FROM events)) FROM events WHERE at >= :at;
+
+-- count_events_to --
+SELECT count(*) FROM events WHERE seq <= :to;
