@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
+
+from descartes_local.field_comments import comments_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +87,5 @@ def _all_comments(model: type[BaseModel]) -> dict[str, str]:
     found: dict[str, str] = {}
     for kind in reversed(model.__mro__):
         if issubclass(kind, BaseModel) and kind is not BaseModel and kind.__module__.startswith("descartes"):
-            found |= _comments_of(kind)
+            found |= comments_of(kind)
     return found
-
-
-@cache
-def _comments_of(model: type[BaseModel]) -> dict[str, str]:
-    """Return the `#:` comments of a class, by field."""
-    lines, _ = inspect.getsourcelines(model)
-    width = len(lines[0]) - len(lines[0].lstrip())
-    (tree,) = ast.parse("".join(line[width:] for line in lines)).body
-    assert isinstance(tree, ast.ClassDef)
-    found = {}
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found[node.target.id] = _above(lines, node.lineno - 1)
-    return {name: text for name, text in found.items() if text}
-
-
-def _above(lines: list[str], index: int) -> str:
-    said: list[str] = []
-    while index > 0 and lines[index - 1].strip().startswith("#:"):
-        index -= 1
-        said.insert(0, lines[index].strip().removeprefix("#:").strip())
-    return " ".join(said)

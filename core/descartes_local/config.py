@@ -1,19 +1,15 @@
-"""The one model of what can be configured."""
+"""The one model of what can be configured, and where its values come from."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Any, get_origin
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,184 +19,29 @@ from pydantic_settings import (
 )
 
 from descartes_core.errors import ConfigInvalid
-from descartes_core.messages.common import LARGEST_MESSAGE
-from descartes_core.restart import RestartRule
-from descartes_local.config_files import check_environment, complaint, merged, read_layers
+from descartes_local.config_files import (
+    Layer,
+    complaints,
+    environment_complaints,
+    has_key,
+    merged,
+    read_layers,
+    variable_of,
+)
+from descartes_local.config_original import NAME as ORIGINALS
+from descartes_local.config_original import hint, translated
+from descartes_local.config_sections import (
+    Agents,
+    Discovery,
+    Log,
+    Output,
+    Retention,
+    Server,
+    Supervisor,
+    Terminals,
+)
+from descartes_local.config_workspace import foreign, lies_in
 from descartes_local.home import Home
-
-
-def _no_truth(value: object) -> object:
-    # TOML's true would otherwise be the number 1.
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")
-    return value
-
-
-_NUMBER = BeforeValidator(_no_truth)
-Port = Annotated[int, _NUMBER, Field(ge=1, le=65_535)]
-#: 200 ports are tried from a base.
-BasePort = Annotated[int, _NUMBER, Field(ge=1024, le=65_335)]
-Seconds = Annotated[float, _NUMBER, Field(ge=0, le=86_400, allow_inf_nan=False)]
-Count = Annotated[int, _NUMBER, Field(ge=1, le=1_000_000)]
-Bytes = Annotated[int, _NUMBER, Field(ge=0, le=1024**5)]
-Days = Annotated[float, _NUMBER, Field(ge=0, le=36_500, allow_inf_nan=False)]
-Cells = Annotated[int, _NUMBER, Field(ge=1, le=1000)]
-SomePath = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
-Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-
-_RULE = RestartRule()
-
-
-class Section(BaseModel):
-    """A table of a configuration file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Server(Section):
-    """The doors of a daemon; it listens on the loopback address only."""
-
-    #: HTTP port of a daemon that runs alone.
-    http_port: Port = 8080
-    #: WebSocket port of a daemon that runs alone.
-    ws_port: Port = 8081
-    #: Seconds a request may take.
-    request_timeout: Seconds = 30.0
-    #: Connections at the same time, on each door.
-    max_connections: Count = 1000
-    #: Connections a second that may come without a valid token, from all together; 0: any number.
-    max_strangers: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 200
-    #: Seconds a client may take to send its request's head, and to send anything more of its body.
-    read_timeout: Seconds = 15.0
-    #: Seconds an HTTP connection may be kept open between requests.
-    idle_timeout: Seconds = 75.0
-    #: The largest message at any door, bytes.
-    max_message: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = LARGEST_MESSAGE
-    #: How deep lists and objects of a message may be nested.
-    max_nesting: Annotated[int, _NUMBER, Field(ge=4, le=500)] = 64
-    #: Listeners of /events at the same time.
-    max_subscriptions: Count = 1000
-    #: Whether GET /metrics is served.
-    enable_metrics: bool = True
-    #: A port of its own for GET /metrics alone, without a token, on the loopback address; none unless it is named.
-    metrics_port: Port | None = None
-
-    @model_validator(mode="after")
-    def _two_ports(self) -> Self:
-        if self.http_port == self.ws_port:
-            raise ValueError(f"http_port and ws_port are both {self.http_port}: they must differ")
-        return self
-
-
-class Discovery(Section):
-    """Where workspaces are looked for."""
-
-    #: Directories to search; `~` is the user's.
-    search_paths: list[SomePath] = ["~/projects", "~/.descartes"]
-    #: How deep; a search path itself is depth 0.
-    max_depth: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
-
-
-class Agents(Section):
-    """What agents are like where a caller does not say."""
-
-    #: The command line of `spawn` without one; empty: the caller's shell.
-    command: list[Argument] = []
-    #: Seconds between the stop signal and KILL.
-    grace: Annotated[float, _NUMBER, Field(ge=0, le=3600, allow_inf_nan=False)] = 10.0
-    #: Living agents of one session.
-    max_agents: Count = 1000
-    #: Size of the terminal.
-    rows: Cells = 24
-    cols: Cells = 80
-    #: Words of a command line, characters of a name, bytes of an environment.
-    max_arguments: Count = 10_000
-    max_name: Annotated[int, _NUMBER, Field(ge=1, le=1000)] = 100
-    max_environment: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
-    #: No agent is started while fewer descriptors than this are free.
-    spare_descriptors: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 64
-
-
-class Output(Section):
-    """How much of what agents say is kept; the oldest is dropped first, and that is told."""
-
-    #: Bytes kept of one agent (of each stream); 0: all.
-    agent_cap: Bytes = 4 * 1024**3
-    #: Bytes kept of all agents of a session; 0: all.
-    session_cap: Bytes = 32 * 1024**3
-    #: What an agent does when the disk is full: wait, or go on with a recorded gap.
-    on_full_disk: Literal["wait", "drop"] = "wait"
-    #: Bytes between two checkpoints of a screen, once somebody looks at it.
-    checkpoint_every: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**3)] = 4 * 1024 * 1024
-
-
-class Retention(Section):
-    """What `descartes gc` removes."""
-
-    #: Output of agents that ended this many days ago.
-    output_days: Days = 30.0
-    #: Events older than this many days.
-    event_days: Days = 90.0
-
-
-class Terminals(Section):
-    """Terminals over WebSocket, and attached ones."""
-
-    #: Watchers of one agent at the same time.
-    max_watchers: Count = 100
-    #: Seconds between two pings of a WebSocket.
-    ping_every: Seconds = 20.0
-    #: Seconds after which a WebSocket terminal that nobody types into and that shows nothing is closed; 0: never.
-    idle_timeout: Seconds = 0.0
-
-
-class Supervisor(Section):
-    """How daemons are started, restarted and ended."""
-
-    #: A daemon that had been ready this many seconds is started again at once.
-    stable: Seconds = _RULE.stable
-    #: Seconds of pause after an early death; it doubles each time …
-    first_pause: Seconds = _RULE.first_pause
-    #: … up to this.
-    longest_pause: Seconds = _RULE.longest_pause
-    #: So many early deaths in a row are enough.
-    early_deaths: Count = _RULE.early_deaths
-    #: So are so many deaths of any kind …
-    deaths: Count = _RULE.deaths
-    #: … within this many seconds.
-    window: Seconds = _RULE.window
-    #: Seconds until a starting daemon must be ready.
-    ready_deadline: Seconds = 30.0
-    #: Seconds after which a supervisor that keeps nothing ends.
-    linger: Seconds = 10.0
-    #: Seconds between TERM and KILL for a daemon.
-    stop_grace: Seconds = 10.0
-    #: The first port tried for HTTP, and for WebSocket.
-    http_base: BasePort = 19_280
-    ws_base: BasePort = 19_380
-
-    @property
-    def rule(self) -> RestartRule:
-        """The numbers of the restart rule."""
-        return RestartRule(
-            stable=self.stable,
-            first_pause=self.first_pause,
-            longest_pause=self.longest_pause,
-            early_deaths=self.early_deaths,
-            deaths=self.deaths,
-            window=self.window,
-        )
-
-
-class Log(Section):
-    """What is written to daemon.log."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    #: text for people, json (one object a line) for programs.
-    format: Literal["text", "json"] = "text"
-    #: Bytes after which daemon.log is rotated, and how many old ones are kept.
-    max_bytes: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**4)] = 10 * 1024 * 1024
-    keep: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
 
 
 class Settings(BaseSettings):
@@ -222,17 +63,52 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the environment before the files, which `load` gives as arguments; read nothing else."""
-        environment = EnvSettingsSource(settings_cls)
-        # DESCARTES_SUPERVISOR is the keeper's socket, not the section of that name: only nested names are settings.
-        environment.env_vars = {name: value for name, value in environment.env_vars.items() if "__" in name}
-        return environment, init_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            # DESCARTES_SUPERVISOR is the keeper's socket, not the section of that name: only nested names are settings.
+            env_settings.env_vars = {name: value for name, value in env_settings.env_vars.items() if "__" in name}
+        return env_settings, init_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What files and environment say together."""
+
+    #: None where something is wrong.
+    settings: Settings | None
+    #: Each names its file or variable, its key, and what is allowed.
+    complaints: Sequence[str]
+    #: Earlier ones win.
+    layers: Sequence[Layer]
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands in the files and says nothing here."""
+        return [note for layer in self.layers for note in layer.notes]
+
+    def origin_of(self, section: str, key: str) -> str:
+        """Return where a key's value comes from: a file's path, `environment variable NAME`, or `default`."""
+        if name := variable_of((section, key)):
+            return f"environment variable {name}"
+        return next((str(layer.path) for layer in self.layers if has_key(layer.tables, (section, key))), "default")
+
+    def values(self, *, with_environment: bool = True) -> dict[str, Any]:
+        """Return all values by `section.key`, on request without those that the environment has set.
+
+        Raises:
+            ConfigInvalid: something is wrong.
+
+        """
+        if self.settings is None:
+            raise ConfigInvalid("; ".join(self.complaints))
+        keys = [(section, key) for section, key in every_key() if with_environment or not variable_of((section, key))]
+        return {f"{section}.{key}": getattr(getattr(self.settings, section), key) for section, key in keys}
 
 
 def files(
@@ -244,7 +120,7 @@ def files(
         home.session(session_id) / "config.toml" if session_id else None,
         workspace / ".scud" / "descartes.toml" if workspace else None,
         home.path / "config.toml",
-        home.path / "daemon.toml",
+        home.path / ORIGINALS,
     ]
     return [path for path in candidates if path is not None]
 
@@ -258,12 +134,80 @@ def load(
         ConfigInvalid: something is wrong; it names the file or variable, the key, and what is allowed.
 
     """
+    found = examine(home, workspace=workspace, session_id=session_id, config_file=config_file)
+    if found.settings is None:
+        raise ConfigInvalid("; ".join(found.complaints))
+    return found.settings
+
+
+def examine(
+    home: Home,
+    *,
+    workspace: Path | None = None,
+    session_id: str | None = None,
+    config_file: Path | None = None,
+    with_environment: bool = True,
+) -> Examined:
+    """Read all of it and tell all that is wrong.
+
+    Raises:
+        ConfigInvalid: a file cannot be read at all.
+
+    """
     paths = files(home, workspace=workspace, session_id=session_id, config_file=config_file)
-    layers = read_layers(paths, needed=config_file)
-    check_environment(Settings)
+    read = read_layers(paths, needed=config_file)
+    in_workspace = {path for path in (paths if workspace else []) if lies_in(path, workspace, home)}
+    return examine_layers(read, in_workspace, with_environment=with_environment)
+
+
+def examine_layers(read: Sequence[Layer], in_workspace: set[Path], *, with_environment: bool = True) -> Examined:
+    """Check what was read; files that lie in a workspace may say little."""
+    layers: list[Layer] = []
+    wrong = _environment_complaints() if with_environment else []
+    for layer in read:
+        if layer.path in in_workspace:
+            understood, more = foreign(layer, Settings)
+        else:
+            understood, more = translated(layer) if layer.path.name == ORIGINALS else (layer, [])
+        layers.append(understood)
+        wrong += more
+    settings, more = _checked(layers, with_environment=with_environment)
+    return Examined(settings if not wrong else None, [*wrong, *more], layers)
+
+
+def _checked(layers: Sequence[Layer], *, with_environment: bool) -> tuple[Settings | None, list[str]]:
+    tables = merged(layers)
     try:
-        return Settings(**merged(layers))
+        # No variable can have such a name.
+        return Settings(**tables) if with_environment else Settings(_env_prefix="\0", **tables), []
     except ValidationError as error:
-        raise complaint(error, Settings, layers) from error
+        return None, complaints(error, Settings, layers, hint=hint)
     except SettingsError as error:
-        raise ConfigInvalid(f'environment: {error}; a list is written as JSON, e.g. \'["a", "b"]\'') from error
+        # Which variable is no JSON was told by its name; the files are looked at without it.
+        _, more = _checked(layers, with_environment=False)
+        return None, more if _environment_complaints() else [f"environment: {error}", *more]
+
+
+def _environment_complaints() -> list[str]:
+    wrong = environment_complaints(Settings)
+    for section, key in every_key():
+        name = variable_of((section, key))
+        if name and get_origin(section_model(section).model_fields[key].annotation) is list:
+            try:
+                json.loads(os.environ[name])
+            except ValueError:
+                wrong.append(f'environment variable {name}: a list is written as JSON, e.g. \'["a", "b"]\'')
+    return wrong
+
+
+def section_model(section: str) -> type[BaseModel]:
+    """Return the model of a section."""
+    model = Settings.model_fields[section].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    return model
+
+
+def every_key() -> list[tuple[str, str]]:
+    """Return all (section, key), in the order of the reference."""
+    return [(section, key) for section in Settings.model_fields for key in section_model(section).model_fields]

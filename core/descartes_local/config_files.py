@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from descartes_core.errors import ConfigInvalid
+from descartes_core.redaction import HIDDEN, is_secret_name
 from descartes_local.regular_file import NotRegular, read_regular
 
 PREFIX = "DESCARTES_"
+_TABLE = re.compile(r"\s*\[+\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"\s*([\w.\"' -]+?)\s*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,40 @@ class Layer:
 
     path: Path
     tables: dict[str, Any]
+    #: Where the keys stand in it.
+    text: str = ""
+    #: Keys that it calls otherwise: ours → its own.
+    said_as: Mapping[str, str] = field(default_factory=dict)
+    #: What may stand in it and says nothing here.
+    notes: tuple[str, ...] = ()
+
+    def line_of(self, key: str) -> str:
+        """Return `:LINE` of a key, or of the table it stands in; nothing where neither is found."""
+        wanted = self.said_as.get(key, key).split(".")
+        best, found = 0, ""
+        for number, parts in _places(self.text):
+            if best < len(parts) <= len(wanted) and parts == wanted[: len(parts)]:
+                best, found = len(parts), f":{number}"
+        return found
+
+    def place(self, key: str) -> str:
+        """Return the file, and the line where that is known."""
+        return f"{self.path}{self.line_of(key)}"
+
+
+def _places(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Walk over the tables and keys of a file: line and name."""
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _TABLE.match(line):
+            table = _parts(found[1])
+            yield number, table
+        elif found := _KEY.match(line):
+            yield number, [*table, *_parts(found[1])]
+
+
+def _parts(name: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in name.split(".")]
 
 
 def read_layers(paths: Iterable[Path], *, needed: Path | None = None) -> list[Layer]:
@@ -35,7 +73,8 @@ def read_layers(paths: Iterable[Path], *, needed: Path | None = None) -> list[La
     layers = []
     for path in paths:
         try:
-            layers.append(Layer(path, tomllib.loads(read_regular(path).decode())))
+            text = read_regular(path).decode()
+            layers.append(Layer(path, tomllib.loads(text), text))
         except (FileNotFoundError, NotADirectoryError) as error:
             if path == needed:
                 raise ConfigInvalid(f"{path}: there is no such file") from error
@@ -69,48 +108,63 @@ def environment_names() -> list[str]:
     return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and "__" in name)
 
 
-def check_environment(model: type[BaseModel]) -> None:
-    """Refuse a variable that names a section there is none of: nothing else would tell of the typing error.
+def variable_of(where: Sequence[str]) -> str | None:
+    """Return the variable that is set for a key, None when there is none."""
+    wanted = (PREFIX + "__".join(where)).upper()
+    return next((name for name in environment_names() if name.upper() == wanted and os.environ[name]), None)
 
-    Raises:
-        ConfigInvalid: there is one.
 
+def environment_complaints(model: type[BaseModel]) -> list[str]:
+    """Tell of variables that name a section there is none of: nothing else would tell of the typing error."""
+    sections = ((name, name[len(PREFIX) :].partition("__")[0].lower()) for name in environment_names())
+    return [
+        f"environment variable {name}: unknown section; {_allowed(model)}"
+        for name, section in sections
+        if section not in model.model_fields
+    ]
+
+
+def complaints(
+    error: ValidationError,
+    model: type[BaseModel],
+    layers: Sequence[Layer],
+    *,
+    hint: Callable[[str], str] = lambda _: "",
+) -> list[str]:
+    """Return all that is wrong: each names the file or variable, the key, and what is allowed.
+
+    `hint` adds to an unknown key what to use instead.
     """
-    for name in environment_names():
-        section = name[len(PREFIX) :].partition("__")[0].lower()
-        if section not in model.model_fields:
-            raise ConfigInvalid(f"environment variable {name}: unknown section; {_allowed(model)}")
+    return [_complaint(dict(found), model, layers, hint) for found in error.errors(include_url=False)]
 
 
-def complaint(error: ValidationError, model: type[BaseModel], layers: Sequence[Layer]) -> ConfigInvalid:
-    """Return the error that names the file or variable, the key, and what is allowed."""
-    lines = []
-    for found in error.errors(include_url=False):
-        where = [str(part) for part in found["loc"]]
-        key = ".".join(where)
-        if found["type"] == "extra_forbidden":
-            lines.append(f"{_source(where, layers)}: unknown key {key}; {_allowed(_model_at(where[:-1], model))}")
-        else:
-            reason = found["msg"].removeprefix("Value error, ")
-            given = "" if isinstance(found["input"], BaseModel | dict) else f", not {found['input']!r:.100}"
-            lines.append(f"{_source(where, layers)}: {key}: {reason}{given}")
-    return ConfigInvalid("; ".join(lines))
+def _complaint(
+    found: Mapping[str, Any], model: type[BaseModel], layers: Sequence[Layer], hint: Callable[[str], str]
+) -> str:
+    where = [str(part) for part in found["loc"]]
+    key = ".".join(where)
+    source = _source(where, layers)
+    if found["type"] == "extra_forbidden":
+        return f"{source}: unknown key {key}{hint(key)}; {_allowed(_model_at(where[:-1], model))}"
+    reason = found["msg"].removeprefix("Value error, ")
+    value = HIDDEN if where and is_secret_name(where[-1]) else found["input"]
+    given = "" if isinstance(value, BaseModel | dict) else f", not {value!r:.100}"
+    return f"{source}: {key}: {reason}{given}"
 
 
 def _source(where: Sequence[str], layers: Sequence[Layer]) -> str:
     # The names of the environment are looked at first, as its values win; an index into a list is nobody's name.
     for length in range(len(where), 0, -1):
-        wanted = (PREFIX + "__".join(where[:length])).upper()
-        name = next((name for name in environment_names() if name.upper() == wanted), None)
-        if name:
+        if name := variable_of(where[:length]):
             return f"environment variable {name}"
         for layer in layers:
-            if _has(layer.tables, where[:length]):
-                return str(layer.path)
+            if has_key(layer.tables, where[:length]):
+                return layer.place(".".join(where[:length]))
     return "configuration"
 
 
-def _has(tables: Any, where: Sequence[str]) -> bool:
+def has_key(tables: Any, where: Sequence[str]) -> bool:
+    """Say whether a file says something of a key."""
     for part in where:
         if not isinstance(tables, dict) or part not in tables:
             return False

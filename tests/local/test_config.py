@@ -4,12 +4,21 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from descartes_core.errors import ConfigInvalid
 from descartes_core.restart import RestartRule
-from descartes_local.config import Settings, files, load
+from descartes_local.config import Settings, every_key, examine, examine_layers, files, load, section_model
+from descartes_local.config_files import Layer
 from descartes_local.home import Home
 
+#: What can stand behind an equals sign.
+TOML = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
 SESSION = "0b6c9d6e-3f6e-4e6c-9d55-2f3f1c8a7a11"
 
 
@@ -56,20 +65,15 @@ def test_every_source_wins_over_the_next_key_by_key(
     ]
     for number, path in enumerate(sources, 1):
         # Each says the same key, and one that only it says.
-        only = ["request_timeout", "max_connections", "ws_port"][number - 1 : number]
-        write(path, f"[server]\nhttp_port = {number}\n" + "".join(f"{key} = {number + 100}\n" for key in only))
-    settings = load(home, workspace=workspace, session_id=SESSION, config_file=config_file)
-    assert settings.server.http_port == 5
-    assert (settings.server.request_timeout, settings.server.max_connections, settings.server.ws_port) == (
-        101,
-        102,
-        103,
-    )
-    assert load(home, workspace=workspace, session_id=SESSION).server.http_port == 4
-    assert load(home, workspace=workspace).server.http_port == 3
-    assert load(home).server.http_port == 2
-    monkeypatch.setenv("DESCARTES_SERVER__HTTP_PORT", "6")
-    assert load(home, workspace=workspace, session_id=SESSION, config_file=config_file).server.http_port == 6
+        only = ["max_agents", "max_name", "cols"][number - 1 : number]
+        write(path, f"[agents]\nrows = {number}\n" + "".join(f"{key} = {number + 100}\n" for key in only))
+    agents = load(home, workspace=workspace, session_id=SESSION, config_file=config_file).agents
+    assert (agents.rows, agents.max_agents, agents.max_name, agents.cols) == (5, 101, 102, 103)
+    assert load(home, workspace=workspace, session_id=SESSION).agents.rows == 4
+    assert load(home, workspace=workspace).agents.rows == 3
+    assert load(home).agents.rows == 2
+    monkeypatch.setenv("DESCARTES_AGENTS__ROWS", "6")
+    assert load(home, workspace=workspace, session_id=SESSION, config_file=config_file).agents.rows == 6
 
 
 def test_the_files_that_count_are_told_in_order(home: Home) -> None:
@@ -99,7 +103,10 @@ def test_variables_that_are_no_settings_are_left_alone(home: Home, monkeypatch: 
         ("[server]\nhttp_port = 'x'", "server.http_port: Input should be a valid integer"),
         ("[server]\nhttp_port = 8081", "server: http_port and ws_port are both 8081"),
         ("[server]\nport = 1", "unknown key server.port; allowed: http_port, ws_port, request_timeout"),
-        ("[sever]\nport = 1", "unknown key sever; allowed: server, discovery, agents, supervisor, log"),
+        (
+            "[sever]\nport = 1",
+            "unknown key sever; allowed: server, discovery, agents, output, retention, terminals, supervisor, log",
+        ),
         ("server = 1", "server: "),
         ("[agents]\ncommand = 'claude'", "agents.command: Input should be a valid list"),
         ("[agents]\ncommand = ['a', 3]", "agents.command.1: Input should be a valid string"),
@@ -113,7 +120,7 @@ def test_what_is_wrong_names_file_key_and_what_is_allowed(text: str, told: str, 
     path = write(home.path / "config.toml", text)
     with pytest.raises(ConfigInvalid) as caught:
         load(home)
-    assert caught.value.message.startswith(f"{path}: ")
+    assert caught.value.message.startswith((f"{path}: ", f"{path}:1: ", f"{path}:2: "))
     assert told in caught.value.message
 
 
@@ -144,3 +151,62 @@ def test_a_wrong_variable_is_named(
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().server = Settings().server  # type: ignore[misc]
+
+
+def test_all_that_is_wrong_is_told_at_once(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = tmp_path / "w"
+    write(home.path / "config.toml", "[log]\nlevel = 'loud'\n[server]\nprot = 1\n")
+    write(home.path / "daemon.toml", "[auth]\njwt_secret = 'hunter2'\n")
+    write(workspace / ".scud" / "descartes.toml", "[agents]\ncommand = ['rm']\n")
+    monkeypatch.setenv("DESCARTES_AGENTS__COMMAND", "claude")
+    monkeypatch.setenv("DESCARTES_SEVER__PORT", "1")
+    found = examine(home, workspace=workspace)
+    assert found.settings is None
+    told = "\n".join(found.complaints)
+    for part in ("log.level", "server.prot", "auth.jwt_secret", "agents.command may not", "AGENTS__COMMAND", "SEVER"):
+        assert part in told
+    assert "hunter2" not in told
+    with pytest.raises(ConfigInvalid):
+        found.values()
+
+
+def test_each_value_says_where_it_comes_from(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = write(home.path / "config.toml", "[agents]\nrows = 30\ncols = 100\n")
+    original = write(home.path / "daemon.toml", "[server]\nrequest_timeout_secs = 5\n[pool]\nmax_size = 3\n")
+    monkeypatch.setenv("DESCARTES_AGENTS__COLS", "90")
+    found = examine(home)
+    assert found.settings is not None
+    assert found.settings.server.request_timeout == 5.0
+    assert found.origin_of("agents", "rows") == str(ours)
+    assert found.origin_of("agents", "cols") == "environment variable DESCARTES_AGENTS__COLS"
+    assert found.origin_of("server", "request_timeout") == str(original)
+    assert found.origin_of("agents", "grace") == "default"
+    assert [note.partition(": ")[2] for note in found.notes] == [
+        "pool.max_size says nothing here: there is no pool: each session has one store of its own"
+    ]
+    assert found.values()["agents.cols"] == 90
+    assert "agents.cols" not in found.values(with_environment=False)
+    assert examine(home, with_environment=False).values()["agents.cols"] == 100
+
+
+def test_every_key_is_listed_once() -> None:
+    keys = every_key()
+    assert len(keys) == len(set(keys))
+    assert ("agents", "max_arguments") in keys
+    assert {section for section, _ in keys} == set(Settings.model_fields)
+    assert section_model("log").model_fields.keys() == {key for section, key in keys if section == "log"}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*Settings.model_fields, "auth", "pool", "logging", "host", "x"]),
+        st.dictionaries(st.sampled_from(["level", "rows", "http_addr", "enabled", "max_size", "y"]), TOML, max_size=4)
+        | TOML,
+        max_size=4,
+    )
+)
+def test_whatever_files_say_is_taken_or_told(tables: dict[str, object]) -> None:
+    layers = [Layer(Path(f"/{name}"), tables) for name in ("descartes.toml", "config.toml", "daemon.toml")]
+    found = examine_layers(layers, {Path("/descartes.toml")})
+    assert (found.settings is None) == bool(found.complaints)
+    assert all(isinstance(told, str) and told for told in found.complaints)

@@ -1,0 +1,124 @@
+"""Tell which changes of the configuration count only from the next start on.
+
+Whoever starts writes down what it started with. What the files say now is read again only when one of them was
+touched since: to ask costs a few `stat`. Variables count as they were at the start, as those of the next starter
+are not known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from descartes_core.errors import ConfigInvalid
+from descartes_core.redaction import redact
+from descartes_local.home import Home
+from descartes_local.json_file import read_json, write_json
+
+#: Of a daemon these do not matter: discovery counts at once, the supervisor reads its own at its own start.
+_NOT_A_DAEMONS = ("discovery.", "supervisor.")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key whose value will be another after the next start."""
+
+    key: str
+    was: Any
+    becomes: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What will be otherwise after the next start."""
+
+    changes: tuple[Change, ...] = ()
+    #: Why the next start will be refused; else nothing.
+    error: str = ""
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything."""
+        return bool(self.changes or self.error)
+
+    @property
+    def notice(self) -> str:
+        """One sentence for people; empty when there is nothing."""
+        if self.error:
+            return f"the configuration is wrong by now, and the next start will be refused: {self.error}"
+        told = ", ".join(change.key for change in self.changes[:5]) + (", …" if len(self.changes) > 5 else "")
+        return f"configured otherwise by now, which counts from the next start on: {told}" if told else ""
+
+
+def started_with(home: Home, session_id: str) -> Path:
+    """Return the file with what a session's daemon was started with."""
+    return home.session(session_id) / "started-with.json"
+
+
+def write_start(
+    file: Path, values: Mapping[str, Any], files: Iterable[Path], *, config_file: Path | None = None
+) -> None:
+    """Write down the values that count from now on, without those that the environment has set.
+
+    `files` are all that could say something, whether they are there or not.
+
+    Raises:
+        OSError: it cannot be written.
+
+    """
+    told = {
+        "values": {key: _kept(value) for key, value in values.items()},
+        "config_file": str(config_file) if config_file else None,
+        "files": {str(path): _stamp(path) for path in files},
+    }
+    # It means nothing once the daemon has ended, and is not synced.
+    write_json(file, told, durable=False)
+
+
+def pending_changes(home: Home, session_id: str, workspace: Path) -> Pending:
+    """Return what will be otherwise after the next start of a session's daemon; nothing where no start is known."""
+    try:
+        told = read_json(started_with(home, session_id))
+        stamps, before = dict(told["files"]), dict(told["values"])
+        config_file = Path(told["config_file"]) if told["config_file"] else None
+        if all(_stamp(Path(path)) == stamp for path, stamp in stamps.items()):
+            return Pending()
+    except (OSError, ValueError, KeyError, TypeError):
+        return Pending()
+    return _compared(home, session_id, workspace, config_file, before)
+
+
+def _compared(
+    home: Home, session_id: str, workspace: Path, config_file: Path | None, before: dict[str, Any]
+) -> Pending:
+    from descartes_local.config import examine  # it costs 0.1 s of imports, and is rarely needed here
+
+    try:
+        found = examine(
+            home, workspace=workspace, session_id=session_id, config_file=config_file, with_environment=False
+        )
+    except ConfigInvalid as error:
+        return Pending(error=error.message)
+    if found.settings is None:
+        return Pending(error="; ".join(found.complaints))
+    now = {key: _kept(value) for key, value in found.values().items()}
+    changed = (key for key in now if key in before and not key.startswith(_NOT_A_DAEMONS) and before[key] != now[key])
+    return Pending(tuple(Change(key, before[key][0], now[key][0]) for key in changed))
+
+
+def _kept(value: Any) -> list[Any]:
+    """Return a value as it may be shown, and what tells it from another one."""
+    exact = hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+    return [redact(value) if isinstance(value, list) else value, exact]
+
+
+def _stamp(path: Path) -> list[int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return [found.st_ino, found.st_mtime_ns, found.st_size]

@@ -1,0 +1,197 @@
+"""The sections of the configuration: each key with its type, its limits and its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from descartes_core.messages.common import LARGEST_MESSAGE
+from descartes_core.restart import RestartRule
+
+
+@dataclass(frozen=True, slots=True)
+class Harmless:
+    """Marks a key that a file in a workspace may set: whoever wrote it can take nothing, and hide nothing, by it."""
+
+
+def _no_truth(value: object) -> object:
+    # TOML's true would otherwise be the number 1.
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    return value
+
+
+_NUMBER = BeforeValidator(_no_truth)
+Port = Annotated[int, _NUMBER, Field(ge=1, le=65_535)]
+#: 200 ports are tried from a base.
+BasePort = Annotated[int, _NUMBER, Field(ge=1024, le=65_335)]
+Seconds = Annotated[float, _NUMBER, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Count = Annotated[int, _NUMBER, Field(ge=1, le=1_000_000)]
+Bytes = Annotated[int, _NUMBER, Field(ge=0, le=1024**5)]
+Days = Annotated[float, _NUMBER, Field(ge=0, le=36_500, allow_inf_nan=False)]
+Cells = Annotated[int, _NUMBER, Field(ge=1, le=1000)]
+SomePath = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
+Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+
+_RULE = RestartRule()
+_HARMLESS = Harmless()
+
+
+class Section(BaseModel):
+    """A table of a configuration file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """The doors of a daemon; it listens on the loopback address only."""
+
+    #: HTTP port of a daemon that runs alone.
+    http_port: Port = 8080
+    #: WebSocket port of a daemon that runs alone.
+    ws_port: Port = 8081
+    #: Seconds a request may take.
+    request_timeout: Seconds = 30.0
+    #: Connections at the same time, on each door.
+    max_connections: Count = 1000
+    #: Connections a second that may come without a valid token, from all together; 0: any number.
+    max_strangers: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 200
+    #: Seconds a client may take to send its request's head, and to send anything more of its body.
+    read_timeout: Seconds = 15.0
+    #: Seconds an HTTP connection may be kept open between requests.
+    idle_timeout: Seconds = 75.0
+    #: The largest message at any door, bytes.
+    max_message: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = LARGEST_MESSAGE
+    #: How deep lists and objects of a message may be nested.
+    max_nesting: Annotated[int, _NUMBER, Field(ge=4, le=500)] = 64
+    #: Listeners of /events at the same time.
+    max_subscriptions: Count = 1000
+    #: Whether GET /metrics is served.
+    enable_metrics: bool = True
+    #: A port of its own for GET /metrics alone, without a token, on the loopback address; none unless it is named.
+    metrics_port: Port | None = None
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.http_port == self.ws_port:
+            raise ValueError(f"http_port and ws_port are both {self.http_port}: they must differ")
+        return self
+
+
+class Discovery(Section):
+    """Where workspaces are looked for."""
+
+    #: Directories to search; `~` is the user's.
+    search_paths: list[SomePath] = ["~/projects", "~/.descartes"]
+    #: How deep; a search path itself is depth 0.
+    max_depth: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
+
+
+class Agents(Section):
+    """What agents are like where a caller does not say."""
+
+    #: The command line of `spawn` without one; empty: the caller's shell.
+    command: list[Argument] = []
+    #: Seconds between the stop signal and KILL.
+    grace: Annotated[float, _NUMBER, Field(ge=0, le=3600, allow_inf_nan=False), _HARMLESS] = 10.0
+    #: Living agents of one session.
+    max_agents: Count = 1000
+    #: Lines of a terminal whose size the caller does not say.
+    rows: Annotated[Cells, _HARMLESS] = 24
+    #: Its columns.
+    cols: Annotated[Cells, _HARMLESS] = 80
+    #: Words of a command line.
+    max_arguments: Count = 10_000
+    #: Characters of a name.
+    max_name: Annotated[int, _NUMBER, Field(ge=1, le=1000)] = 100
+    #: Bytes of an environment, names and values.
+    max_environment: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
+    #: No agent is started while fewer descriptors than this are free.
+    spare_descriptors: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 64
+
+
+class Output(Section):
+    """How much of what agents say is kept; the oldest is dropped first, and that is told."""
+
+    #: Bytes kept of one agent (of each stream); 0: all.
+    agent_cap: Bytes = 4 * 1024**3
+    #: Bytes kept of all agents of a session; 0: all.
+    session_cap: Bytes = 32 * 1024**3
+    #: What an agent does when the disk is full: wait, or go on with a recorded gap.
+    on_full_disk: Literal["wait", "drop"] = "wait"
+    #: Bytes between two checkpoints of a screen, once somebody looks at it.
+    checkpoint_every: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**3)] = 4 * 1024 * 1024
+
+
+class Retention(Section):
+    """What `descartes gc` removes."""
+
+    #: Output of agents that ended this many days ago.
+    output_days: Days = 30.0
+    #: Events older than this many days.
+    event_days: Days = 90.0
+
+
+class Terminals(Section):
+    """Terminals over WebSocket, and attached ones."""
+
+    #: Watchers of one agent at the same time.
+    max_watchers: Count = 100
+    #: Seconds between two pings of a WebSocket.
+    ping_every: Seconds = 20.0
+    #: Seconds after which a WebSocket terminal that nobody types into and that shows nothing is closed; 0: never.
+    idle_timeout: Annotated[Seconds, _HARMLESS] = 0.0
+
+
+class Supervisor(Section):
+    """How daemons are started, restarted and ended."""
+
+    #: A daemon that had been ready this many seconds is started again at once.
+    stable: Seconds = _RULE.stable
+    #: Seconds of pause after an early death; it doubles each time …
+    first_pause: Seconds = _RULE.first_pause
+    #: … up to this.
+    longest_pause: Seconds = _RULE.longest_pause
+    #: So many early deaths in a row are enough.
+    early_deaths: Count = _RULE.early_deaths
+    #: So are so many deaths of any kind …
+    deaths: Count = _RULE.deaths
+    #: … within this many seconds.
+    window: Seconds = _RULE.window
+    #: Seconds until a starting daemon must be ready.
+    ready_deadline: Seconds = 30.0
+    #: Seconds after which a supervisor that keeps nothing ends.
+    linger: Seconds = 10.0
+    #: Seconds between TERM and KILL for a daemon.
+    stop_grace: Seconds = 10.0
+    #: The first port tried for HTTP …
+    http_base: BasePort = 19_280
+    #: … and for WebSocket.
+    ws_base: BasePort = 19_380
+
+    @property
+    def rule(self) -> RestartRule:
+        """The numbers of the restart rule."""
+        return RestartRule(
+            stable=self.stable,
+            first_pause=self.first_pause,
+            longest_pause=self.longest_pause,
+            early_deaths=self.early_deaths,
+            deaths=self.deaths,
+            window=self.window,
+        )
+
+
+class Log(Section):
+    """What is written to daemon.log."""
+
+    #: From where on.
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    #: text for people, json (one object a line) for programs.
+    format: Literal["text", "json"] = "text"
+    #: Bytes after which daemon.log is moved to daemon.log.1, and a new one begun.
+    max_bytes: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**4)] = 10 * 1024 * 1024
+    #: How many old ones are kept.
+    keep: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
