@@ -1,12 +1,107 @@
-"""Which event a move of an agent is, and whom it concerns."""
+"""Every event there is, which one a move of an agent is, and whom a filter lets through."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from descartes_core.agent_life import Cause, State
+from descartes_core.messages.events import EventFilter
 
-#: The original's words for what happens to agents.
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of event."""
+
+    #: AgentEvent, TaskEvent, WorkflowEvent, SystemEvent or StateEvent.
+    type: str
+    event_type: str
+    #: When it is told; or, of a kind that never is, why not.
+    when: str
+    #: The keys of `data`.
+    data: tuple[str, ...] = ()
+
+
+#: What every move of an agent tells.
+_MOVE = ("name", "was", "status", "cause", "evidence")
+#: What the daemon tells of itself.
+_DAEMON = ("instance_id", "pid", "version")
+
+#: Everything that is told. What happens to agents and to the daemon has the original's words where it has one.
+TOLD = (
+    Kind(
+        "AgentEvent",
+        "spawned",
+        "it is intended and stored; its program does not run yet",
+        ("name", "status", "command"),
+    ),
+    Kind("AgentEvent", "started", "its program runs", _MOVE),
+    Kind("AgentEvent", "status_changed", "it came to another state that has no word of its own here", _MOVE),
+    Kind("AgentEvent", "paused", "its tree is to stand still", _MOVE),
+    Kind("AgentEvent", "resumed", "its tree goes on", _MOVE),
+    Kind("AgentEvent", "completed", "it ended by itself with exit code 0", _MOVE),
+    Kind("AgentEvent", "failed", "it could not be run, or ended badly by itself", _MOVE),
+    Kind("AgentEvent", "killed", "it ended after somebody asked for its end", _MOVE),
+    Kind(
+        "AgentEvent", "attach_connected", "somebody watches its terminal, or types into it", ("name", "client", "mode")
+    ),
+    Kind("AgentEvent", "attach_disconnected", "somebody no longer does", ("name", "client", "mode")),
+    Kind(
+        "AgentEvent",
+        "output_dropped",
+        "the oldest of its output was given up; what is asked for before `end` is answered with a gap",
+        ("name", "stream", "begin", "end", "reason"),
+    ),
+    Kind("SystemEvent", "daemon_started", "a daemon has adopted what was there", (*_DAEMON, "adopted", "notices")),
+    Kind(
+        "SystemEvent", "daemon_stopping", "a daemon ends in order; `staying` are the agents kept", (*_DAEMON, "staying")
+    ),
+    Kind("SystemEvent", "session_renamed", "the session has another name", ("name", "was")),
+    Kind("SystemEvent", "workspace_rewritten", "session.json had vanished and was written anew", ("path",)),
+    Kind("SystemEvent", "disk_full", "the disk takes no more: agents wait, or lose output, as configured", ("path",)),
+    Kind("SystemEvent", "disk_room", "the disk takes more again", ("path",)),
+    Kind("SystemEvent", "descriptors_low", "few descriptors are free: spawns are refused", ("free", "limit")),
+    Kind(
+        "SystemEvent",
+        "error",
+        "a fault of ours, the same one at most once a minute; the log has its text",
+        ("where", "kind"),
+    ),
+)
+
+#: The original's other words, and why nothing tells them.
+NOT_TOLD = (
+    Kind("AgentEvent", "log", "output is no event: it has offsets of its own, and would be stored twice"),
+    Kind("AgentEvent", "metric", "figures are asked for: `system.stats`, `system.metrics`"),
+    Kind("AgentEvent", "attach_requested", "attaching is one step: there is no token to ask for first"),
+    Kind("SystemEvent", "health_check", "looking must not write: `system.health` tells at any moment"),
+    Kind("SystemEvent", "metrics_update", "a daemon at rest does nothing: figures are asked for"),
+    Kind("SystemEvent", "connection_established", "each `ps` would be two rows for ever: `system.stats` counts them"),
+    Kind("SystemEvent", "connection_closed", "likewise; who types into an agent is told by `agent.audit`"),
+    *(
+        Kind("TaskEvent", word, "comes with tasks")
+        for word in ("created", "started", "progress", "completed", "failed", "cancelled")
+    ),
+    *(
+        Kind("WorkflowEvent", word, "there are no workflows; the type is reserved")
+        for word in ("started", "step_completed", "completed", "failed", "paused", "resumed")
+    ),
+    *(Kind("StateEvent", word, "comes with the methods `state.*`") for word in ("created", "updated", "deleted")),
+)
+
+#: type → category, as filters name it.
+CATEGORIES: Mapping[str, str] = MappingProxyType(
+    {
+        "AgentEvent": "agent",
+        "TaskEvent": "task",
+        "WorkflowEvent": "workflow",
+        "SystemEvent": "system",
+        "StateEvent": "state",
+    }
+)
+
 _BY_STATE = {
     State.INITIALIZING: "spawned",
     State.RUNNING: "started",
@@ -14,15 +109,6 @@ _BY_STATE = {
     State.COMPLETED: "completed",
     State.FAILED: "failed",
     State.TERMINATED: "killed",
-}
-
-#: type → category, as filters name it.
-CATEGORIES = {
-    "AgentEvent": "agent",
-    "TaskEvent": "task",
-    "WorkflowEvent": "workflow",
-    "SystemEvent": "system",
-    "StateEvent": "state",
 }
 
 
@@ -33,11 +119,19 @@ def agent_event(cause: Cause, became: State) -> str:
     return _BY_STATE.get(became, "status_changed")
 
 
-def fits(
-    event_type: str, agent_id: str | None, *, categories: Sequence[str] = (), agent_ids: Sequence[str] = ()
-) -> bool:
-    """Say whether an event of this type (e.g. AgentEvent) passes a filter; id filters touch only their category."""
-    category = CATEGORIES[event_type]
-    if categories and category not in categories:
+def fits(event: Mapping[str, Any], wanted: EventFilter) -> bool:
+    """Say whether a filter lets an event through: categories and ids must both fit, and an empty list fits all.
+
+    Ids choose among the events of their own category and leave the others alone.
+    """
+    category = CATEGORIES.get(event["type"], "")
+    if wanted.event_categories and category not in wanted.event_categories:
         return False
-    return not (agent_ids and category == "agent") or agent_id in agent_ids
+    match category:
+        case "agent":
+            return not wanted.agent_ids or event["agent_id"] in wanted.agent_ids
+        case "task":
+            return not wanted.task_ids or event["data"].get("task_id") in wanted.task_ids
+        case "workflow":
+            return not wanted.workflow_ids or event["data"].get("workflow_id") in wanted.workflow_ids
+    return True

@@ -20,25 +20,72 @@ class Call:
     is_notification: bool
 
 
-def parse(text: bytes | str) -> Any:
+#: How deep lists and objects may be nested where nobody says otherwise.
+DEEPEST = 64
+
+
+def parse(text: bytes | str, *, deepest: int = DEEPEST) -> Any:
     """Return the JSON value.
 
     Raises:
-        ParseError: it is not JSON, or nested too deeply to be meant.
+        ParseError: it is not JSON (RFC 8259, UTF-8), a key stands twice, a number is beyond what a double holds, or it
+            is nested deeper than allowed.
 
     """
     try:
-        return _DECODER.decode(text.decode() if isinstance(text, bytes) else text)
+        _check_depth(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, deepest)
+        value = text.decode() if isinstance(text, bytes) else text
+        if value.startswith("\ufeff"):
+            raise ValueError("it begins with a byte order mark")
+        return _DECODER.decode(value)
     except (ValueError, RecursionError) as error:
         raise ParseError(f"not JSON: {str(error)[:200]}") from error
+
+
+def _check_depth(text: bytes, deepest: int) -> None:
+    """Refuse what is nested too deeply before anything recurses into it; all of it runs at the pace of C."""
+    if text.count(b"[") + text.count(b"{") <= deepest:
+        return
+    # Without escaped backslashes and quotes every second piece between quotes is a string.
+    outside = text.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2]
+    brackets = b"".join(outside).translate(_ROUND, _NO_BRACKETS)
+    if b"[" * (deepest + 1) in brackets:
+        raise ValueError(f"nested deeper than {deepest}")
+    for _ in range(deepest):
+        # Each turn takes away the innermost level. What does not match is left to the decoder to refuse.
+        shorter = brackets.replace(b"[]", b"")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    if b"[]" in brackets or brackets.count(b"[") > deepest:
+        raise ValueError(f"nested deeper than {deepest}")
+
+
+_ROUND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is beyond every number")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        # What one reader takes from such an object another does not.
+        raise ValueError("a key stands twice in an object")
+    return value
+
+
 #: Made once: with an option, json.loads makes a decoder at each call.
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object)
 
 
 def call_of(value: Any) -> Call:

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from descartes_core import VERSION
-from descartes_core.errors import AgentsAlive, InvalidParams
-from descartes_core.events import fits
+from descartes_core.errors import AgentsAlive
 from descartes_core.messages.agents import ListAgents
 from descartes_core.messages.common import Nothing, OneAgent
-from descartes_core.messages.events import ListEvents
 from descartes_core.messages.system import Shutdown
 from descartes_daemon.agent import info_of_row
 from descartes_daemon.agents import Agents
@@ -92,26 +90,6 @@ class Answers:
                 "notices": self._upkeep.notices,
             }
         }
-
-    async def events(self, request: ListEvents) -> Reply:
-        """event.list: in order, after a cursor."""
-        if request.since > self._feed.last_seq:
-            raise InvalidParams(f"since {request.since} lies beyond the newest event, {self._feed.last_seq}")
-        deadline = time.monotonic() + request.wait
-        since = request.since
-        while True:
-            events = await self._feed.after(since, request.limit)
-            wanted = [event for event in events if self._fits(event, request)]
-            since = events[-1]["seq"] if events else since
-            patience = deadline - time.monotonic()
-            if wanted or (since >= self._feed.last_seq and patience <= 0):
-                return {"events": wanted, "next_since": since, "last_seq": self._feed.last_seq}
-            if since >= self._feed.last_seq:
-                await self._feed.wait_beyond(since, patience)
-
-    def _fits(self, event: Reply, request: ListEvents) -> bool:
-        wanted = request.filter
-        return fits(event["type"], event["agent_id"], categories=wanted.event_categories, agent_ids=wanted.agent_ids)
 
     async def health(self, _request: Nothing) -> Reply:
         """system.health: a look at the store says whether it works."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from pydantic import ValidationError
 
-from descartes_core.errors import InvalidParams, InvalidRequest, MethodNotFound
+from descartes_core.errors import DescartesError, InternalError, InvalidParams, InvalidRequest, MethodNotFound
 from descartes_core.messages.common import Change, Model
 from descartes_core.methods import METHODS
 from descartes_daemon.asking import Asking
@@ -27,6 +28,10 @@ class Dispatcher:
         self._reads: dict[str, Read] = {}
         self._acts: dict[str, tuple[Act, Act]] = {}
         self.requests = 0
+        #: Told how each call of a known method went: its name, the seconds, the error's code or None.
+        self.on_done: Callable[[str, float, str | None], None] = lambda _method, _seconds, _code: None
+        #: Told of a fault of ours, besides whoever asked.
+        self.on_fault: Callable[[str, Exception], None] = lambda _method, _fault: None
 
     def reads(self, method: str, do: Read) -> None:
         """Register what only reads: answered at once where it can be, else awaited."""
@@ -44,12 +49,46 @@ class Dispatcher:
 
         """
         self.requests += 1
+        known = method if method in METHODS else "unknown"
+        began = time.perf_counter()
+        try:
+            answer = self._answer(method, params, client)
+        except Exception as error:
+            self._done(known, began, error)
+            raise
+        if isinstance(answer, dict):
+            self._done(known, began)
+            return answer
+        return self._later(known, began, answer)
+
+    def is_read(self, method: str) -> bool:
+        """Whether a method changes nothing."""
+        return method in self._reads
+
+    def _answer(self, method: str, params: dict[str, Any], client: str) -> Answer:
         request = checked(method, params)
         if isinstance(request, Change):
             return self._change(method, request, client)
         if method not in self._reads:
             raise InvalidRequest(f"{method} is for the Unix socket only")
         return self._reads[method](request)
+
+    async def _later(self, method: str, began: float, answer: Coroutine[Any, Any, Reply]) -> Reply:
+        try:
+            reply = await answer
+        except Exception as error:
+            self._done(method, began, error)
+            raise
+        self._done(method, began)
+        return reply
+
+    def _done(self, method: str, began: float, error: Exception | None = None) -> None:
+        seconds = time.perf_counter() - began
+        if error is None or isinstance(error, DescartesError):
+            self.on_done(method, seconds, error.code if error else None)
+        else:
+            self.on_done(method, seconds, InternalError.code)
+            self.on_fault(method, error)
 
     async def _change(self, method: str, request: Change, client: str) -> Reply:
         do, again = self._acts[method]

@@ -57,18 +57,21 @@ class EventStream:
         instance_id: str,
         *,
         most: int = 1000,
+        deepest: int = jsonrpc.DEEPEST,
         ping_every: float = PING_EVERY,
         stuck_after: float = STUCK_AFTER,
     ) -> None:
         self.feed, self.instance_id = feed, instance_id
         self.ping_every, self.stuck_after = ping_every, stuck_after
         self._most = most
+        self.deepest = deepest
         self.listeners = 0
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one client until it goes."""
         if self.listeners >= self._most:
-            await websocket.send_denial_response(refusal(LimitReached("too many listen already"), 503))
+            error = LimitReached(f"{self._most} listen already, which is the limit (server.max_subscriptions)")
+            await websocket.send_denial_response(refusal(error, 503))
             return
         self.listeners += 1
         try:
@@ -87,6 +90,8 @@ class Listener:
         self._websocket, self._stream, self._feed = websocket, stream, stream.feed
         self._filter = EventFilter()
         self._cursor = 0
+        #: What was there before it listened is told late, but not with a delay.
+        self._listens_from = 0
         self._subscription: str | None = None
         self._telling: asyncio.Task[None] | None = None
         self._nonsense = 0
@@ -113,7 +118,7 @@ class Listener:
                 return
 
     async def _obey(self, text: str | None, group: asyncio.TaskGroup) -> None:
-        kind, payload = _frame(text)
+        kind, payload = _frame(text, self._stream.deepest)
         match kind:
             case "Pong":
                 return
@@ -132,7 +137,7 @@ class Listener:
 
     async def _subscribe(self, asked: Subscribe, group: asyncio.TaskGroup) -> None:
         self._stop_telling()
-        last = self._feed.last_seq
+        last = self._listens_from = self._feed.last_seq
         self._filter, self._subscription = asked.filter, new_id()
         self._cursor = last if asked.since is None else asked.since
         await self._send(
@@ -151,20 +156,19 @@ class Listener:
     async def _tell(self) -> None:
         while True:
             await self._feed.wait_beyond(self._cursor)
-            events = await self._feed.after(self._cursor, _PIECE)
-            if events and events[0]["seq"] > self._cursor + 1:
-                await self._gap(events[0]["seq"] - 1, "events before this are not kept any more")
-            for event in events:
+            piece = await self._feed.after(self._cursor, _PIECE)
+            if piece.begin > self._cursor:
+                await self._gap(piece.begin, "events before this are not kept any more")
+            for event in piece.events:
                 # The cursor goes first: a resubscription that comes between begins anew anyway.
                 self._cursor = event["seq"]
-                if self._wants(event):
+                if fits(event, self._filter):
                     await self._send("Event", event)
-
-    def _wants(self, event: dict[str, Any]) -> bool:
-        categories, agent_ids = self._filter.event_categories, self._filter.agent_ids
-        return fits(event["type"], event["agent_id"], categories=categories, agent_ids=agent_ids)
+            if self._cursor > self._listens_from:
+                self._feed.reached(self._cursor)
 
     async def _gap(self, until: int, reason: str) -> None:
+        self._feed.on_gap()
         await self._send("Gap", {"from": self._cursor, "to": until, "reason": reason})
         self._cursor = until
 
@@ -178,8 +182,8 @@ class Listener:
             await self._websocket.send_text(json.dumps({"type": kind, "payload": payload}))
 
 
-def _frame(text: str | None) -> tuple[str, dict[str, Any]]:
-    value = jsonrpc.parse(text) if text is not None else None
+def _frame(text: str | None, deepest: int) -> tuple[str, dict[str, Any]]:
+    value = jsonrpc.parse(text, deepest=deepest) if text is not None else None
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise InvalidRequest('a frame is text: {"type": …, "payload": {…}}')
     payload = value.get("payload")

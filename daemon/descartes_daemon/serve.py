@@ -20,10 +20,13 @@ from descartes_daemon import app, web
 from descartes_daemon.adopt import Adoption
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.answers import Answers, Ending
+from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.batch import Batches
 from descartes_daemon.dispatch import Dispatcher
 from descartes_daemon.effects import Effects
+from descartes_daemon.event_list import EventList
+from descartes_daemon.faults import Faults
 from descartes_daemon.feed import Feed
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.leaving import Leaving
@@ -36,7 +39,7 @@ from descartes_daemon.sockets import Listening
 from descartes_daemon.spawning import Habits, Spawner
 from descartes_daemon.store import Store
 from descartes_daemon.unit import Unit
-from descartes_daemon.unix_rpc import UnixDoor
+from descartes_daemon.unix_rpc import Limits, UnixDoor
 from descartes_daemon.verbs import Verbs
 from descartes_daemon.watching import Watch
 from descartes_local.config import Settings
@@ -86,6 +89,7 @@ async def serve(setup: Setup) -> None:
         stack.callback(upkeep.withdraw)
         store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
+        stack.callback(daemon.agents.outputs.growth.close)
         stack.push_async_callback(daemon.background.close)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()
@@ -119,9 +123,15 @@ class Daemon:
         self.leaving = Leaving(self.agents, self.effects, self.orphans)
         self.feed = Feed(store)
         self.once = Once(store)
-        self.screens = Screens()
+        self.screens = Screens(setup.settings.output.checkpoint_every)
         self.dispatcher = Dispatcher(self.once)
-        self.door = UnixDoor(self.dispatcher, self.agents, self.background, setup.settings.server.max_connections)
+        server = setup.settings.server
+        limits = Limits(server.max_connections, server.max_message, server.max_nesting)
+        self.attaching = Attaching(self.agents, self.screens, most=setup.settings.terminals.max_watchers)
+        self.door = UnixDoor(self.dispatcher, self.attaching, self.background, limits)
+        faults = Faults(store)
+        self.dispatcher.on_fault = faults.note
+        self.background.on_fault = lambda fault: faults.note("background", fault)
         self._register()
 
     def _register(self) -> None:
@@ -140,7 +150,7 @@ class Daemon:
         reads("agent.output", verbs.output)
         reads("agent.wait", verbs.wait)
         reads("session.info", answers.session)
-        reads("event.list", answers.events)
+        reads("event.list", EventList(self.feed).list)
         reads("system.health", answers.health)
         reads("system.stats", answers.stats)
         acts("agent.spawn", verbs.spawn, verbs.spawned_before)
@@ -177,6 +187,8 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         ws_port=daemon.endpoints.ws_port,
         token=read_or_make(setup.home),
         instance_id=daemon.upkeep.instance_id,
+        max_listeners=setup.settings.server.max_subscriptions,
+        deepest=setup.settings.server.max_nesting,
     )
     most = setup.settings.server.max_connections
     async with asyncio.TaskGroup() as group:

@@ -9,34 +9,75 @@ import socket
 import struct
 import sys
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, cast
 
 from descartes_core import jsonrpc
 from descartes_core.errors import DescartesError, InternalError, InvalidRequest, LimitReached, TooLarge
+from descartes_core.guests import Guests
+from descartes_core.lines import Lines
 from descartes_core.messages.common import LARGEST_MESSAGE
 from descartes_core.messages.terminals import Attach
-from descartes_daemon.agents import Agents
-from descartes_daemon.attachment import Attachment
+from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.dispatch import Dispatcher, checked
+from descartes_daemon.unix_terminal import UnixTerminal
 
 _log = logging.getLogger(__name__)
 
 #: Calls of one connection under way at once; a further one is read when one of them is done.
 _MOST_AT_ONCE = 64
+#: Lines of one connection looked at in one turn of the loop: then it is the turn of others.
+_MOST_A_TURN = 16
+#: So many of the longest lines may be held half by all connections together.
+_HALF_LINES = 4
 #: struct ucred: pid, uid, gid (unix(7)).
 _UCRED = struct.Struct("3i")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one may ask of the door."""
+
+    connections: int = 1000
+    #: Bytes of a line.
+    message: int = LARGEST_MESSAGE
+    nesting: int = jsonrpc.DEEPEST
 
 
 class UnixDoor:
     """Who is connected, and what they may call."""
 
-    def __init__(self, dispatcher: Dispatcher, agents: Agents, background: Background, most: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, attaching: Attaching, background: Background, limits: Limits) -> None:
         self.dispatcher = dispatcher
-        self.agents = agents
+        self.attaching = attaching
         self.background = background
-        self.most = most
-        self.connections: set[UnixConnection] = set()
+        self.limits = limits
+        self.connections: Guests[UnixConnection] = Guests(limits.connections)
+        #: How many there have been.
+        self.connected = 0
+
+    def admit(self, connection: UnixConnection) -> None:
+        """Let one in, if need be in the place of the one that has been idle for longest.
+
+        Raises:
+            LimitReached: all are busy.
+
+        """
+        if self.connections.is_full:
+            idle = self.connections.longest_idle()
+            if idle is None:
+                raise LimitReached(f"{self.limits.connections} connections are busy, which is the limit")
+            idle.dismiss(LimitReached("others needed this place, and nothing was under way here: connect again"))
+        self.connected += 1
+        self.connections.add(connection)
+
+    def check_held(self) -> None:
+        """Let go of whoever holds most when all hold too much of lines that do not end."""
+        most = _HALF_LINES * self.limits.message
+        while len(self.connections) > 1 and sum(connection.held for connection in self.connections) > most:
+            largest = max(self.connections, key=lambda connection: connection.held)
+            largest.dismiss(TooLarge(f"{most} bytes of unfinished lines are held, which is the limit"))
 
     async def serve(self, listening: socket.socket) -> asyncio.Server:
         """Take connections from now on."""
@@ -54,16 +95,16 @@ class UnixConnection(asyncio.Protocol):
 
     def __init__(self, door: UnixDoor) -> None:
         self._door = door
-        self._received = bytearray()
+        self._lines = Lines(door.limits.message)
         self._under_way = 0
-        self._attachment: Attachment | None = None
+        self._terminal: UnixTerminal | None = None
         self._is_attaching = False
         #: Whether the other side leaves its answers lying.
         self._is_stalled = False
-        #: Whether this is still the line that was refused as too long.
-        self._is_skipping = False
-        #: How much of what was received is known to hold no line end.
-        self._searched = 0
+        #: Calls that change nothing, and that nobody waits for once the connection is gone.
+        self._reads: set[asyncio.Task[None]] = set()
+        #: Whether its next turn is arranged.
+        self._is_due = False
         self._client = "unix"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -73,51 +114,75 @@ class UnixConnection(asyncio.Protocol):
         self._client = f"pid {pid}"
         if uid not in (os.getuid(), 0):
             self._transport.abort()
-        elif len(self._door.connections) >= self._door.most:
-            error = LimitReached(f"{self._door.most} connections are open, which is the limit")
-            self._transport.write(jsonrpc.refusal(None, error))
-            self._transport.close()
+            return
+        try:
+            self._door.admit(self)
+        except LimitReached as error:
+            self.dismiss(error)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way, and it is no terminal; answers that it does not take count for nothing."""
+        return not self._under_way and not self._is_due and self._terminal is None
+
+    @property
+    def held(self) -> int:
+        """How many bytes of an unfinished line are kept for it."""
+        return len(self._lines)
+
+    def dismiss(self, error: DescartesError) -> None:
+        """Say why, and close; who takes nothing is not waited for."""
+        self._door.connections.remove(self)
+        self._transport.write(jsonrpc.refusal(None, error))
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
         else:
-            self._door.connections.add(self)
+            self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take lines, or a terminal's frames."""
-        if self._attachment is not None:
+        if self._terminal is not None:
             self._receive_frames(data)
             return
-        if self._is_skipping:
-            _, end, data = data.partition(b"\n")
-            self._is_skipping = not end
-        self._received += data
+        self._lines.feed(data)
         self._take_lines()
+        if len(self._lines) > self._door.limits.message // 16:
+            self._door.check_held()
 
     @property
     def _may_take(self) -> bool:
         """Whether a further line is to be looked at now."""
-        busy = self._is_attaching or self._is_stalled or self._under_way >= _MOST_AT_ONCE
-        return not busy and self._attachment is None and not self._transport.is_closing()
+        busy = self._is_attaching or self._under_way >= _MOST_AT_ONCE or self._is_stalled
+        return not busy and self._terminal is None and not self._transport.is_closing()
 
     def _take_lines(self) -> None:
-        while self._may_take:
-            end = self._received.find(b"\n", self._searched)
-            if end < 0:
-                self._searched = len(self._received)
+        for _ in range(_MOST_A_TURN):
+            if not self._may_take:
                 break
-            line = bytes(self._received[:end])
-            del self._received[: end + 1]
-            self._searched = 0
+            try:
+                line = self._lines.next()
+            except TooLarge as error:
+                self._refuse(None, error)
+                continue
+            if line is None:
+                self._transport.resume_reading()
+                return
+            self._door.connections.heard(self)
             self._take(line)
-        if self._searched > LARGEST_MESSAGE:
-            self._refuse(None, TooLarge(f"a line may have {LARGEST_MESSAGE} bytes"))
-            self._received.clear()
-            self._searched, self._is_skipping = 0, True
-        elif not self._may_take and self._attachment is None:
+        else:
+            if not self._is_due:
+                self._is_due = True
+                asyncio.get_running_loop().call_soon(self._take_turn)
+        if self._terminal is None:
             self._transport.pause_reading()
+
+    def _take_turn(self) -> None:
+        self._is_due = False
+        self._take_lines()
 
     def _take_again(self) -> None:
         """Go on with what was held back, once there is room for it."""
         if self._may_take:
-            self._transport.resume_reading()
             self._take_lines()
 
     def _take(self, line: bytes) -> None:
@@ -125,9 +190,7 @@ class UnixConnection(asyncio.Protocol):
             return
         call: jsonrpc.Call | None = None
         try:
-            if len(line) > LARGEST_MESSAGE:
-                raise TooLarge(f"a line may have {LARGEST_MESSAGE} bytes")
-            call = jsonrpc.call_of(jsonrpc.parse(line))
+            call = jsonrpc.call_of(jsonrpc.parse(line, deepest=self._door.limits.nesting))
             if call.method == "agent.attach":
                 self._begin_attaching(call)
                 return
@@ -145,10 +208,13 @@ class UnixConnection(asyncio.Protocol):
     def _start(self, work: Coroutine[Any, Any, None], call: jsonrpc.Call) -> None:
         self._under_way += 1
         task = self._door.background.start(self._guarded(call, work), f"{call.method} for {self._client}")
+        if self._door.dispatcher.is_read(call.method):
+            self._reads.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, _task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way -= 1
+        self._reads.discard(task)
         self._take_again()
 
     async def _guarded(self, call: jsonrpc.Call, work: Coroutine[Any, Any, None]) -> None:
@@ -172,54 +238,57 @@ class UnixConnection(asyncio.Protocol):
     async def _attach(self, call: jsonrpc.Call) -> None:
         try:
             request = cast("Attach", checked(call.method, call.params))
-            agent = await self._door.agents.find(request.agent_id)
-            attachment = Attachment(self._transport, agent, self._door.agents, request, self._client)
+            attachment = await self._door.attaching.attach(request, self._client)
         finally:
             self._is_attaching = False
         if self._transport.is_closing():
+            attachment.close()
             return
-        self._answer(call, {"agent": agent.info()})
-        self._attachment = attachment
-        attachment.begin()
-        received, self._received = bytes(self._received), bytearray()
+        self._answer(call, {"agent": attachment.info()})
+        self._terminal = UnixTerminal(self._transport, attachment, self._door.background)
+        if self._is_stalled:
+            self._terminal.paused()
+        self._terminal.begin()
         self._transport.resume_reading()
-        self._receive_frames(received)
+        self._receive_frames(self._lines.rest())
 
     def _receive_frames(self, data: bytes) -> None:
-        assert self._attachment is not None, "frames are read only when attached"
+        assert self._terminal is not None, "frames are read only when attached"
         try:
-            self._attachment.receive(data)
+            self._terminal.receive(data)
         except DescartesError as error:
             _log.info("%s sent no frame: %s", self._client, error)
             self.close()
 
     def _answer(self, call: jsonrpc.Call, reply: dict[str, Any]) -> None:
-        if not call.is_notification:
+        if not call.is_notification and not self._transport.is_closing():
             self._transport.write(jsonrpc.reply(call.id, reply))
 
     def _refuse(self, call: jsonrpc.Call | None, error: DescartesError) -> None:
-        if call is None or not call.is_notification:
+        if (call is None or not call.is_notification) and not self._transport.is_closing():
             self._transport.write(jsonrpc.refusal(call.id if call else None, error))
 
     def pause_writing(self) -> None:
         """Stop what flows: the other side takes nothing."""
         self._is_stalled = True
-        if self._attachment is not None:
-            self._attachment.paused()
+        if self._terminal is not None:
+            self._terminal.paused()
 
     def resume_writing(self) -> None:
         """Let it flow again."""
         self._is_stalled = False
-        if self._attachment is not None:
-            self._attachment.resumed()
+        if self._terminal is not None:
+            self._terminal.resumed()
         else:
             self._take_again()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
-        """Let go; what was asked for is done all the same."""
-        self._door.connections.discard(self)
-        if self._attachment is not None:
-            self._attachment.close()
+        """Let go; changes that were asked for are made all the same."""
+        self._door.connections.remove(self)
+        for read in self._reads:
+            read.cancel()
+        if self._terminal is not None:
+            self._terminal.close()
 
     def close(self) -> None:
         """Close it, once what was written has left."""

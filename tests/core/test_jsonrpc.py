@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from descartes_core.errors import AgentNotFound, DescartesError, InvalidRequest, ParseError
 from descartes_core.jsonrpc import Call, call_of, error_object, parse, refusal, reply, request, result_of
 
-_VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.text('[]{}"\\'),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 @given(st.text(min_size=1), st.dictionaries(st.text(), _VALUES), st.integers() | st.text())
@@ -26,10 +30,49 @@ def test_a_notification_has_no_id() -> None:
     assert not call_of({"jsonrpc": "2.0", "method": "m", "id": None}).is_notification
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"nul", b"NaN", b"[-Infinity]", b"\xff", "[" * 200_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"", b"{", b"nul", b"NaN", b"[-Infinity]", b"\xff", b"1e999", b"01", b"9" * 5000),
+        *(b'{"a": 1, "a": 2}', b'"a\nb"', b'"\\x00"', b"{} {}", "\ufeff{}".encode(), '"a"'.encode("utf-16")),
+        "[" * 200_000,
+    ],
+    ids=lambda text: str(text[:20]),
+)
 def test_what_is_not_json_is_told(text: bytes | str) -> None:
     with pytest.raises(ParseError, match="not JSON"):
         parse(text)
+
+
+@given(_VALUES | st.dictionaries(st.text('[]{}"\\a', max_size=3), _VALUES), st.integers(1, 8))
+def test_what_is_nested_too_deeply_is_refused_and_nothing_else_is(value: Any, deepest: int) -> None:
+    text = json.dumps(value)
+    if depth_of(value) <= deepest:
+        assert parse(text, deepest=deepest) == value
+    else:
+        with pytest.raises(ParseError, match=f"deeper than {deepest}"):
+            parse(text.encode(), deepest=deepest)
+
+
+def depth_of(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth_of, inner), default=0)
+
+
+@given(st.binary() | st.text('[]{}",:\\01-e.ntu \n').map(str.encode))
+def test_any_bytes_are_a_value_or_a_parse_error(text: bytes) -> None:
+    try:
+        value = parse(text)
+    except ParseError:
+        return
+    assert parse(json.dumps(value)) == value
+
+
+@given(st.from_type(type(None)) | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text())
+def test_an_id_comes_back_as_it_was_sent(identity: Any) -> None:
+    line = json.dumps({"jsonrpc": "2.0", "method": "m", "id": identity})
+    back = json.loads(reply(call_of(parse(line)).id, {}))["id"]
+    assert (back, type(back)) == (identity, type(identity))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +88,7 @@ def test_what_is_not_json_is_told(text: bytes | str) -> None:
         {"jsonrpc": "2.0", "method": "m", "params": [1]},
         {"jsonrpc": "2.0", "method": "m", "id": {}},
         {"jsonrpc": "2.0", "method": "m", "id": True},
-        {"jsonrpc": "2.0", "method": "m", "id": float("inf")},  # 1e999 is valid JSON, and read as this
+        {"jsonrpc": "2.0", "method": "m", "id": float("inf")},
     ],
 )
 def test_what_is_no_request_is_refused(value: Any) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from descartes_core.errors import AgentsAlive, InvalidParams
+from descartes_core.errors import AgentsAlive
 from descartes_core.ids import new_id
 from descartes_local.processes import is_alive, process_of
 from tests.support.inside import open_inside
 from tests.support.programs import agent
-from tests.support.rows import told
 
 pytestmark = pytest.mark.anyio
 
@@ -61,48 +60,6 @@ async def test_what_is_counted_is_told(short: Path) -> None:
         assert stats["recording"] == {spawned["id"]: "splice"}
         assert stats["connections"] >= 1
         assert (await line.call("system.stats"))["requests"] == stats["requests"] + 1
-
-
-async def test_events_are_read_after_a_cursor(short: Path) -> None:
-    async with open_inside(short) as inside:
-        spawned = await inside.spawn(["true"])
-        await inside.ended(spawned["id"])
-        everything = await inside.call("event.list")
-        assert [event["seq"] for event in everything["events"]] == list(range(1, everything["last_seq"] + 1))
-        assert [event["event_type"] for event in everything["events"]] == [
-            "daemon_started",
-            "spawned",
-            "started",
-            "completed",
-        ]
-        rest = await inside.call("event.list", since=2)
-        assert rest["events"] == everything["events"][2:]
-        part = await inside.call("event.list", since=1, limit=1)
-        assert (part["events"], part["next_since"]) == (everything["events"][1:2], 2)
-        with pytest.raises(InvalidParams, match="beyond"):
-            await inside.call("event.list", since=99)
-
-
-async def test_who_waits_for_an_event_gets_the_next_that_fits(short: Path) -> None:
-    async with open_inside(short) as inside:
-        since = (await inside.call("event.list"))["last_seq"]
-        wanted = {"agent_ids": ["b"], "event_categories": ["agent"]}
-        waiting = asyncio.create_task(inside.call("event.list", since=since, filter=wanted, wait=20.0))
-        await inside.daemon.store.commit(told("one", "a"))
-        await inside.daemon.store.commit(told("two", "b"))
-        reply = await waiting
-        assert [event["event_type"] for event in reply["events"]] == ["two"]
-        assert reply["next_since"] == since + 2
-
-
-async def test_who_waits_in_vain_for_an_event_keeps_a_cursor(short: Path) -> None:
-    async with open_inside(short) as inside:
-        since = (await inside.call("event.list"))["last_seq"]
-        assert await inside.call("event.list", since=since, wait=0.05) == {
-            "events": [],
-            "next_since": since,
-            "last_seq": since,
-        }
 
 
 async def test_the_end_is_refused_while_agents_live(short: Path) -> None:

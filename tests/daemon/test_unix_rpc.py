@@ -11,7 +11,7 @@ import pytest
 
 from descartes_core.errors import AgentNotFound, InvalidParams, InvalidRequest, MethodNotFound
 from descartes_core.messages.common import LARGEST_MESSAGE
-from tests.support.inside import Inside, Line, open_inside
+from tests.support.inside import Line, open_inside
 from tests.support.programs import agent
 
 pytestmark = pytest.mark.anyio
@@ -66,9 +66,10 @@ async def test_a_bad_line_is_refused_and_the_next_is_answered(
 async def test_deep_parameters_harm_nobody(short: Path) -> None:
     async with open_inside(short) as inside:
         connection = await inside.line()
-        deep = b"[" * 900 + b"]" * 900
-        line = b'{"jsonrpc":"2.0","id":1,"method":"agent.spawn","params":{"command":' + deep + b"}}"
-        assert code_of(await connection.say(line)) == (1, -32602, "invalid_params")
+        for depth, code in ((62, (1, -32602, "invalid_params")), (63, (None, -32700, "parse_error"))):
+            deep = b"[" * depth + b"]" * depth
+            line = b'{"jsonrpc":"2.0","id":1,"method":"agent.spawn","params":{"command":' + deep + b"}}"
+            assert code_of(await connection.say(line)) == code
         await still_answers(connection)
 
 
@@ -151,25 +152,126 @@ async def flood(connection: Line, line: bytes, times: int) -> None:
         await connection.writer.drain()
 
 
-async def test_a_connection_too_many_is_told(short: Path) -> None:
+def configure(short: Path, **server: int) -> None:
     (short / "home").mkdir()
-    (short / "home" / "config.toml").write_text("[server]\nmax_connections = 2\n")
+    lines = "".join(f"{name} = {value}\n" for name, value in server.items())
+    (short / "home" / "config.toml").write_text(f"[server]\n{lines}")
+
+
+async def test_a_connection_too_many_takes_the_place_of_the_one_idle_for_longest(short: Path) -> None:
+    configure(short, max_connections=3)
     async with open_inside(short) as inside:
-        first, second = await inside.line(), await inside.line()
-        await still_answers(first)
-        await still_answers(second)
+        spoke, silent, half = [await inside.line() for _ in range(3)]
+        await still_answers(spoke)
+        half.writer.write(b'{"jsonrpc"')
+        await still_answers(fourth := await inside.line())
+        assert code_of(await silent.heard())[2] == "limit_reached"
+        assert await silent.heard() is None
+        await still_answers(await inside.line())
+        assert code_of(await half.heard())[2] == "limit_reached"
+        await still_answers(await inside.line())
+        assert code_of(await spoke.heard())[2] == "limit_reached"
+        await still_answers(fourth)
+
+
+async def test_a_connection_too_many_is_refused_when_all_are_busy(short: Path) -> None:
+    configure(short, max_connections=2)
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"))
+        waiting, attached = await inside.line(), await inside.line()
+        await attached.call("agent.attach", agent_id=spawned["id"])
+        waiting.writer.write(call("agent.wait", 1, agent_id=spawned["id"], timeout=20.0) + b"\n")
+        while not any(one._reads for one in inside.daemon.door.connections):  # taken by the daemon
+            await waiting.writer.drain()
+            await (await inside.line()).heard()
         third = await inside.line()
         assert code_of(await third.heard())[2] == "limit_reached"
         assert await third.heard() is None
-        await first.close()
-        await still_answers(second)
-        await answered_again(inside)
+        await waiting.close()
+        await attached.frame("screen")
+        fourth = await inside.line()
+        while await fourth.say(call("agent.kill", agent_id=spawned["id"])) is None:
+            fourth = await inside.line()
 
 
-async def answered_again(inside: Inside) -> None:
-    line = await inside.line()
-    while (await line.say(call("system.health"))).get("error") is not None:
-        line = await inside.line()
+async def test_a_thousand_that_say_nothing_keep_nobody_out(short: Path) -> None:
+    configure(short, max_connections=50)
+    async with open_inside(short) as inside:
+        for _ in range(1000):
+            await inside.line()
+            inside.lines.pop().writer.transport.abort() if len(inside.lines) > 200 else None
+        assert len(inside.daemon.door.connections) <= 50
+        await still_answers(await inside.line())
+
+
+async def test_half_lines_together_are_bounded(short: Path) -> None:
+    """Each may be as long as a message; a thousand of them were ten gigabytes."""
+    configure(short, max_message=1024 * 1024)
+    async with open_inside(short) as inside:
+        halves = [await inside.line() for _ in range(8)]
+        for number, half in enumerate(halves):
+            half.writer.write(b"x" * (1_000_000 - number))
+            await half.writer.drain()
+        await still_answers(await inside.line())
+        assert sum(one.held for one in inside.daemon.door.connections) <= 4 * 1024 * 1024
+        answers = [await half.heard() for half in halves[:3]]
+        assert {code_of(answer)[2] for answer in answers} == {"too_large"}
+
+
+async def test_the_limits_are_configured(short: Path) -> None:
+    configure(short, max_message=2048, max_nesting=4)
+    async with open_inside(short) as inside:
+        connection = await inside.line()
+        assert code_of(await connection.say(b"x" * 2049))[2] == "too_large"
+        deep = call("agent.get", agent_id=[[[]]])
+        assert code_of(await connection.say(deep))[2] == "parse_error"
+        assert code_of(await connection.say(call("agent.get", agent_id=[[]])))[2] == "invalid_params"
+
+
+async def test_a_pipeline_of_one_does_not_keep_others_waiting(short: Path) -> None:
+    async with open_inside(short) as inside:
+        await inside.call("system.stats")
+        greedy, modest = await inside.line(), await inside.line()
+        greedy.writer.write(b"".join(call("session.info", number) + b"\n" for number in range(3000)))
+        before = inside.daemon.dispatcher.requests
+        await still_answers(modest)
+        assert inside.daemon.dispatcher.requests - before < 1500
+        for number in range(3000):
+            assert (await greedy.heard())["id"] == number
+
+
+async def test_who_goes_away_leaves_no_call_behind(short: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"))
+        tasks = len(asyncio.all_tasks())
+        connection = await inside.line()
+        for number in range(30):
+            connection.writer.write(call("agent.wait", number, agent_id=spawned["id"], timeout=200.0) + b"\n")
+        connection.writer.write(call("agent.pause", 99, agent_id=spawned["id"]) + b"\n")
+        while inside.agent(spawned["id"]).row.state != "paused":
+            await inside.call("system.health")
+        connection.writer.transport.abort()
+        async with asyncio.timeout(10):
+            while len(asyncio.all_tasks()) > tasks:
+                await inside.call("system.health")
+        assert "socket.send" not in caplog.text
+
+
+async def test_a_fault_of_ours_is_told_as_an_event_and_not_again_and_again(short: Path) -> None:
+    async with open_inside(short) as inside:
+
+        def fault(_request: object) -> dict[str, Any]:
+            raise ZeroDivisionError("a secret of the inside")
+
+        inside.daemon.dispatcher.reads("session.info", fault)
+        connection = await inside.line()
+        for _ in range(3):
+            assert code_of(await connection.say(call("session.info"))) == (1, -32603, "internal_error")
+        await still_answers(connection)
+        since = (await inside.call("event.list"))["last_seq"] - 1
+        (event,) = (await inside.call("event.list", since=since))["events"]
+        told = (event["type"], event["event_type"], event["data"])
+        assert told == ("SystemEvent", "error", {"where": "session.info", "kind": "ZeroDivisionError"})
 
 
 async def test_attach_stands_alone_on_its_connection(short: Path) -> None:

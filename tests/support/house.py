@@ -70,3 +70,16 @@ def calls_of(path: Path) -> set[str]:
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
+
+
+def events_of(path: Path) -> set[tuple[str, str]]:
+    """Return type and event_type of the events that a file tells by these words."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            words = [part.value if isinstance(part, ast.Constant) else None for part in node.args[:2]]
+            if node.func.attr == "event" and len(words) == 2 and all(isinstance(word, str) for word in words):
+                found.add((str(words[0]), str(words[1])))
+            elif node.func.attr == "tell" and words and isinstance(words[0], str) and words[0].isidentifier():
+                found.add(("SystemEvent", words[0]))  # Daemon.tell
+    return found

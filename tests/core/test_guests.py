@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from descartes_core.guests import Guests
+
+
+@dataclass(eq=False)
+class Somebody:
+    is_idle: bool = True
+
+
+def test_who_never_spoke_leaves_before_who_spoke_long_ago() -> None:
+    guests: Guests[Somebody] = Guests(3)
+    first, second, third = (Somebody() for _ in range(3))
+    for one in (first, second, third):
+        guests.add(one)
+    guests.heard(second)
+    guests.heard(first)
+    assert guests.is_full
+    assert list(guests) == [third, second, first]
+    assert guests.longest_idle() is third
+    guests.remove(third)
+    assert guests.longest_idle() is second
+    guests.heard(second)
+    assert guests.longest_idle() is first
+
+
+def test_the_busy_stay() -> None:
+    guests: Guests[Somebody] = Guests(1)
+    guests.add(busy := Somebody(is_idle=False))
+    assert guests.longest_idle() is None
+    busy.is_idle = True
+    assert guests.longest_idle() is busy
+
+
+def test_who_is_gone_says_nothing() -> None:
+    guests: Guests[Somebody] = Guests(1)
+    guests.add(one := Somebody())
+    guests.remove(one)
+    guests.heard(one)
+    guests.remove(one)
+    assert (len(guests), one in guests, guests.is_full) == (0, False, False)
