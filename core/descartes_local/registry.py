@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from descartes_core.ids import is_id
 from descartes_local.home import Home
@@ -55,6 +55,12 @@ class Registry:
         """Know a workspace by this id and no other."""
         others = {identity: known for identity, known in self.known.items() if known != path}
         return replace(self, known={**others, session_id: path})
+
+    def without_known(self, session_id: str) -> Registry:
+        """Know a session no more, and choose it no more."""
+        known = {identity: path for identity, path in self.known.items() if identity != session_id}
+        active = None if self.active_session_id == session_id else self.active_session_id
+        return replace(self, known=known, active_session_id=active)
 
     def with_copy(self, session_id: str, path: str) -> Registry:
         """Know that a workspace bears the id of another one."""
@@ -121,7 +127,7 @@ def _removals(value: Any) -> tuple[Removal, ...]:
     )
 
 
-def _is_place(path: Any) -> bool:
+def _is_place(path: Any) -> TypeGuard[str]:
     return isinstance(path, str) and path.startswith("/") and "\0" not in path
 
 
@@ -164,10 +170,7 @@ def set_active(home: Home, session_id: str | None) -> str:
 def forget(home: Home, session_id: str) -> str:
     """Know a session no more."""
     with updating(home) as change:
-        present = change.registry
-        known = {identity: path for identity, path in present.known.items() if identity != session_id}
-        active = None if present.active_session_id == session_id else present.active_session_id
-        change.registry = replace(present, known=known, active_session_id=active)
+        change.registry = change.registry.without_known(session_id)
     return change.note
 
 

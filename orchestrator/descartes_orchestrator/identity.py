@@ -19,6 +19,7 @@ from descartes_local import registry, session_file
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_file
 from descartes_orchestrator.discovery import is_workspace
+from descartes_orchestrator.rivals import other_bearer, remember_copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,10 @@ class Session:
     run: RunFile | None
     #: What a person should know.
     notes: tuple[str, ...] = ()
-    #: Another workspace that bears the same id, and bore it first.
+    #: Another workspace that bears the same id.
     rival: Path | None = None
+    #: The rival was known first: what is asked of this id is asked of that one.
+    is_copy: bool = False
 
     @property
     def id(self) -> str:
@@ -92,15 +95,17 @@ def session_of(home: Home, workspace: Path) -> Session:
     has_file = record is not None
     if record is None:
         record = _fresh_record(home, workspace, known, notes)
-    record = replace(record, path=str(workspace))
+    told, record = record.path, replace(record, path=str(workspace))
     run = living_run(home, record.id)
-    rival = _rival(record.id, workspace, [known.known.get(record.id), run.path if run else None])
+    rival, is_copy = _rival(home, known, record, told, run)
     if rival is not None:
-        notes.append(f"{rival} bears the same id: remove {session_file.path_in(workspace)} if this is the copy")
+        notes.append(rival_note(rival, workspace if is_copy else rival))
+    if is_copy:
         run = None
     if not os.access(workspace / ".scud" if (workspace / ".scud").exists() else workspace, os.W_OK):
         notes.append(f"{workspace} cannot be written: its state is kept in {home.path} alone")
-    return Session(record, workspace, has_file, effective(record.status, run), run, tuple(notes), rival)
+    status = effective(record.status, run)
+    return Session(record, workspace, has_file, status, run, tuple(notes), rival, is_copy)
 
 
 def living_run(home: Home, session_id: str) -> RunFile | None:
@@ -117,17 +122,35 @@ def effective(status: State, run: RunFile | None) -> State:
 
 
 def refuse_rivals(session: Session) -> None:
-    """Refuse what would reach another workspace's daemon.
+    """Refuse to begin anything in either of two workspaces that bear the same id: they would share one history.
 
     Raises:
         Conflict: another workspace bears the same id.
 
     """
     if session.rival is not None:
-        raise Conflict(
-            f"{session.path} and {session.rival} bear the same id {session.id}: "
-            f"remove .scud/session.json in the one that is the copy"
-        )
+        copy = session.path if session.is_copy else session.rival
+        raise Conflict(f"{session.path} and {session.rival} bear the same id {session.id}: {_remedy(copy)}")
+
+
+def refuse_copy(session: Session) -> None:
+    """Refuse what would reach another workspace's daemon.
+
+    Raises:
+        Conflict: another workspace bore this id first.
+
+    """
+    if session.is_copy:
+        refuse_rivals(session)
+
+
+def rival_note(rival: Path, copy: Path) -> str:
+    """Return what a person is told of a workspace that bears the same id."""
+    return f"{rival} bears the same id: {_remedy(copy)}"
+
+
+def _remedy(copy: Path) -> str:
+    return f"`descartes sessions adopt {copy}`, if that is the copy, gives it an id of its own"
 
 
 def fresh_record(session_id: str, workspace: Path, created_at: float) -> SessionRecord:
@@ -154,14 +177,16 @@ def _fresh_record(home: Home, workspace: Path, known: registry.Registry, notes: 
     return fresh_record(identity, workspace, since)
 
 
-def _rival(session_id: str, workspace: Path, others: list[str | None]) -> Path | None:
-    """Return the other place that still bears this id; one where it is no more was moved from there."""
-    for other in map(Path, filter(None, others)):
-        try:
-            if not os.path.samefile(other, workspace):
-                record = session_file.load(other)
-                if record is not None and record.id == session_id:
-                    return other
-        except (OSError, session_file.Unreadable):
-            continue
-    return None
+def _rival(
+    home: Home, known: registry.Registry, record: SessionRecord, told: str, run: RunFile | None
+) -> tuple[Path | None, bool]:
+    """Return another place that bears this id, and whether that one was first."""
+    workspace = Path(record.path)
+    first = other_bearer(record.id, workspace, [known.known.get(record.id), run.path if run else None])
+    if first is None and record.id not in known.known:
+        first = other_bearer(record.id, workspace, [told])  # a copy still tells where it was copied from
+    if first is not None:
+        if record.path not in known.copies.get(record.id, ()):
+            remember_copies(home, record.id, [workspace])
+        return first, True
+    return other_bearer(record.id, workspace, [*known.copies.get(record.id, ()), told]), False

@@ -13,7 +13,9 @@ from descartes_local import registry
 from descartes_local.config import Settings, load
 from descartes_local.home import Home
 from descartes_orchestrator.discovery import find
-from descartes_orchestrator.identity import Session, session_of
+from descartes_orchestrator.identity import Session, rival_note, session_of
+from descartes_orchestrator.removal import left_of
+from descartes_orchestrator.rivals import remember_copies
 from descartes_orchestrator.sessions import in_order, known
 
 
@@ -49,9 +51,9 @@ def list_sessions(home: Home, settings: Settings | None = None) -> Listing:
                 errors.append((workspace, error.message))
     note = registry.read(home).note
     return Listing(
-        in_order(_with_copies(_without_ghosts(list(sessions.values())))),
+        in_order(_with_copies(home, _without_ghosts(list(sessions.values())))),
         [(path, reason) for path, reason in errors if _is_worth_telling(path, settings)],
-        [note] if note else [],
+        [*([note] if note else []), *_left(home)],
     )
 
 
@@ -67,16 +69,29 @@ def _without_ghosts(sessions: list[Session]) -> list[Session]:
     return [session for session in sessions if session.path.exists() or session.id not in there]
 
 
-def _with_copies(sessions: Iterable[Session]) -> list[Session]:
-    """Note where two workspaces that were never used bear one id; of those used, the later knows its rival."""
+def _with_copies(home: Home, sessions: Iterable[Session]) -> list[Session]:
+    """Tell each of several workspaces with one id of another, and remember them, so that none is started."""
     by_id: defaultdict[str, list[Session]] = defaultdict(list)
     for session in sessions:
         by_id[session.id].append(session)
     told: list[Session] = []
-    for same in by_id.values():
-        for session in same:
-            others = ", ".join(str(other.path) for other in same if other is not session and other.path.exists())
-            is_news = others and session.rival is None
-            note = f"the same id is borne by {others}"
-            told.append(replace(session, notes=(*session.notes, note)) if is_news else session)
+    for identity, same in by_id.items():
+        places = [session.path for session in same if session.path.exists()]
+        if len(places) > 1:
+            remember_copies(home, identity, places)
+        told += [_with_rival(session, places) for session in same]
     return told
+
+
+def _with_rival(session: Session, places: list[Path]) -> Session:
+    others = [place for place in places if place != session.path]
+    if not others or session.rival is not None:
+        return session
+    return replace(session, rival=others[0], notes=(*session.notes, rival_note(others[0], others[0])))
+
+
+def _left(home: Home) -> list[str]:
+    return [
+        f"{one.trash} is left of {one.path}: `descartes sessions delete {one.path}` removes the rest"
+        for one in left_of(home)
+    ]

@@ -5,17 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from descartes_core.errors import NoWorkspace, SessionNotFound, Unavailable
+from descartes_core.errors import Conflict, DaemonStartFailed, Locked, NoWorkspace, SessionNotFound, Unavailable
 from descartes_core.ids import Named
 from descartes_core.ids import resolve as resolve_name
-from descartes_core.session_life import State
+from descartes_core.session_life import Cause, State
 from descartes_local import registry
 from descartes_local.home import Home
+from descartes_local.lock_holder import holder_of
+from descartes_local.locks import lock_directory
 from descartes_local.run_file import read_run_files
 from descartes_orchestrator import supervisor_client
+from descartes_orchestrator.archiving import archive as archive
+from descartes_orchestrator.archiving import unarchive as unarchive
+from descartes_orchestrator.claim import moved
 from descartes_orchestrator.creation import create as create
 from descartes_orchestrator.discovery import has_config, is_workspace
 from descartes_orchestrator.identity import Session as Session
@@ -27,6 +33,10 @@ from descartes_orchestrator.identity import (
     session_of,
     workspace_around,
 )
+from descartes_orchestrator.places import adopt as adopt
+from descartes_orchestrator.places import relocate as relocate
+from descartes_orchestrator.renaming import rename as rename
+from descartes_orchestrator.rivals import copy_beside, remember_copies
 from descartes_orchestrator.stopping import stop as stop
 
 #: The supervisor has its own deadline for a start, which may be configured; this one is for a supervisor that hangs.
@@ -120,9 +130,13 @@ def use(home: Home, session: Session) -> str:
     """Make it the active one, and remember it; return what a person should know, else nothing.
 
     Raises:
+        Conflict: another workspace bears its id.
+        Refused: it is archived.
         Unavailable: it cannot be written down.
 
     """
+    refuse_rivals(session)
+    _refuse_archived(session)
     try:
         return registry.remember(home, session.id, str(session.path)) or registry.set_active(home, session.id)
     except OSError as error:
@@ -133,13 +147,15 @@ def start(home: Home, session: Session) -> dict[str, Any]:
     """Start a session's daemon, or find it running; return {id, pid, http_endpoint, ws_endpoint, socket}.
 
     Raises:
-        Conflict: another workspace bears its id.
+        Conflict: another workspace bears its id, or another DESCARTES_HOME's daemon serves it.
+        Refused: it is archived.
         NoWorkspace: it is gone.
         DaemonStartFailed: with the last lines of its log.
         Unavailable: the supervisor cannot be reached, or has no free ports.
 
     """
     refuse_rivals(session)
+    _refuse_archived(session)
     run = session.run
     if run is not None and session.status is State.ACTIVE:
         _remember(home, session)
@@ -152,11 +168,26 @@ def start(home: Home, session: Session) -> dict[str, Any]:
         }
     if not session.path.is_dir():
         raise NoWorkspace(
-            f"{session.path} is not there any more: if it was moved, name its new path once; "
+            f"{session.path} is not there any more: if it was moved, name its new path once, or "
+            f"`descartes sessions relocate {session.name} NEWPATH`; "
             f"to end what runs of it: descartes sessions stop --force {session.name}"
         )
+    _refuse_unseen_copy(home, session)
+    _refuse_other_home(home, session)
+    home.make()
+    with supervisor_client.ensure(home) as supervisor:
+        try:
+            answer: dict[str, Any] = supervisor.call("start", _request(session), timeout=_LONGEST_START)
+        except DaemonStartFailed:
+            _refuse_archived(session_of(home, session.path))  # by another command, a moment ago
+            raise
+    _remember(home, session)
+    return answer
+
+
+def _request(session: Session) -> dict[str, Any]:
     ports = session.record.ports
-    request = {
+    return {
         "id": session.id,
         "name": session.name,
         "path": str(session.path),
@@ -166,11 +197,54 @@ def start(home: Home, session: Session) -> dict[str, Any]:
             name: value for name, value in os.environ.items() if name.startswith("DESCARTES_") and name not in _NOT_SENT
         },
     }
-    home.make()
-    with supervisor_client.ensure(home) as supervisor:
-        answer: dict[str, Any] = supervisor.call("start", request, timeout=_LONGEST_START)
-    _remember(home, session)
-    return answer
+
+
+def _refuse_archived(session: Session) -> None:
+    """Refuse to begin anything in a session that was laid aside.
+
+    Raises:
+        Refused: it is archived.
+
+    """
+    if session.status is State.ARCHIVED:
+        moved(session, session.status, Cause.START_ASKED)
+
+
+def _refuse_unseen_copy(home: Home, session: Session) -> None:
+    """Refuse to start what was copied to beside itself, also when nobody has looked at the copy yet.
+
+    Raises:
+        Conflict: there is one.
+
+    """
+    copy = copy_beside(session.id, session.path) if session.has_file else None
+    if copy is not None:
+        remember_copies(home, session.id, [copy])
+        refuse_rivals(replace(session, rival=copy))
+
+
+def _refuse_other_home(home: Home, session: Session) -> None:
+    """Refuse to start what a daemon of another home serves; one of ours may be just coming, or be restarted.
+
+    Raises:
+        Conflict: the message tells who.
+
+    """
+    scud = session.path / ".scud"
+    try:
+        lock = lock_directory(scud)
+    except Locked:
+        holder = holder_of(scud)
+    except OSError:  # it is made when it is needed, or cannot be: then the data directory's lock alone holds
+        return
+    else:
+        if lock is not None:
+            os.close(lock)
+        return
+    if holder is None or not holder.is_lasting or holder.home is None:
+        return
+    if os.path.realpath(holder.home) != os.path.realpath(home.path):
+        raise Conflict(f"{session.path} is served by {holder}: use that DESCARTES_HOME, or stop it there")
 
 
 def _remember(home: Home, session: Session) -> None:

@@ -27,7 +27,7 @@ from descartes_local.rpc_client import Connection, call
 from descartes_local.run_file import RunFile, read_run_file, remove_run_file
 from descartes_local.tree import find_tree, kill_tree
 from descartes_orchestrator import supervisor_client
-from descartes_orchestrator.identity import Session, living_run, refuse_rivals
+from descartes_orchestrator.identity import Session, living_run, refuse_copy
 
 #: What a daemon may take over the graces of its agents to answer and to end (seconds).
 PATIENCE = 10.0
@@ -48,11 +48,11 @@ def stop(
 
     Raises:
         AgentsAlive: agents live, or may live, and force was not used; nothing has changed.
-        Conflict: another workspace bears its id, or somebody else's daemon serves it.
+        Conflict: another workspace bore its id first, or somebody else's daemon serves it.
         DescartesError: the daemon or the supervisor said no.
 
     """
-    refuse_rivals(session)
+    refuse_copy(session)
     daemon_grace = DAEMON_GRACE if grace is None else max(grace, 1.0)
     supervisor = supervisor_client.connect(home)
     with contextlib.nullcontext() if supervisor is None else supervisor:

@@ -17,7 +17,7 @@ from descartes_local.home import Home
 from descartes_local.processes import Process, process_of
 from descartes_local.run_file import RunFile, write_run_file
 from descartes_local.session_file import path_in, save
-from descartes_orchestrator.identity import refuse_rivals, session_of, workspace_around
+from descartes_orchestrator.identity import refuse_copy, refuse_rivals, session_of, workspace_around
 
 
 @pytest.fixture
@@ -169,11 +169,32 @@ def test_a_copy_is_told_and_does_not_borrow_the_daemon(home: Home, workspace: Pa
     found = session_of(home, copy)
     assert (found.rival, found.run, found.status) == (workspace, None, State.INACTIVE)
     assert f"{workspace} bears the same id" in found.notes[0]
-    with pytest.raises(Conflict, match=r"remove \.scud/session\.json in the one that is the copy"):
-        refuse_rivals(found)
+    with pytest.raises(Conflict, match=f"{copy} and {workspace} bear .*: `descartes sessions adopt {copy}`"):
+        refuse_copy(found)
     original = session_of(home, workspace)
-    assert (original.rival, original.status) == (None, State.ACTIVE)
-    refuse_rivals(original)
+    assert (original.rival, original.is_copy, original.status) == (copy, False, State.ACTIVE)
+    refuse_copy(original)
+    for either in (found, original):
+        with pytest.raises(Conflict, match=f"`descartes sessions adopt {copy}`"):
+            refuse_rivals(either)
+    shutil.rmtree(copy)
+    assert session_of(home, workspace).rival is None
+
+
+def test_a_copy_knows_where_it_was_copied_from(home: Home, workspace: Path, record: SessionRecord) -> None:
+    save(workspace, record)
+    copy = workspace.with_name("copy")
+    shutil.copytree(workspace, copy)
+    assert (session_of(home, copy).rival, session_of(home, copy).is_copy) == (workspace, True)
+    assert (session_of(home, workspace).rival, session_of(home, workspace).is_copy) == (copy, False)
+
+
+@pytest.mark.parametrize("path", ["~/elsewhere", "", "relative", "/a\0b", "/" + "x" * 5000])
+def test_a_place_that_is_none_in_the_file_is_no_rival(
+    path: str, home: Home, workspace: Path, record: SessionRecord
+) -> None:
+    save(workspace, replace(record, path=path))
+    assert session_of(home, workspace).rival is None
 
 
 def test_a_workspace_moved_while_its_daemon_runs_is_not_its_own_rival(

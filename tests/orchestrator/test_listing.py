@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from descartes_core.errors import ConfigInvalid
+from descartes_core.errors import ConfigInvalid, Conflict
+from descartes_core.ids import new_id
+from descartes_local import registry
 from descartes_local.home import Home
 from descartes_orchestrator import sessions
 from descartes_orchestrator.listing import list_sessions
@@ -74,7 +77,7 @@ def test_copies_are_told(home: Home, tmp_path: Path) -> None:
     notes = {session.name + session.path.name: session.notes for session in list_sessions(home).sessions}
     assert f"{used.path} bears the same id" in notes["usedcopy-1"][0]
     assert f"{used.path} bears the same id" in notes["usedcopy-2"][0]
-    assert "the same id is borne by" in notes["usedused"][0]
+    assert f"{used.path.with_name('copy-1')} bears the same id" in notes["usedused"][0]
 
 
 def test_copies_of_which_none_was_used_are_told(home: Home, tmp_path: Path) -> None:
@@ -82,9 +85,25 @@ def test_copies_of_which_none_was_used_are_told(home: Home, tmp_path: Path) -> N
     two = tmp_path / "projects" / "two"
     shutil.copytree(one, two)
     shutil.rmtree(home.path)
-    first, second = list_sessions(home).sessions
-    assert first.notes == (f"the same id is borne by {two}",)
-    assert second.notes == (f"the same id is borne by {one}",)
+    for _ in range(2):
+        first, second = list_sessions(home).sessions
+        assert (first.rival, second.rival) == (two, one)
+        assert f"{two} bears the same id: `descartes sessions adopt {two}`" in first.notes[0]
+        assert f"{one} bears the same id: `descartes sessions adopt {two}`" in second.notes[0]
+    for path in (one, two):
+        with pytest.raises(Conflict, match=f"{path} and .* bear the same id"):
+            sessions.start(home, sessions.at(home, path))
+
+
+def test_what_a_deletion_left_is_told(home: Home, tmp_path: Path) -> None:
+    home.make()
+    trash = tmp_path / "projects" / ".shop.deleted-1"
+    trash.mkdir(parents=True)
+    with registry.updating(home) as change:
+        removal = registry.Removal(str(tmp_path / "projects/shop"), str(trash), new_id())
+        change.registry = replace(change.registry, removing=(removal,))
+    (note,) = list_sessions(home).notes
+    assert f"`descartes sessions delete {tmp_path}/projects/shop`" in note
 
 
 def test_a_moved_workspace_is_listed_where_it_is(home: Home, tmp_path: Path) -> None:

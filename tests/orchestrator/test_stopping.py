@@ -181,7 +181,7 @@ def test_one_that_is_not_active_stays_so(person: Person) -> None:
 def test_a_copy_does_not_stop_the_original(lone: Callable[..., Lone]) -> None:
     daemon = lone("orderly")
     with pytest.raises(Conflict):
-        stop(daemon.home, replace(daemon.session, rival=daemon.workspace))
+        stop(daemon.home, replace(daemon.session, rival=daemon.workspace, is_copy=True))
     assert daemon.program.poll() is None
     stop(daemon.home, daemon.session)
 

@@ -26,7 +26,9 @@ def write_state(workspace: Path, session: str, state: State, *, holds_lock: bool
         if not holds_lock:
             lock = lock_directory(workspace / ".scud")
         record = load(workspace)
-        if record is not None and record.id == session and (record.status, record.daemon_info) != (state, None):
+        if record is None or record.id != session or record.status is State.ARCHIVED:
+            return  # what was laid aside stays so, whatever became of a daemon that was not to be started
+        if (record.status, record.daemon_info) != (state, None):
             save(workspace, replace(record, status=state, daemon_info=None))
     except (OSError, Unreadable, Locked) as error:
         note(f"session.json of {workspace} does not say {state}: {error}")
