@@ -45,9 +45,7 @@ class Guess:
 
 def guess(log: OutputLog, rows: int, end: int | None = None) -> Guess:
     """Return what is likely to be seen in a terminal of this height, now or when the log ended here."""
-    end = log.size if end is None else end
-    start = max(0, end - _MODES_FROM)
-    recent = log.read(start, end - start)
+    recent = _recent(log, log.size if end is None else end)
     switched = _switched(recent)
     modes = "".join(f"\x1b[?{mode}h" for mode in _MODES if switched.get(mode))
     is_hidden = switched.get(_CURSOR) is False
@@ -65,6 +63,19 @@ def guess(log: OutputLog, rows: int, end: int | None = None) -> Guess:
 def first_screen(log: OutputLog, rows: int) -> str:
     """Return what paints something like the present screen in an empty terminal of this height."""
     return guess(log, rows).vt
+
+
+def _recent(log: OutputLog, end: int) -> bytes:
+    """Return the last bytes before this offset, behind what is not there any more."""
+    start, recent = max(0, end - _MODES_FROM), b""
+    while start < end:
+        if (gap := log.gap(start)) is not None:
+            start, recent = gap.end, b""
+        elif piece := log.read(start, end - start):
+            start, recent = start + len(piece), recent + piece
+        else:
+            break  # somebody cut the file
+    return recent
 
 
 def _switched(output: bytes) -> dict[int, bool]:

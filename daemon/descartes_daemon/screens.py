@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from descartes_core.errors import InvalidParams
+from descartes_core.errors import InvalidParams, NotHere, Refused
 from descartes_daemon.agent import Agent
+from descartes_daemon.emulator import Emulator, Emulators, load
 from descartes_daemon.first_screen import guess
+from descartes_daemon.replay import Replay, Wanted
+from descartes_daemon.trying import trying
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +43,105 @@ class Shown:
 
 
 class Screens:
-    """Shows screens; what nobody looks at costs nothing."""
+    """Shows screens, one after the other, in one thread; what nobody looks at costs nothing."""
+
+    def __init__(self, every: int) -> None:
+        #: Bytes between two checkpoints.
+        self._every = every
+        self._thread = ThreadPoolExecutor(1, "screens")
+        self._emulators: Emulators | None = None
+        self._is_loaded = False
+        #: Who asks for what is being made gets the same.
+        self._making: dict[tuple[str, int, int, int], asyncio.Future[Shown]] = {}
 
     async def at(self, agent: Agent, offset: int | None = None) -> Shown:
         """Return the screen as it is now, or was when the log ended at this offset.
 
         Raises:
+            NotHere: the agent has no terminal.
             InvalidParams: the offset lies beyond what there is.
+            Refused: its output was removed.
 
         """
-        end = agent.log.size if offset is None else offset
-        if end > agent.log.size:
-            raise InvalidParams(f"offset {end} lies beyond the {agent.log.size} bytes there are")
-        rows, cols = agent.row.rows, agent.row.cols
-        found = guess(agent.log, rows, end)
-        return Shown(
-            vt=found.vt,
-            text=found.text,
-            rows=rows,
-            cols=cols,
-            cursor_row=0,
-            cursor_col=0,
-            cursor_visible=found.cursor_visible,
-            alternate=found.alternate,
-            title="",
-            offset=end,
-            is_exact=False,
-            bracketed_paste=found.bracketed_paste,
-        )
+        wanted = _wanted(agent, offset)
+        key = agent.id, wanted.end, wanted.rows * wanted.is_now, wanted.cols * wanted.is_now
+        making = self._making.get(key)
+        if making is None:
+            making = asyncio.get_running_loop().run_in_executor(self._thread, self._make, wanted)
+            self._making[key] = making
+            making.add_done_callback(lambda _: self._making.pop(key))
+        # Shielded: who goes away does not take it from the others.
+        return await asyncio.shield(making)
+
+    def close(self) -> None:
+        """Make no more."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _make(self, wanted: Wanted) -> Shown:
+        if not self._is_loaded:
+            self._emulators, self._is_loaded = load(), True
+        if self._emulators is not None:
+            try:
+                with trying(wanted.log.directory) as is_allowed:
+                    if is_allowed:
+                        return _exact(self._emulators, wanted, self._every)
+            except RuntimeError as error:
+                _log.warning("no exact screen of %s: %s", wanted.log.directory.name, error)
+        return _guessed(wanted)
+
+
+def _wanted(agent: Agent, offset: int | None) -> Wanted:
+    if not agent.row.tty:
+        raise NotHere(f"agent {agent.called} has no terminal: look at its logs")
+    if agent.row.collected_at is not None:
+        raise Refused(f"the output of agent {agent.called} was {agent.log.begin_reason}")
+    size = agent.log.size
+    if offset is not None and offset > size:
+        raise InvalidParams(f"offset {offset} lies beyond the {size} bytes there are")
+    end = size if offset is None else offset
+    return Wanted(agent.log, agent.log.index, end, agent.row.rows, agent.row.cols, is_now=offset is None)
+
+
+def _exact(emulators: Emulators, wanted: Wanted, every: int) -> Shown:
+    emulator = Replay(emulators, wanted, every).run()
+    try:
+        return _shown(emulator, wanted.end)
+    finally:
+        emulator.close()
+
+
+def _shown(emulator: Emulator, offset: int) -> Shown:
+    rows, cols = emulator.size
+    row, col = emulator.cursor
+    return Shown(
+        vt=emulator.snapshot(),
+        text=emulator.text(),
+        rows=rows,
+        cols=cols,
+        cursor_row=row,
+        cursor_col=col,
+        cursor_visible=emulator.cursor_visible,
+        alternate=emulator.alternate,
+        title=emulator.title,
+        offset=offset,
+        is_exact=True,
+        bracketed_paste=emulator.mode(2004),
+    )
+
+
+def _guessed(wanted: Wanted) -> Shown:
+    found = guess(wanted.log, wanted.rows, wanted.end)
+    return Shown(
+        vt=found.vt,
+        text=found.text,
+        rows=wanted.rows,
+        cols=wanted.cols,
+        cursor_row=0,
+        cursor_col=0,
+        cursor_visible=found.cursor_visible,
+        alternate=found.alternate,
+        title="",
+        offset=wanted.end,
+        is_exact=False,
+        bracketed_paste=found.bracketed_paste,
+    )
