@@ -9,9 +9,11 @@ HTTP, WS, RPC = "http", "ws", "rpc"
 #: Locks on the workspace's .scud and on the session's data directory.
 LOCK_WORKSPACE, LOCK_DATA = "lock-workspace", "lock-data"
 
-#: What is kept of an agent: its terminal's master, both ends of its output pipe, its pidfd.
-MASTER, PIPE_OUT, PIPE_IN, PIDFD = "master", "out", "in", "pid"
-PARTS = (MASTER, PIPE_OUT, PIPE_IN, PIDFD)
+#: What is kept of an agent: its terminal's master and both ends of its output pipe, or its stdin; its pidfd.
+MASTER, PIPE_OUT, PIPE_IN, STDIN, PIDFD = "master", "out", "in", "stdin", "pid"
+OF_TERMINALS = (MASTER, PIPE_OUT, PIPE_IN, PIDFD)
+OF_STREAMS = (STDIN, PIDFD)
+PARTS = tuple(dict.fromkeys(OF_TERMINALS + OF_STREAMS))
 
 
 @dataclass(frozen=True, slots=True)

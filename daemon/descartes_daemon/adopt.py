@@ -12,14 +12,12 @@ from descartes_core import kept
 from descartes_core.agent_life import Cause, State
 from descartes_core.redaction import redact
 from descartes_daemon import ending
-from descartes_daemon.agent import Agent, Body
+from descartes_daemon.agent import Agent
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.agents import Agents
 from descartes_daemon.effects import Effects
 from descartes_daemon.launch import has_run
-from descartes_daemon.output_log import OutputLog
-from descartes_daemon.recorder import Plumbing, Recorder
-from descartes_daemon.terminal import Terminal
+from descartes_daemon.opening import open_kept
 from descartes_daemon.unit import Unit
 from descartes_daemon.watching import Watch
 from descartes_local.processes import Process, boot_id, is_alive
@@ -57,39 +55,26 @@ class Adoption:
             await self._agents.move(agent, Cause.HOST_GONE, evidence="its terminal was in nobody's keeping")
         elif agent.is_alive and agent.body is not None and row.state is State.LOST:
             await self._agents.move(agent, Cause.FOUND, evidence="its terminal was in keeping")
+        if agent.is_alive and not agent.is_kept and agent.body is not None and pidfd is not None:
+            agent.is_kept = await self._agents.keeping.keep({kept.agent_name(agent.id, kept.PIDFD): pidfd})
         agent.launched.set()
         self._watch.begin(agent, pidfd)
         self._go_on(agent, was=row.state)
 
     def _restore(self, row: AgentRow) -> tuple[Agent, int | None]:
         """Return a row with what is kept of it, recording again from the byte where it stopped."""
-        log = self._agents.outputs.of(row)
         parts = {part: self._agents.keeping.take(kept.agent_name(row.id, part)) for part in kept.PARTS}
-        agent = Agent(row, self._agents.place.session_id, log)
+        outputs = self._agents.outputs
+        agent = Agent(row, self._agents.place.session_id, outputs.of(row), outputs.errors_of(row))
         # A start time counts from a boot: after another one it is a stranger's.
         if row.pid is not None and row.process_started is not None and row.boot_id == self._boot:
             agent.process = Process(row.pid, row.process_started)
-        agent.body = self._body(log, parts)
-        agent.is_kept = agent.body is not None
+        agent.body = open_kept(agent, parts, self._agents.keeping)
+        agent.is_kept = agent.body is not None and (row.tty or any(parts[part] is not None for part in kept.OF_STREAMS))
         pidfd = parts[kept.PIDFD]
         if pidfd is None and agent.process is not None and is_alive(agent.process):
             pidfd = ending.open_pidfd(agent.process.pid)
         return agent, pidfd
-
-    def _body(self, log: OutputLog, parts: dict[str, int | None]) -> Body | None:
-        master, pipe_out, pipe_in = parts[kept.MASTER], parts[kept.PIPE_OUT], parts[kept.PIPE_IN]
-        if master is None or pipe_out is None or pipe_in is None:
-            for descriptor in (master, pipe_out, pipe_in):
-                if descriptor is not None:
-                    os.close(descriptor)
-            return None
-        log.open()
-        terminal = Terminal(master)
-        terminal.hold()
-        plumbing = Plumbing(master, pipe_out, pipe_in)
-        recorder = Recorder(plumbing, log)
-        recorder.start()
-        return Body(terminal, plumbing, recorder)
 
     async def _settle(self, agent: Agent, pidfd: int | None) -> None:
         """Find out whether a program ran whose daemon died while it was started."""
@@ -162,8 +147,6 @@ class Adoption:
             else:
                 await self._forget_remains(identity, left[identity])
             agent.kill_at = min((at for _, at in left[identity] if at is not None), default=None)
-            if agent.body is not None:
-                agent.body.terminal.let_go()
             agent.launched.set()
             self._watch.begin(agent, pidfd)
             self._agents.background.start(self._effects.finish(agent), f"finish {identity}")

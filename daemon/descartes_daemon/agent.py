@@ -1,4 +1,4 @@
-"""One agent, as this daemon holds it: its row, its terminal, its log."""
+"""One agent, as this daemon holds it: its row, its body, its logs."""
 
 from __future__ import annotations
 
@@ -10,38 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core import agent_life
+from descartes_core.errors import NotHere
 from descartes_core.ids import short
 from descartes_core.redaction import redact
 from descartes_core.times import written, written_or_none
 from descartes_daemon.agent_row import AgentRow
-from descartes_daemon.keys import Keys
+from descartes_daemon.body import Body
 from descartes_daemon.output_log import OutputLog
-from descartes_daemon.recorder import Plumbing, Recorder, close_pipe
-from descartes_daemon.terminal import Terminal
 from descartes_local.processes import Process
 from descartes_local.tree import find_tree
 
 HOST = socket.gethostname()
-
-
-@dataclass(slots=True)
-class Body:
-    """What is open for an agent whose program, or something it left, may still speak."""
-
-    terminal: Terminal
-    plumbing: Plumbing
-    recorder: Recorder
-
-    @property
-    def keys(self) -> Keys:
-        """What is typed into."""
-        return self.terminal.keys
-
-    def close(self) -> None:
-        """Close all of it; the terminal's programs then get a hang-up."""
-        self.recorder.stop()
-        self.terminal.close()
-        close_pipe(self.plumbing)
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +29,10 @@ class Agent:
 
     row: AgentRow
     session_id: str
+    #: What its terminal got, or its stdout.
     log: OutputLog
+    #: Its stderr, where it has no terminal.
+    errors: OutputLog | None = None
     body: Body | None = None
     process: Process | None = None
     #: Whether its row is in the store.
@@ -102,6 +84,24 @@ class Agent:
         """What its start helper writes."""
         return self.log.directory / "exec"
 
+    @property
+    def logs(self) -> tuple[OutputLog, ...]:
+        """All that it says: one log of a terminal, else stdout and stderr."""
+        return (self.log,) if self.errors is None else (self.log, self.errors)
+
+    def stream(self, name: str) -> OutputLog:
+        """Return one of its logs, by the name of the stream.
+
+        Raises:
+            NotHere: a terminal is one stream.
+
+        """
+        if name == "stdout":
+            return self.log
+        if self.errors is None:
+            raise NotHere(f"agent {self.called} has a terminal, which is one stream: its stderr is in its stdout")
+        return self.errors
+
     def tell(self, value: dict[str, Any]) -> None:
         """Tell everybody who is attached."""
         for listener in tuple(self.listeners):
@@ -117,10 +117,10 @@ class Agent:
         """What a person should know."""
         if self.body is None:
             return "its terminal is lost" if self.is_alive and self.launched.is_set() else None
-        if self.body.recorder.trouble is not None:
-            goes_on = self.log.drops_when_full and self.body.recorder.trouble == "disk full"
+        if self.body.trouble is not None:
+            goes_on = self.log.drops_when_full and self.body.trouble == "disk full"
             what = "what it says is lost until there is room" if goes_on else "it waits until its log can be written"
-            return f"{self.body.recorder.trouble}: {what}"
+            return f"{self.body.trouble}: {what}"
         if self.is_alive and not self.is_kept:
             return "not in keeping: ends with its daemon"
         return None
@@ -141,7 +141,7 @@ class Agent:
             "ended_at": written_or_none(row.ended_at),
             "exit_code": row.exit_code,
             "signal": row.signal,
-            "output_bytes": self.log.size,
+            "output_bytes": sum(log.size for log in self.logs),
             "tty": row.tty,
             "notice": self.notice,
         }
@@ -160,7 +160,7 @@ class Agent:
             "leave": row.leave,
             "created_at": written(row.created_at),
             "log_path": str(self.log.path),
-            "errors_path": None,
+            "errors_path": None if self.errors is None else str(self.errors.path),
             "output_from": row.output_from,
             "errors_from": row.errors_from,
             "recording": self.recording,
@@ -168,10 +168,12 @@ class Agent:
 
     @property
     def recording(self) -> str:
-        """How its output is taken: splice, copy, or none any more."""
-        return self.body.recorder.way if self.body else "none"
+        """How its output is taken: splice, copy, file (it writes itself), or none any more."""
+        return self.body.way if self.body else "none"
 
 
 def info_of_row(row: AgentRow, session_id: str, directory: Path) -> dict[str, Any]:
     """Return an ended agent as lists show it."""
-    return Agent(row, session_id, OutputLog(directory, begin=row.output_from)).info()
+    log = OutputLog(directory, begin=row.output_from)
+    errors = None if row.tty else OutputLog(directory, "errors", begin=row.errors_from)
+    return Agent(row, session_id, log, errors).info()

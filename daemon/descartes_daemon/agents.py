@@ -96,7 +96,7 @@ class Agents:
             row = rows[resolve(text, known, AgentNotFound)]
         if (agent := self.present.get(row.id)) is not None:
             return agent
-        ended = Agent(row, self.place.session_id, self.outputs.of(row))
+        ended = Agent(row, self.place.session_id, self.outputs.of(row), self.outputs.errors_of(row))
         for fact in (ended.launched, ended.ended, ended.gone):
             fact.set()
         return ended
@@ -190,8 +190,10 @@ class Agents:
         if agent.body is not None:
             agent.body.close()
             agent.body = None
-        agent.log.close()
-        await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in kept.PARTS))
+        for log in agent.logs:
+            log.close()
+        parts = kept.OF_TERMINALS if agent.row.tty else kept.OF_STREAMS
+        await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in parts))
         self.present.pop(agent.id, None)
         agent.ended.set()
         agent.gone.set()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
@@ -15,10 +13,11 @@ from descartes_core.agent_life import Cause, Effect, Move, State
 from descartes_core.errors import Unavailable
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
+from descartes_daemon.ending import all_ended
 from descartes_daemon.unit import Unit
 from descartes_local.probe import reached
 from descartes_local.processes import Process
-from descartes_local.tree import alive, freeze_tree, kill_tree, signal_all
+from descartes_local.tree import freeze_tree, kill_tree, signal_all
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ class Effects:
         agent.gone.set()
         # What an agent's children write after its end is still recorded, until the last has let go.
         if agent.body is not None:
-            await agent.body.recorder.finished.wait()
+            await agent.body.silence()
         await self._agents.let_go(agent)
 
     async def _end_rest(self, agent: Agent) -> None:
@@ -157,38 +156,3 @@ class Effects:
         agent.kill_at = time.time()
         killed = await asyncio.to_thread(kill_tree, agent.find_tree)
         await all_ended(killed, _KILL_DEADLINE)
-
-
-async def all_ended(processes: set[Process], patience: float) -> None:
-    """Wait until all of these have ended, or patience has."""
-    if sys.platform != "linux":  # pragma: no cover - not Linux
-        await asyncio.sleep(min(patience, 0.05))
-        return
-    loop = asyncio.get_running_loop()
-    over = asyncio.Event()
-    waiting: set[int] = set()
-
-    def one_ended(descriptor: int) -> None:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-        waiting.discard(descriptor)
-        if not waiting:
-            over.set()
-
-    for process in alive(processes):
-        try:
-            descriptor = os.pidfd_open(process.pid)
-        except OSError:
-            continue
-        waiting.add(descriptor)
-        loop.add_reader(descriptor, one_ended, descriptor)
-    try:
-        if waiting:
-            async with asyncio.timeout(patience):
-                await over.wait()
-    except TimeoutError:
-        return
-    finally:
-        for descriptor in waiting:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)

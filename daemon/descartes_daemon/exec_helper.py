@@ -1,7 +1,8 @@
 """Wait for the word, then become the agent's program.
 
-Run as `python -I -S exec_helper.py`, with the terminal as 0-2, a socket to the daemon as 3 and the agent's mark file
-as 4. posix_spawn can set neither directory nor umask nor limits, and tells a failed exec badly: this does both.
+Run as `python -I -S exec_helper.py`, with 0-2 as the program gets them, a socket to the daemon as 3 and the
+agent's mark file as 4. posix_spawn can set neither directory nor umask nor limits, and tells a failed exec badly: this
+does both.
 Nothing is imported that is not built in: it starts in some 10 ms.
 
 It reads one order (its length in ten digits, a newline, then that many bytes: fields ended by NUL: directory, umask,

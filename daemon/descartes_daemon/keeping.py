@@ -42,6 +42,11 @@ class Keeping:
         for name in names:
             await self._notifier.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
 
+    async def forget_surely(self, name: str) -> None:
+        """Take a descriptor out of keeping, and wait until it is closed there."""
+        await self.forget(name)
+        await self._notifier.barrier()
+
     def take(self, name: str) -> int | None:
         """Return a descriptor that was in keeping when this daemon began; each can be taken once."""
         return self._inherited.pop(name, None)

@@ -17,8 +17,12 @@ _MUCH_WAITING = 65_536
 class Keys:
     """Writes to one descriptor without waiting; whoever makes it closes the descriptor, after `close`."""
 
+    #: What the Enter key types.
+    enter = b"\r"
+
     def __init__(self, descriptor: int, place: str = "terminal") -> None:
-        os.set_blocking(descriptor, False)
+        if descriptor >= 0:
+            os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         #: How errors call it.
         self._place = place
@@ -81,10 +85,14 @@ class Keys:
                     self._room.clear()
                     asyncio.get_running_loop().add_writer(self._descriptor, self._flush)
                 return
-            self._waiting.clear()  # nobody could read it, and a poll would spin from here on
+            self._lose()  # nobody could read it, and a poll would spin from here on
         except OSError:
-            self._waiting.clear()
+            self._lose()
         self._rest()
+
+    def _lose(self) -> None:
+        """Nobody will read any more."""
+        self._waiting.clear()
 
     def _rest(self) -> None:
         if not self._room.is_set():

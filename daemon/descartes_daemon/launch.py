@@ -1,4 +1,4 @@
-"""Start a program in a terminal: a helper that waits, then the word."""
+"""Start a program: a helper that waits, then the word."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
+from typing import Any
 
 from descartes_core.errors import SpawnFailed
 from descartes_daemon import exec_helper
@@ -100,8 +101,13 @@ class Launch:
             self.pidfd = -1
 
 
-def start_helper(terminal: str, marks: Path, agent_id: str) -> Launch:
-    """Start a helper as leader of a session of its own, on this terminal.
+def start_helper(stdio: str | Sequence[int], marks: Path, agent_id: str) -> Launch:
+    """Start a helper as leader of a session of its own.
+
+    Args:
+        stdio: The terminal it gets; or, without one, what is to be its stdin, stdout and stderr.
+        marks: The agent's mark file.
+        agent_id: By which it is known whose it is.
 
     Raises:
         SpawnFailed: the system has no room for another process.
@@ -114,7 +120,7 @@ def start_helper(terminal: str, marks: Path, agent_id: str) -> Launch:
             with theirs:
                 mark = os.open(marks, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
                 try:
-                    pid = _posix_spawn(terminal, theirs.fileno(), mark, {"DESCARTES_AGENT_ID": agent_id})
+                    pid = _posix_spawn(stdio, theirs.fileno(), mark, {"DESCARTES_AGENT_ID": agent_id})
                 finally:
                     os.close(mark)
             pidfd = -1
@@ -129,21 +135,19 @@ def start_helper(terminal: str, marks: Path, agent_id: str) -> Launch:
     return Launch(process, pidfd, ours)
 
 
-def _posix_spawn(terminal: str, channel: int, mark: int, environment: dict[str, str]) -> int:
-    # The duplicates go through numbers beyond both sources first: a source may itself be one of 0 to 4.
-    spare = max(channel, mark, _MARKS) + 1
-    actions = [
-        (os.POSIX_SPAWN_DUP2, channel, spare),
-        (os.POSIX_SPAWN_DUP2, mark, spare + 1),
+def _posix_spawn(stdio: str | Sequence[int], channel: int, mark: int, environment: dict[str, str]) -> int:
+    streams = [] if isinstance(stdio, str) else list(stdio)
+    targets = [_CHANNEL, _MARKS, *range(len(streams))]
+    # The duplicates go through numbers beyond all sources first: a source may itself be one of 0 to 4.
+    sources = [channel, mark, *streams]
+    spare = max(*sources, _MARKS) + 1
+    actions: list[Any] = [(os.POSIX_SPAWN_DUP2, source, spare + at) for at, source in enumerate(sources)]
+    if isinstance(stdio, str):
         # Opened by the leader of a session that has none, a terminal becomes the controlling one.
-        (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0),
-        (os.POSIX_SPAWN_DUP2, 0, 1),
-        (os.POSIX_SPAWN_DUP2, 0, 2),
-        (os.POSIX_SPAWN_DUP2, spare, _CHANNEL),
-        (os.POSIX_SPAWN_DUP2, spare + 1, _MARKS),
-        (os.POSIX_SPAWN_CLOSE, spare),
-        (os.POSIX_SPAWN_CLOSE, spare + 1),
-    ]
+        actions.append((os.POSIX_SPAWN_OPEN, 0, stdio, os.O_RDWR, 0))
+        actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+    actions += [(os.POSIX_SPAWN_DUP2, spare + at, target) for at, target in enumerate(targets)]
+    actions += [(os.POSIX_SPAWN_CLOSE, spare + at) for at in range(len(sources))]
     libraries = {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}
     return os.posix_spawn(
         _HELPER[0],

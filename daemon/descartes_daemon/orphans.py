@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 from descartes_daemon.agents import Agents
-from descartes_daemon.effects import all_ended
+from descartes_daemon.ending import all_ended
 from descartes_local.endings import reap
 from descartes_local.processes import (
     Process,

@@ -8,7 +8,9 @@ from weakref import WeakValueDictionary
 
 from descartes_core.times import written
 from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.growth import Growth
 from descartes_daemon.output_log import Gap, OutputLog
+from descartes_daemon.program_log import ProgramLog
 
 #: The file's name, by stream; a terminal has only the first.
 FILES = {"stdout": "output", "stderr": "errors"}
@@ -19,6 +21,8 @@ class Outputs:
 
     def __init__(self, directory_of: Callable[[str], Path]) -> None:
         self._directory_of = directory_of
+        #: Notices what programs write themselves.
+        self.growth = Growth()
         self._known: WeakValueDictionary[tuple[str, str], OutputLog] = WeakValueDictionary()
         #: What an agent does when the disk is full (output.on_full_disk).
         self.drops_when_full = False
@@ -36,7 +40,11 @@ class Outputs:
 
     def _made(self, row: AgentRow, stream: str) -> OutputLog:
         begin = row.output_from if stream == "stdout" else row.errors_from
-        log = OutputLog(self._directory_of(row.id), FILES[stream], begin=begin)
+        directory, stem = self._directory_of(row.id), FILES[stream]
+        if row.tty:
+            log = OutputLog(directory, stem, begin=begin)
+        else:
+            log = ProgramLog(directory, stem, self.growth, begin=begin)
         log.agent_id, log.stream = row.id, stream
         log.rows, log.cols = row.rows, row.cols
         log.drops_when_full = self.drops_when_full
@@ -46,6 +54,10 @@ class Outputs:
         log.on_trouble = lambda log, trouble: self.on_trouble(log, trouble)
         log.on_gap = lambda log, gap: self.on_gap(log, gap)
         return log
+
+    def errors_of(self, row: AgentRow) -> OutputLog | None:
+        """Return the log of an agent's stderr; None where it has a terminal."""
+        return None if row.tty else self.of(row, "stderr")
 
     def grew(self, log: OutputLog, count: int) -> None:
         """Pass growth on to who counts."""

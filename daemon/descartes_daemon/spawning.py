@@ -8,7 +8,6 @@ word ends without running anything: nothing ever runs that no row knows.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from collections.abc import Container, Coroutine
@@ -30,13 +29,12 @@ from descartes_core.ids import check_name, new_id
 from descartes_core.messages.agents import Spawn
 from descartes_core.redaction import redact
 from descartes_daemon import surroundings
-from descartes_daemon.agent import Agent, Body
+from descartes_daemon.agent import Agent
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
-from descartes_daemon.launch import Launch, Order, start_helper
-from descartes_daemon.recorder import Plumbing, Recorder, close_pipe, make_pipe
-from descartes_daemon.terminal import Terminal
+from descartes_daemon.launch import Launch, Order
+from descartes_daemon.opening import open_anew
 from descartes_daemon.unit import Unit
 from descartes_daemon.watching import Watch
 from descartes_local.probe import reached
@@ -126,32 +124,18 @@ class Spawner:
             leave=request.leave,
             umask=request.umask,
             created_at=time.time(),
+            tty=request.tty,
         )
-        log = self._agents.outputs.of(row)
-        agent = Agent(row, self._agents.place.session_id, log, is_stored=False, is_child=True)
+        outputs, session_id = self._agents.outputs, self._agents.place.session_id
+        agent = Agent(row, session_id, outputs.of(row), outputs.errors_of(row), is_stored=False, is_child=True)
         return agent, Order(command, cwd, env, request.umask, self._habits.soft_nofile)
 
     def _open(self, agent: Agent) -> Launch:
-        """Open log, terminal and pipe, and start the helper, which waits."""
-        with contextlib.ExitStack() as undo:
-            try:
-                agent.log.open()
-                undo.callback(agent.log.close)
-                terminal = Terminal.open(agent.row.rows, agent.row.cols)
-                undo.callback(terminal.close)
-                plumbing = Plumbing(terminal.master, *make_pipe())
-                undo.callback(close_pipe, plumbing)
-                launch = start_helper(terminal.name, agent.marks_file, agent.id)
-                undo.callback(launch.close)
-                pidfd = os.dup(launch.pidfd) if launch.pidfd >= 0 else None
-            except OSError as error:
-                raise SpawnFailed(f"no terminal or log: {error.strerror}") from error
-            undo.pop_all()
-        agent.process = launch.process
-        agent.body = Body(terminal, plumbing, Recorder(plumbing, agent.log))
-        agent.body.recorder.start()
-        self._watch.begin(agent, pidfd)
-        return launch
+        """Open logs and terminal, or pipe, and start the helper, which waits."""
+        opened = open_anew(agent, self._agents.keeping)
+        agent.body, agent.process = opened.body, opened.launch.process
+        self._watch.begin(agent, opened.pidfd)
+        return opened.launch
 
     async def _start(self, agent: Agent, launch: Launch, order: Order, asking: Asking) -> None:
         async with agent.moving:  # who would move it waits until its row is there
@@ -176,9 +160,7 @@ class Spawner:
 
     async def _keep(self, agent: Agent) -> None:
         assert agent.body is not None, "it was opened just before"
-        pipes = agent.body.plumbing
-        parts = {kept.MASTER: pipes.master, kept.PIPE_OUT: pipes.pipe_out, kept.PIPE_IN: pipes.pipe_in}
-        named = {kept.agent_name(agent.id, part): descriptor for part, descriptor in parts.items()}
+        named = {kept.agent_name(agent.id, part): descriptor for part, descriptor in agent.body.parts.items()}
         agent.is_kept = await self._agents.keeping.keep(named)
 
     async def _keep_pidfd(self, agent: Agent, launch: Launch) -> None:

@@ -56,7 +56,7 @@ def environment(request: Spawn, marks: Marks) -> dict[str, str]:
         if not name or "=" in name:
             raise InvalidParams(f"{name.partition('=')[0]!r} cannot be the name of an environment variable")
     kept = {name: value for name, value in given.items() if name not in DENIED}
-    if kept.get("TERM", "dumb") == "dumb":
+    if request.tty and kept.get("TERM", "dumb") == "dumb":
         kept["TERM"] = "xterm-256color"
     return {**kept, **request.extra_env, **marks.as_env()}
 

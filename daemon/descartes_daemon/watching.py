@@ -14,9 +14,6 @@ from descartes_daemon.unit import Unit
 from descartes_local.endings import UNKNOWN, Ending, peek, reap
 from descartes_local.probe import reached
 
-#: How long a log may be drained after the exit when others still hold the terminal (seconds).
-_DRAIN_DEADLINE = 1.0
-
 
 class Watch:
     """Watches agents to their end."""
@@ -66,14 +63,8 @@ class Watch:
 
     async def _drain(self, agent: Agent) -> None:
         """Who sees the exit code can read everything the program itself wrote."""
-        if agent.body is None:
-            return
-        agent.body.terminal.let_go()
-        try:
-            async with asyncio.timeout(_DRAIN_DEADLINE):
-                await agent.body.recorder.finished.wait()
-        except TimeoutError:
-            return  # somebody else still holds the terminal
+        if agent.body is not None:
+            await agent.body.drain()
 
     async def _reap(self, agent: Agent) -> None:
         if agent.process is None:

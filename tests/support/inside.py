@@ -225,6 +225,7 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
             await inside.daemon.background.close()
             for agent in list(inside.daemon.agents):
                 await inside.daemon.agents.let_go(agent)
+            inside.daemon.agents.outputs.growth.close()
             asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
             notifier.close()
             _reap()
