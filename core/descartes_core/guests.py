@@ -13,6 +13,10 @@ class Guest(Protocol):
     def is_idle(self) -> bool:
         """Whether nothing is under way for it: then it may be let go."""
 
+    @property
+    def held(self) -> int:
+        """How many bytes are kept for it of what it has not said to the end."""
+
 
 G = TypeVar("G", bound=Guest)
 
@@ -45,6 +49,12 @@ class Guests(Generic[G]):
     def longest_idle(self) -> G | None:
         """Return who leaves first, None when all are busy."""
         return next((guest for guest in self if guest.is_idle), None)
+
+    def largest(self, most: int) -> G | None:
+        """Return who holds most, where all together hold more than this."""
+        if sum(guest.held for guest in self) <= most:
+            return None
+        return max(self, key=lambda guest: guest.held)
 
     def add(self, guest: G) -> None:
         """Let one in."""

@@ -75,8 +75,7 @@ class UnixDoor:
     def check_held(self) -> None:
         """Let go of whoever holds most when all hold too much of lines that do not end."""
         most = _HALF_LINES * self.limits.message
-        while len(self.connections) > 1 and sum(connection.held for connection in self.connections) > most:
-            largest = max(self.connections, key=lambda connection: connection.held)
+        while (largest := self.connections.largest(most)) is not None:
             largest.dismiss(TooLarge(f"{most} bytes of unfinished lines are held, which is the limit"))
 
     async def serve(self, listening: socket.socket) -> asyncio.Server:

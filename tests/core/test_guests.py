@@ -8,6 +8,7 @@ from descartes_core.guests import Guests
 @dataclass(eq=False)
 class Somebody:
     is_idle: bool = True
+    held: int = 0
 
 
 def test_who_never_spoke_leaves_before_who_spoke_long_ago() -> None:
@@ -41,3 +42,16 @@ def test_who_is_gone_says_nothing() -> None:
     guests.heard(one)
     guests.remove(one)
     assert (len(guests), one in guests, guests.is_full) == (0, False, False)
+
+
+def test_who_holds_most_is_found_when_all_hold_too_much() -> None:
+    guests: Guests[Somebody] = Guests(9)
+    small, large = Somebody(held=3), Somebody(held=6)
+    guests.add(small)
+    guests.add(large)
+    guests.heard(large)
+    assert guests.largest(9) is None
+    assert guests.largest(8) is large
+    guests.remove(large)
+    guests.remove(small)
+    assert guests.largest(0) is None

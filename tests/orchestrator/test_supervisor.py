@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,8 +25,10 @@ from descartes_core.errors import (
     TooLarge,
 )
 from descartes_core.ids import new_id
+from descartes_core.jsonrpc import request
 from descartes_local.processes import process_of
 from descartes_local.run_file import RunFile, write_run_file
+from descartes_orchestrator.supervisor.connections import MOST
 from tests.orchestrator.supervised import SUPERVISOR, Speaking, Supervised
 from tests.support.leftovers import doors_of
 from tests.support.waiting import process_gone
@@ -219,6 +225,58 @@ def test_bad_calls_are_refused(
 def test_a_request_without_end_is_refused(supervised: Supervised) -> None:
     with supervised.connect() as connection, pytest.raises(TooLarge):
         connection.call("ping", {"padding": "x" * 2_000_000})
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """Let this process hold more sockets than most shells allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_connections_that_say_nothing_keep_nobody_out(supervised: Supervised) -> None:
+    """A thousand of them once kept every command waiting for ever."""
+    supervised.call("ping")
+    with contextlib.ExitStack() as stack:
+        silent = []
+        for number in range(MOST + 100):
+            silent.append(stack.enter_context(socket.socket(socket.AF_UNIX)))
+            silent[-1].connect(str(supervised.home.supervisor_socket))
+            if number % 100 == 50:
+                silent[-1].sendall(b'{"jsonrpc": "2.0"')
+            if number % 100 == 99:  # in step with the backlog
+                assert supervised.call("ping")["pid"]
+        assert json.loads(silent[0].makefile("rb").readline())["error"]["data"]["code"] == "limit_reached"
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_who_waits_for_an_answer_is_not_pushed_out(supervised: Supervised) -> None:
+    supervised.configure(ready_deadline=20.0)
+    mute = {"id": new_id(), "name": "n", "path": "/", "env": {"DESCARTES_TEST_MANNER": "mute"}}
+    with supervised.connect() as waiting, contextlib.ExitStack() as stack:
+        waiting.socket.sendall(request("start", mute, 1))
+        for number in range(MOST + 50):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(supervised.home.supervisor_socket))
+            if number % 100 == 99:
+                supervised.call("ping")
+        supervised.call("stop", {"id": mute["id"], "grace": 0.1})
+        assert json.loads(waiting.socket.makefile("rb").readline())["id"] == 1
+
+
+def test_unfinished_requests_together_are_bounded(supervised: Supervised) -> None:
+    pid = supervised.call("ping")["pid"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(30):
+            half = stack.enter_context(socket.socket(socket.AF_UNIX))
+            half.connect(str(supervised.home.supervisor_socket))
+            with contextlib.suppress(ConnectionError):
+                half.sendall(b"x" * 900_000)
+            supervised.call("ping")
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        assert resident < 60 * 1024 * 1024
 
 
 def test_nobody_waits_longer_than_they_said(supervised: Supervised) -> None:

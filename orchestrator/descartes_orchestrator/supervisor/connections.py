@@ -11,16 +11,20 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from descartes_core.errors import DescartesError, ProtocolError, TooLarge
+from descartes_core.errors import DescartesError, LimitReached, ProtocolError, TooLarge
+from descartes_core.guests import Guests
 from descartes_core.jsonrpc import Call, call_of, parse, refusal, reply
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop
 
 #: A request names a session and a few variables.
 LONGEST_LINE = 1024 * 1024
+#: What all unfinished requests may have together.
+_MOST_HALF = 8 * LONGEST_LINE
 #: Who does not read this much of our answers is let go.
 _MOST_UNSENT = 4 * 1024 * 1024
-#: Each daemon has one, each command has one; beyond this newcomers wait in the backlog.
+#: Each command has one for a moment. Beyond this the one that is idle for longest makes room for a newcomer; where all
+#: are busy newcomers wait in the backlog.
 MOST = 1000
 _PIECE = 65_536
 
@@ -33,13 +37,16 @@ class Answer:
 
     def give(self, result: Any) -> None:
         """Answer."""
-        if not self._call.is_notification:
-            self._peer.send(reply(self._call.id, result))
+        self._say(reply(self._call.id, result))
 
     def refuse(self, error: DescartesError) -> None:
         """Say why not."""
+        self._say(refusal(self._call.id, error))
+
+    def _say(self, line: bytes) -> None:
+        self._peer.owed -= 1
         if not self._call.is_notification:
-            self._peer.send(refusal(self._call.id, error))
+            self._peer.send(line)
 
 
 Take = Callable[[Call, Answer], None]
@@ -51,7 +58,7 @@ class Door:
     def __init__(self, loop: Loop, listener: socket.socket, take: Take) -> None:
         self.take = take
         self._loop, self._listener = loop, listener
-        self._peers: set[Peer] = set()
+        self._peers: Guests[Peer] = Guests(MOST)
         listener.setblocking(False)
         loop.watch(listener.fileno(), self._accept)
 
@@ -63,9 +70,18 @@ class Door:
         while self._let_in():
             pass
 
+    def heard(self, peer: Peer) -> None:
+        """Take note that a peer has said something."""
+        self._peers.heard(peer)
+
+    def check_held(self) -> None:
+        """Let go of whoever holds most when all hold too much of requests that do not end."""
+        while (largest := self._peers.largest(_MOST_HALF)) is not None:
+            largest.dismiss(TooLarge(f"{_MOST_HALF} bytes of unfinished requests are held, which is the limit"))
+
     def leave(self, peer: Peer) -> None:
         """Forget a peer that is gone, and let in the next."""
-        self._peers.discard(peer)
+        self._peers.remove(peer)
         if self._listener.fileno() >= 0:
             self._loop.watch(self._listener.fileno(), self._accept)
 
@@ -80,6 +96,9 @@ class Door:
         self._let_in()
 
     def _let_in(self) -> bool:
+        if self._peers.is_full and self._peers.longest_idle() is None:
+            self._rest()
+            return False
         try:
             connection, _ = self._listener.accept()
         except BlockingIOError:
@@ -91,9 +110,9 @@ class Door:
         if _user_of(connection) not in (None, os.getuid(), 0):
             connection.close()
             return True
+        if self._peers.is_full and (idle := self._peers.longest_idle()) is not None:
+            idle.dismiss(LimitReached("others needed this place, and nothing was under way here: connect again"))
         self._peers.add(Peer(self._loop, connection, self))
-        if len(self._peers) >= MOST:
-            self._rest()
         return True
 
     def _rest(self) -> None:
@@ -102,7 +121,7 @@ class Door:
         self._loop.later(1.0, self._come_back)
 
     def _come_back(self) -> None:
-        if self._listener.fileno() >= 0 and len(self._peers) < MOST:
+        if self._listener.fileno() >= 0:
             self._loop.watch(self._listener.fileno(), self._accept)
 
 
@@ -113,8 +132,25 @@ class Peer:
         self._loop, self._socket, self._door = loop, connection, door
         self._received, self._unsent = bytearray(), bytearray()
         self._is_leaving = False
+        #: Calls that are not answered yet.
+        self.owed = 0
         connection.setblocking(False)
         loop.watch(connection.fileno(), self._ready)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way for it."""
+        return self.owed <= 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes of an unfinished request are kept for it."""
+        return len(self._received)
+
+    def dismiss(self, error: DescartesError) -> None:
+        """Say why, as far as it goes, and let the peer go."""
+        self.send(refusal(None, error))
+        self.close()
 
     def send(self, line: bytes) -> None:
         """Send now, as far as it goes, and the rest when the peer reads."""
@@ -147,11 +183,14 @@ class Peer:
         elif not self._is_leaving:
             self._received += piece
             self._take_lines()
+            if len(self._received) > _PIECE:
+                self._door.check_held()
 
     def _take_lines(self) -> None:
         while (end := self._received.find(b"\n")) >= 0 and not self._is_leaving:
             line = bytes(self._received[:end])
             del self._received[: end + 1]
+            self._door.heard(self)
             if line.strip():
                 self._take(line)
         if len(self._received) > LONGEST_LINE:
@@ -166,6 +205,7 @@ class Peer:
         except ProtocolError as error:
             self.send(refusal(None, error))
             return
+        self.owed += 1
         answer = Answer(self, call)
         try:
             self._door.take(call, answer)
