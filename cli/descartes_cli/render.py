@@ -25,6 +25,7 @@ _COLOURS = {
     "completed": "2",
     "terminated": "2",
     "Inactive": "2",
+    "Archived": "2",
 }
 _STEPS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 

@@ -11,6 +11,12 @@ VERBS = {
     "start": ("descartes_cli.sessions_change:start", "Start a session's daemon."),
     "stop": ("descartes_cli.sessions_change:stop", "End a session's daemon."),
     "use": ("descartes_cli.sessions_change:use", "Make a session the active one."),
+    "rename": ("descartes_cli.sessions_life:rename", "Give a session another name."),
+    "archive": ("descartes_cli.sessions_life:archive", "Stop a session and lay it aside."),
+    "unarchive": ("descartes_cli.sessions_life:unarchive", "Take up a session that was laid aside."),
+    "relocate": ("descartes_cli.sessions_life:relocate", "Say where a workspace was moved to."),
+    "adopt": ("descartes_cli.sessions_life:adopt", "Give the copy of a workspace an id of its own."),
+    "delete": ("descartes_cli.sessions_delete:delete", "Forget a session; with --files remove its directory."),
 }
 
 sessions = LazyGroup(

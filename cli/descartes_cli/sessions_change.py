@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from descartes_cli import options
+from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable
 from descartes_cli.session_named import find_session
 from descartes_cli.sessions_show import as_object, print_notes
@@ -14,8 +15,14 @@ from descartes_core.ids import short
 from descartes_local.home import find_home
 from descartes_orchestrator import sessions
 
+_CREATE = """\b
+Examples:
+  descartes sessions create ~/projects/shop
+  descartes sessions create --name "the shop" .
+"""
 
-@click.command("create")
+
+@click.command("create", epilog=_CREATE)
 @click.argument("directory", default=".", type=click.Path(readable=False))
 @click.option("--name", help="Default: the directory's name.")
 @options.as_json
@@ -31,14 +38,22 @@ def create(directory: str, name: str | None, as_json: bool) -> None:
         click.echo(f"descartes spawn {printable(str(created.path))} -- COMMAND starts an agent in it", err=True)
 
 
-@click.command("start")
-@click.argument("session", default=".")
+_START = """\b
+Examples:
+  descartes sessions start shop
+  descartes sessions start ~/projects/shop --json
+"""
+
+
+@click.command("start", epilog=_START)
+@click.argument("session", default=".", shell_complete=options.complete_sessions)
 @options.as_json
 def start(session: str, as_json: bool) -> None:
     """Start a session's daemon, also after it was given up. Default: the session around the current directory."""
     home = find_home()
     found = find_session(home, session)
-    started = sessions.start(home, found)
+    with lasting(f"starting {printable(found.name)}"):
+        started = sessions.start(home, found)
     if as_json:
         print_json(started)
     else:
@@ -46,8 +61,15 @@ def start(session: str, as_json: bool) -> None:
         print_notes(list(found.notes))
 
 
-@click.command("stop")
-@click.argument("session", default=".")
+_STOP = """\b
+Examples:
+  descartes sessions stop shop
+  descartes sessions stop --force --grace 2 shop   # its agents are ended first
+"""
+
+
+@click.command("stop", epilog=_STOP)
+@click.argument("session", default=".", shell_complete=options.complete_sessions)
 @click.option("--force", is_flag=True, help="End its agents first; without, it is refused while agents live.")
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
 @options.as_json
@@ -55,7 +77,8 @@ def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
     """End a session's daemon. Default: the session around the current directory."""
     home = find_home()
     found = find_session(home, session)
-    ended: Any = sessions.stop(home, found, force=force, grace=grace)
+    with lasting(f"stopping {printable(found.name)}"):
+        ended: Any = sessions.stop(home, found, force=force, grace=grace)
     if as_json:
         print_json({"id": found.id, "status": "Inactive", "ended": ended})
     else:
@@ -63,16 +86,27 @@ def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
         click.echo(f"{printable(found.name)}  Inactive{agents}")
 
 
-@click.command("use")
-@click.argument("session", default=".")
+_USE = """\b
+Examples:
+  descartes sessions use shop
+  descartes sessions use --no-start ~/projects/shop
+"""
+
+
+@click.command("use", epilog=_USE)
+@click.argument("session", default=".", shell_complete=options.complete_sessions)
+@click.option("--no-start", is_flag=True, help="Only choose it; its daemon starts when it is needed.")
 @options.as_json
-def use(session: str, as_json: bool) -> None:
-    """Make a session the active one: where `spawn` goes that names none and stands in none."""
+def use(session: str, no_start: bool, as_json: bool) -> None:
+    """Make a session the active one: where `spawn` goes that names none and stands in none. Its daemon is started."""
     home = find_home()
     found = find_session(home, session)
+    if not no_start:
+        with lasting(f"starting {printable(found.name)}"):
+            sessions.start(home, found)
     note = sessions.use(home, found)
     if as_json:
-        print_json(as_object(home, found))
+        print_json(as_object(home, sessions.at(home, found.path)))
     else:
         click.echo(f"{printable(found.name)} is the active session")
         print_notes([note] if note else [])

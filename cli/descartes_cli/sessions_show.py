@@ -13,9 +13,15 @@ from descartes_local import registry
 from descartes_local.home import Home, find_home
 from descartes_orchestrator.sessions import Session
 
+_EXAMPLES = """\b
+Examples:
+  descartes sessions show
+  descartes sessions show shop --json
+"""
 
-@click.command("show")
-@click.argument("session", required=False)
+
+@click.command("show", epilog=_EXAMPLES)
+@click.argument("session", required=False, shell_complete=options.complete_sessions)
 @options.as_json
 def show(session: str | None, as_json: bool) -> None:
     """Tell all about one session; default: the one around the current directory. It starts nothing."""
@@ -46,6 +52,7 @@ def as_object(home: Home, session: Session) -> dict[str, Any]:
         "last_accessed": session.record.last_accessed,
         "is_active": registry.read(home).active_session_id == session.id,
         "data": str(home.session(session.id)),
+        "rival": str(session.rival) if session.rival else None,
         "notes": list(session.notes),
     }
 

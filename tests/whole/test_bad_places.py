@@ -119,7 +119,7 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_found(person: Person, shop
     try:
         listed = run_by_modes(person, "sessions", "list", "--json").json
         assert [one["name"] for one in listed["sessions"]] == ["shop"]
-        assert listed["errors"] == [{"path": str(closed), "reason": "Permission denied"}]
+        assert listed["errors"] == {str(closed): "Permission denied"}
         for verb, code in (("start", 3), ("show", 3), ("stop", 3), ("use", 3), ("create", 4)):
             ran = run_by_modes(person, "sessions", verb, closed)
             assert (ran.code, ran.stdout, ran.stderr.count("\n")) == (code, "", 1), str(ran)

@@ -48,7 +48,7 @@ def test_they_are_found_and_finding_changes_nothing(person: Person, trees: Path)
     assert [(one["name"], one["path"], one["status"]) for one in listed["sessions"]] == [
         (name, str(trees / name), "Inactive") for name in NAMES
     ]
-    assert (listed["errors"], listed["notes"]) == ([], [])
+    assert (listed["errors"], listed["notes"]) == ({}, [])
     assert person.run("sessions", "list", "--json").json == listed
     assert content_of(trees) == before
 
