@@ -20,6 +20,7 @@ _HINTS = (
 )
 #: How the names of secrets end: `*_KEY`, `apiKey`, `*TOKEN`, `*SECRET`, `*PASSWORD`.
 _NAME = r"(?:[-_]key|api_?key|token|secret|passwd|password|passphrase|[-_]pass|credentials?)"
+_HEADER = r"\b(?:authorization|cookie)[\"']?\s{0,4}:\s{0,4}[\"']?"
 #: A word as a shell reads it: quotes hold it together.
 _WORD = r"""(?:"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'\\])+"""
 #: A value of JSON, or of a dictionary as Python writes it.
@@ -96,7 +97,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
         (_compiled(r"(://[^\s/@:]*:)[^\s/]+(?=@)"), shown),
         (_compiled(r"(://)[^\s/@:]{20,}(?=@)"), shown),
         (_compiled(rf"(\b(?:bearer|basic)\s{{1,4}}){_CREDENTIAL}"), shown),
-        (_compiled(rf"(\b(?:authorization|cookie)[\"']?\s{{0,4}}:\s{{0,4}}[\"']?(?:\w+\s)?){_CREDENTIAL}[^\"'\r\n]*"), shown),
+        (_compiled(rf"({_HEADER}(?:\w+\s)?){_CREDENTIAL}[^\"'\r\n]*"), shown),
         # name = value, "name": value, X-Some-Key: value, --name value
         (_compiled(rf"((?:{_NAME}|[?&]key)[\"']?\s{{0,4}}=\s{{0,4}}){_WORD}"), shown),
         (_compiled(rf"({_NAME}[\"']\s{{0,4}}:\s{{0,4}}){_STRING}"), shown),

@@ -87,6 +87,17 @@ class Examined:
     #: Earlier ones win.
     layers: Sequence[Layer]
 
+    def checked(self) -> Settings:
+        """Return the settings.
+
+        Raises:
+            ConfigInvalid: something is wrong; it names all of it.
+
+        """
+        if self.settings is None:
+            raise ConfigInvalid("; ".join(self.complaints))
+        return self.settings
+
     @property
     def notes(self) -> list[str]:
         """What stands in the files and says nothing here."""
@@ -105,10 +116,9 @@ class Examined:
             ConfigInvalid: something is wrong.
 
         """
-        if self.settings is None:
-            raise ConfigInvalid("; ".join(self.complaints))
+        settings = self.checked()
         keys = [(section, key) for section, key in every_key() if with_environment or not variable_of((section, key))]
-        return {f"{section}.{key}": getattr(getattr(self.settings, section), key) for section, key in keys}
+        return {f"{section}.{key}": getattr(getattr(settings, section), key) for section, key in keys}
 
 
 def files(
@@ -134,10 +144,7 @@ def load(
         ConfigInvalid: something is wrong; it names the file or variable, the key, and what is allowed.
 
     """
-    found = examine(home, workspace=workspace, session_id=session_id, config_file=config_file)
-    if found.settings is None:
-        raise ConfigInvalid("; ".join(found.complaints))
-    return found.settings
+    return examine(home, workspace=workspace, session_id=session_id, config_file=config_file).checked()
 
 
 def examine(

@@ -24,6 +24,10 @@ from descartes_local.json_file import read_json, write_json
 _NOT_A_DAEMONS = ("discovery.", "supervisor.")
 
 
+#: By path: inode, time and size, None where there is no file.
+Stamps = Mapping[str, list[int] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A key whose value will be another after the next start."""
@@ -59,12 +63,13 @@ def started_with(home: Home, session_id: str) -> Path:
     return home.session(session_id) / "started-with.json"
 
 
-def write_start(
-    file: Path, values: Mapping[str, Any], files: Iterable[Path], *, config_file: Path | None = None
-) -> None:
-    """Write down the values that count from now on, without those that the environment has set.
+def stamps_of(files: Iterable[Path]) -> Stamps:
+    """Return by what a change of these files is seen; to be taken before they are read, all that could be there."""
+    return {str(path): _stamp(path) for path in files}
 
-    `files` are all that could say something, whether they are there or not.
+
+def write_start(file: Path, values: Mapping[str, Any], stamps: Stamps, *, config_file: Path | None = None) -> None:
+    """Write down the values that count from now on, without those that the environment has set.
 
     Raises:
         OSError: it cannot be written.
@@ -73,7 +78,7 @@ def write_start(
     told = {
         "values": {key: _kept(value) for key, value in values.items()},
         "config_file": str(config_file) if config_file else None,
-        "files": {str(path): _stamp(path) for path in files},
+        "files": stamps,
     }
     # It means nothing once the daemon has ended, and is not synced.
     write_json(file, told, durable=False)

@@ -87,7 +87,7 @@ class Answers:
                 "instance_id": self._upkeep.instance_id,
                 "version": VERSION,
                 "agents": len(self._agents.living),
-                "notices": self._upkeep.notices,
+                "notices": [*self._upkeep.notices, *self._upkeep.pending()],
             }
         }
 

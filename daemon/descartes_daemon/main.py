@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import resource
-import signal
-import sys
 import time
 from pathlib import Path
 
@@ -17,12 +16,17 @@ from descartes_core.errors import DescartesError, NoWorkspace
 from descartes_core.ids import stable_id
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
+from descartes_daemon.daemon_log import log_to
 from descartes_daemon.serve import Setup, serve
 from descartes_daemon.sockets import take_inherited
 from descartes_local import registry, session_file
-from descartes_local.config import load
+from descartes_local.config import examine, files
+from descartes_local.config_pending import stamps_of, started_with, write_start
 from descartes_local.home import Home, find_home, make_private
 from descartes_local.subreaper import become_subreaper
+from descartes_local.token import read_or_make
+
+_log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         setup = _prepare(options)
         asyncio.run(serve(setup))
     except DescartesError as error:
-        print(f"descartes-daemon: {error.message}", file=sys.stderr)  # noqa: T201 - this is its one line
+        # Not by print: what it cannot write, on a full disk, it would try again at the end, and end with 120.
+        with contextlib.suppress(OSError):
+            os.write(2, f"descartes-daemon: {error.message}\n".encode(errors="backslashreplace"))
         return error.exit
     return 0
 
@@ -67,11 +73,20 @@ def _prepare(options: argparse.Namespace) -> Setup:
     home.make()
     workspace = _workspace(options.workdir, goes_on=kept.LOCK_DATA in inherited)
     record = _record(home, workspace, options)
-    settings = load(home, workspace=workspace, session_id=record.id, config_file=options.config)
-    data = home.session(record.id)
-    make_private(data)
-    _log_to(options.log_level or settings.log.level, data / "daemon.log")
+    stamps = stamps_of(files(home, workspace=workspace, session_id=record.id, config_file=options.config))
+    found = examine(home, workspace=workspace, session_id=record.id, config_file=options.config)
+    settings, values = found.checked(), found.values(with_environment=False)
+    make_private(home.session(record.id))
+    log = log_to(home.session(record.id) / "daemon.log", settings.log, level=options.log_level)
+    log.hide([read_or_make(home)])
+    for note in found.notes:
+        _log.info("%s", note)
     become_subreaper()
+
+    def note_start() -> None:
+        with contextlib.suppress(OSError):  # it only tells what is pending
+            write_start(started_with(home, record.id), values, stamps, config_file=options.config)
+
     return Setup(
         home=home,
         workspace=workspace,
@@ -83,6 +98,7 @@ def _prepare(options: argparse.Namespace) -> Setup:
         notify_socket=os.environ.pop("NOTIFY_SOCKET", None),
         supervisor=os.environ.get("DESCARTES_SUPERVISOR"),
         soft_nofile=_raise_limit(),
+        note_start=note_start,
     )
 
 
@@ -129,20 +145,3 @@ def _raise_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return int(os.environ.get("DESCARTES_SOFT_NOFILE") or soft)
-
-
-def _log_to(level: str, path: Path) -> None:
-    """Log to standard error; where that is daemon.log, HUP opens it anew (after it was moved away)."""
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-
-    def reopen(_number: int, _frame: object) -> None:
-        if not os.isatty(2):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            os.dup2(descriptor, 1)
-            os.dup2(descriptor, 2)
-            os.close(descriptor)
-
-    signal.signal(signal.SIGHUP, reopen)

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,8 @@ class Setup:
     supervisor: str | None
     #: The soft descriptor limit that agents are given back.
     soft_nofile: int | None
+    #: Writes down with what configuration we began, once the session is ours.
+    note_start: Callable[[], None] = lambda: None
 
 
 async def serve(setup: Setup) -> None:
@@ -82,6 +84,7 @@ async def serve(setup: Setup) -> None:
         keeping = Keeping(notifier, setup.supervisor, setup.inherited)
         upkeep = Upkeep(setup.home, setup.workspace, setup.record)
         await _lock(upkeep, keeping)
+        setup.note_start()
         path = setup.home.daemon_socket(setup.record.id)
         listening = Listening.take(keeping, setup.http_port, setup.ws_port, path)
         stack.callback(listening.close)

@@ -16,6 +16,7 @@ from descartes_core.session_life import State
 from descartes_core.session_record import DaemonInfo, SessionRecord
 from descartes_core.times import written
 from descartes_local import session_file
+from descartes_local.config_pending import pending_changes
 from descartes_local.home import Home
 from descartes_local.locks import is_at, lock_directory
 from descartes_local.processes import process_of
@@ -126,6 +127,11 @@ class Upkeep:
         except OSError as error:
             if not any("session.json" in notice for notice in self.notices):
                 self._notice(f"session.json cannot be written: {error.strerror}")
+
+    def pending(self) -> list[str]:
+        """Return what a person should know of a configuration that was changed since the start."""
+        notice = pending_changes(self.home, self.record.id, self.workspace).notice
+        return [notice] if notice else []
 
     def announce(self, endpoints: Endpoints) -> None:
         """Write the run file, by which this daemon is found."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from descartes_local.config import examine, files
-from descartes_local.config_pending import Change, Pending, pending_changes, started_with, write_start
+from descartes_local.config_pending import Change, Pending, pending_changes, stamps_of, started_with, write_start
 from descartes_local.home import Home, make_private
 
 SESSION = "0b6c9d6e-3f6e-4e6c-9d55-2f3f1c8a7a11"
@@ -28,11 +28,10 @@ def workspace(tmp_path: Path) -> Path:
 
 def start(home: Home, workspace: Path, config_file: Path | None = None) -> Path:
     """Write down what a daemon that starts now would."""
-    where = {"workspace": workspace, "session_id": SESSION, "config_file": config_file}
+    stamps = stamps_of(files(home, workspace=workspace, session_id=SESSION, config_file=config_file))
+    found = examine(home, workspace=workspace, session_id=SESSION, config_file=config_file)
     file = started_with(home, SESSION)
-    found = examine(home, **where)  # type: ignore[arg-type]
-    values = found.values(with_environment=False)
-    write_start(file, values, files(home, **where), config_file=config_file)  # type: ignore[arg-type]
+    write_start(file, found.values(with_environment=False), stamps, config_file=config_file)
     return file
 
 
