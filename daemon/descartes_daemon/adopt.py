@@ -20,12 +20,15 @@ from descartes_daemon.launch import has_run
 from descartes_daemon.opening import open_kept
 from descartes_daemon.unit import Unit
 from descartes_daemon.watching import Watch
+from descartes_local.deadline import from_wall
 from descartes_local.processes import Process, boot_id, is_alive
 
 _log = logging.getLogger(__name__)
 
 #: A start helper whose daemon is gone ends at once; one that was just told to go execs at once.
 _HELPER_DEADLINE = 2.0
+#: What ended agents left is never given longer than this, whatever the clock says (methods.Grace).
+_LONGEST_GRACE = 3600.0
 
 
 class Adoption:
@@ -127,7 +130,8 @@ class Adoption:
         """Go on with a stop: what is left of the grace counts from when it was asked."""
         asked = [move.at for move in await self._agents.store.transitions(agent.id) if move.cause == Cause.STOP_ASKED]
         began = asked[-1] if asked else time.time()
-        self._effects.arm_grace(agent, began + agent.row.grace - time.time())
+        grace = agent.row.grace
+        self._effects.arm_grace(agent, from_wall(began + grace, grace) - time.monotonic())
         await self._effects.ask_to_end(agent)
 
     async def _finish_ended(self) -> None:
@@ -146,7 +150,8 @@ class Adoption:
                 agent.rest = {process for process, _ in left[identity]}
             else:
                 await self._forget_remains(identity, left[identity])
-            agent.kill_at = min((at for _, at in left[identity] if at is not None), default=None)
+            stored = [at for _, at in left[identity] if at is not None]
+            agent.kill_at = from_wall(min(stored), _LONGEST_GRACE) if stored else None
             agent.launched.set()
             self._watch.begin(agent, pidfd)
             self._agents.background.start(self._effects.finish(agent), f"finish {identity}")

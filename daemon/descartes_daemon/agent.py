@@ -43,7 +43,7 @@ class Agent:
     is_kept: bool = False
     #: What else was seen to belong to its tree.
     rest: set[Process] = field(default_factory=set)
-    #: When what is left of it is killed (Unix seconds), once it was asked to end.
+    #: When what is left of it is killed (monotonic), once it was asked to end.
     kill_at: float | None = None
     grace_timer: asyncio.TimerHandle | None = None
     #: Whether its start is settled, one way or the other.

@@ -15,6 +15,7 @@ from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.ending import all_ended
 from descartes_daemon.unit import Unit
+from descartes_local.deadline import to_wall
 from descartes_local.probe import reached
 from descartes_local.processes import Process
 from descartes_local.tree import freeze_tree, kill_tree, signal_all
@@ -46,7 +47,7 @@ class Effects:
     def perform(self, agent: Agent, move: Move) -> None:
         """Begin everything a move asks for; its steps come one after the other."""
         if Effect.ARM_GRACE in move.effects:
-            self.arm_grace(agent, agent.row.grace if agent.kill_at is None else agent.kill_at - time.time())
+            self.arm_grace(agent, agent.row.grace if agent.kill_at is None else agent.kill_at - time.monotonic())
         steps = [self._does[effect] for effect in move.effects if effect is not Effect.ARM_GRACE]
         if steps:
             name = f"{', '.join(move.effects)} {agent.id}"
@@ -59,7 +60,7 @@ class Effects:
     def arm_grace(self, agent: Agent, seconds: float) -> None:
         """Feed GRACE_OVER in when the grace is over."""
         self._disarm(agent)
-        agent.kill_at = time.time() + max(0.0, seconds)
+        agent.kill_at = time.monotonic() + max(0.0, seconds)
         agent.grace_timer = asyncio.get_running_loop().call_later(max(0.0, seconds), self._grace_over, agent)
 
     def _grace_over(self, agent: Agent) -> None:
@@ -80,7 +81,7 @@ class Effects:
 
     async def kill_tree(self, agent: Agent) -> None:
         """Kill all of it, now."""
-        agent.kill_at = time.time()
+        agent.kill_at = time.monotonic()
         self._disarm(agent)
         agent.rest |= await asyncio.to_thread(kill_tree, agent.find_tree)
         reached("agent.killed")
@@ -121,14 +122,14 @@ class Effects:
     async def _ask_rest(self, agent: Agent, left: set[Process]) -> None:
         agent.rest |= left
         if agent.kill_at is None:
-            agent.kill_at = time.time() + agent.row.grace
+            agent.kill_at = time.monotonic() + agent.row.grace
         await self._store_rest(agent, left)
         signal_all(left, signal.Signals[agent.row.stop_signal])
         signal_all(left, signal.SIGCONT)
 
     async def _await_rest(self, agent: Agent, left: set[Process]) -> None:
         assert agent.kill_at is not None, "it was set when they were asked"
-        while left and (patience := agent.kill_at - time.time()) > 0:
+        while left and (patience := agent.kill_at - time.monotonic()) > 0:
             await all_ended(left, patience)
             left = await asyncio.to_thread(agent.find_tree)
         for _ in range(_KILL_TRIES):
@@ -139,9 +140,9 @@ class Effects:
         _log.error("agent %s: %s would not be killed", agent.id, sorted(process.pid for process in left))
 
     async def _store_rest(self, agent: Agent, left: Iterable[Process]) -> None:
-        unit = Unit()
+        unit, kill_at = Unit(), to_wall(agent.kill_at or 0.0)
         for process in left:
-            unit.remain(agent.id, process.pid, process.started, agent.kill_at or 0.0)
+            unit.remain(agent.id, process.pid, process.started, kill_at)
         await self._store(unit)
 
     async def _store(self, unit: Unit) -> None:
@@ -153,6 +154,6 @@ class Effects:
 
     async def kill_rest(self, agent: Agent) -> None:
         """Kill what is left of an ended agent now."""
-        agent.kill_at = time.time()
+        agent.kill_at = time.monotonic()
         killed = await asyncio.to_thread(kill_tree, agent.find_tree)
         await all_ended(killed, _KILL_DEADLINE)

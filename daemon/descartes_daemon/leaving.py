@@ -49,11 +49,11 @@ class Leaving:
         if not agent.is_alive:
             self._agents.background.start(self._end_rest(agent, patience), f"end what is left of {agent.id}")
             return
-        sooner = agent.kill_at is None or agent.kill_at > time.time() + patience
+        sooner = agent.kill_at is None or agent.kill_at > time.monotonic() + patience
         if agent.row.state is State.STOPPING and sooner:
             self._effects.arm_grace(agent, patience)
         elif sooner:
-            agent.kill_at = time.time() + patience
+            agent.kill_at = time.monotonic() + patience
         # Not awaited: a store that cannot be written must not hold up the end.
         asked = self._agents.try_move(agent, Cause.STOP_ASKED, evidence="the session ends")
         self._agents.background.start(asked, f"end {agent.id}")
