@@ -29,6 +29,9 @@ _MOVE = ("name", "was", "status", "cause", "evidence")
 #: What the daemon tells of itself.
 _DAEMON = ("instance_id", "pid", "version")
 
+#: The first log that could not be written, and what its agent does: wait, or drop.
+_DISK = ("path", "trouble", "agent_id", "policy")
+
 #: Everything that is told. What happens to agents and to the daemon has the original's words where it has one.
 TOLD = (
     Kind(
@@ -60,7 +63,7 @@ TOLD = (
     ),
     Kind("SystemEvent", "session_renamed", "the session has another name", ("name", "was")),
     Kind("SystemEvent", "workspace_rewritten", "session.json had vanished and was written anew", ("path",)),
-    Kind("SystemEvent", "disk_full", "the disk takes no more: agents wait, or lose output, as configured", ("path",)),
+    Kind("SystemEvent", "disk_full", "the disk takes no more: agents wait, or lose output (`policy`)", _DISK),
     Kind("SystemEvent", "disk_room", "the disk takes more again", ("path",)),
     Kind("SystemEvent", "descriptors_low", "few descriptors are free: spawns are refused", ("free", "limit")),
     Kind(

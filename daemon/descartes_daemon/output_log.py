@@ -150,12 +150,16 @@ class OutputLog:
     def read(self, offset: int, limit: int) -> bytes:
         """Return up to `limit` bytes from an offset, never from within a gap (see `gap`), nor beyond one.
 
-        Nothing beyond the end, or where somebody cut the file. May be called in a thread.
+        Nothing beyond the end, or where somebody cut the file.
         """
-        if offset < self.begin or self.gaps.at(offset) is not None:
-            return b""
-        stop = self.gaps.next_after(offset)
-        count = min(limit, (self.size if stop is None else min(stop, self.size)) - offset)
+        count = self._readable(offset, limit)
+        if count > 0 and self.descriptor >= 0:
+            return os.pread(self.descriptor, count, offset)
+        return self.read_apart(offset, limit)
+
+    def read_apart(self, offset: int, limit: int) -> bytes:
+        """Do the same in a thread, where the recorder may close its descriptor meanwhile."""
+        count = self._readable(offset, limit)
         if count <= 0:
             return b""
         with self._opened() as descriptor:
@@ -163,15 +167,15 @@ class OutputLog:
         # What is dropped meanwhile is written off first and punched then: these bytes may be zeros already.
         return data if offset >= self.begin else b""
 
+    def _readable(self, offset: int, limit: int) -> int:
+        if offset < self.begin or self.gaps.at(offset) is not None:
+            return 0
+        stop = self.gaps.next_after(offset)
+        return min(limit, (self.size if stop is None else min(stop, self.size)) - offset)
+
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int | None]:
-        """Give the recorder's descriptor, or one of one's own; None when somebody removed the file.
-
-        Then what was said is gone, the agent is not.
-        """
-        if self.descriptor >= 0:
-            yield self.descriptor
-            return
+        """Open it for one reader; None when somebody removed the file: what was said is gone, the agent is not."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -187,14 +191,8 @@ class OutputLog:
         size, first = self.size, min(max(self.begin, self.gaps.end), self.size)
         if lines == 0:
             return size
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return first
-        try:
-            return _offset_of_tail(descriptor, first, size, lines)
-        finally:
-            os.close(descriptor)
+        with self._opened() as descriptor:
+            return first if descriptor is None else _offset_of_tail(descriptor, first, size, lines)
 
     def drop(self, begin: int) -> None:
         """Let it begin here from now on; `punch` then gives the room back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -14,6 +15,9 @@ from descartes_daemon.program_log import ProgramLog
 
 #: The file's name, by stream; a terminal has only the first.
 FILES = {"stdout": "output", "stderr": "errors"}
+#: Who reads a log piece by piece asks for the next one within this (seconds).
+_READERS_PAUSE = 30.0
+_MOST_READERS = 1000
 
 
 class Outputs:
@@ -23,6 +27,8 @@ class Outputs:
         self._directory_of = directory_of
         #: Notices what programs write themselves.
         self.growth = Growth()
+        #: Who read a piece and not the last one, and when (monotonic); oldest first.
+        self._readers: dict[str, float] = {}
         self._known: WeakValueDictionary[tuple[str, str], OutputLog] = WeakValueDictionary()
         #: What an agent does when the disk is full (output.on_full_disk).
         self.drops_when_full = False
@@ -30,6 +36,24 @@ class Outputs:
         self.on_growth: Callable[[OutputLog, int], None] = lambda _log, _count: None
         self.on_trouble: Callable[[OutputLog, str | None], None] = lambda _log, _trouble: None
         self.on_gap: Callable[[OutputLog, Gap], None] = lambda _log, _gap: None
+
+    def read(self, log: OutputLog, *, to_its_end: bool) -> None:
+        """Take note that somebody read a piece, who may come for the next one."""
+        self._readers.pop(log.agent_id, None)
+        if not to_its_end:
+            self._readers[log.agent_id] = time.monotonic()
+            if len(self._readers) > _MOST_READERS:
+                del self._readers[next(iter(self._readers))]
+
+    def is_read(self, agent_id: str) -> bool:
+        """Say whether somebody follows a log of this agent, or was about to read on a moment ago."""
+        followed = any(log.followers for key, log in self._known.items() if key[0] == agent_id)
+        return followed or time.monotonic() - self._readers.get(agent_id, -_READERS_PAUSE) < _READERS_PAUSE
+
+    def forget(self, agent_id: str) -> None:
+        """Let the next one who asks get another log: what lay there was removed."""
+        for stream in FILES:
+            self._known.pop((agent_id, stream), None)
 
     def of(self, row: AgentRow, stream: str = "stdout") -> OutputLog:
         """Return the log of one stream of an agent."""

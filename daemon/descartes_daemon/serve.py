@@ -23,18 +23,23 @@ from descartes_daemon.answers import Answers, Ending
 from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.batch import Batches
+from descartes_daemon.disk_news import DiskNews
 from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.dropping import Caps
 from descartes_daemon.effects import Effects
 from descartes_daemon.event_list import EventList
 from descartes_daemon.faults import Faults
 from descartes_daemon.feed import Feed
 from descartes_daemon.keeping import Keeping
+from descartes_daemon.keyboard import Keyboard
 from descartes_daemon.leaving import Leaving
 from descartes_daemon.notify import Notifier
 from descartes_daemon.once import Once
 from descartes_daemon.orphans import Orphans
+from descartes_daemon.reading import Reading
 from descartes_daemon.screens import Screens
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
+from descartes_daemon.showing import Showing
 from descartes_daemon.sockets import Listening
 from descartes_daemon.spawning import Habits, Spawner
 from descartes_daemon.store import Store
@@ -93,6 +98,7 @@ async def serve(setup: Setup) -> None:
         store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
         stack.callback(daemon.agents.outputs.growth.close)
+        stack.callback(daemon.screens.close)
         stack.push_async_callback(daemon.background.close)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()
@@ -102,6 +108,8 @@ async def serve(setup: Setup) -> None:
 async def _lock(upkeep: Upkeep, keeping: Keeping) -> None:
     inherited = {name: keeping.take(name) for name in (kept.LOCK_WORKSPACE, kept.LOCK_DATA)}
     upkeep.lock(inherited)
+    if inherited[kept.LOCK_DATA] is None:
+        upkeep.read_again()
     fresh = {name: held for name, held in upkeep.locks.items() if held != inherited[name]}
     if fresh and keeping.has_keeper:
         await keeping.keep(fresh)
@@ -120,6 +128,10 @@ class Daemon:
         self.background = Background()
         place = Place(setup.record.id, str(setup.workspace), setup.home.session(setup.record.id), endpoints.socket)
         self.agents = Agents(place, store, keeping, self.background)
+        output = setup.settings.output
+        self.agents.outputs.drops_when_full = output.on_full_disk == "drop"
+        self.disk_news = DiskNews(self.agents)
+        self.caps = Caps(self.agents, output.agent_cap, output.session_cap, upkeep.notices)
         self.effects = Effects(self.agents)
         self.watch = Watch(self.agents)
         self.orphans = Orphans(self.agents)
@@ -147,19 +159,21 @@ class Daemon:
         ending = Ending(self.agents, self.leaving, self.stop)
         each = {"pause": verbs.pause, "resume": verbs.resume, "stop": verbs.stop, "kill": verbs.kill}
         batches = Batches(self.agents, {**each, "signal": verbs.signal})
+        keyboard = Keyboard(self.agents, self.screens)
         reads, acts = self.dispatcher.reads, self.dispatcher.acts
         reads("agent.list", answers.list_agents)
         reads("agent.get", answers.get_agent)
-        reads("agent.output", verbs.output)
+        reads("agent.output", Reading(self.agents).output)
+        reads("agent.screen", Showing(self.agents, self.screens).screen)
         reads("agent.wait", verbs.wait)
         reads("session.info", answers.session)
         reads("event.list", EventList(self.feed).list)
         reads("system.health", answers.health)
         reads("system.stats", answers.stats)
         acts("agent.spawn", verbs.spawn, verbs.spawned_before)
-        acts("agent.write", verbs.write, verbs.unknown_before)
+        acts("agent.write", keyboard.write, verbs.unknown_before)
         acts("agent.signal", verbs.signal, verbs.unknown_before)
-        acts("agent.resize", verbs.resize)
+        acts("agent.resize", keyboard.resize)
         acts("agent.pause", verbs.pause, verbs.show)
         acts("agent.resume", verbs.resume, verbs.show)
         acts("agent.stop", verbs.stop, verbs.gone_before)
@@ -172,6 +186,7 @@ class Daemon:
         await self.once.prune()
         adopted = await Adoption(self.agents, self.watch, self.effects).run()
         await self.orphans.begin()
+        self.background.start(self.caps.begin(), "count what is kept")
         await self.tell("daemon_started", adopted=adopted, notices=self.upkeep.notices)
         reached("daemon.adopted")
 

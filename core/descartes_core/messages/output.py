@@ -27,16 +27,19 @@ class ReadOutput(Model):
     limit: Annotated[int, Field(ge=1, le=LARGEST_PIECE)] = 65_536
     #: A regular expression (RE2): `lines` then has the whole lines it is found in, without control sequences.
     filter: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+    #: Tell when what was said, and how large the terminal was.
+    times: bool = False
     #: Wait this many seconds for the first byte, or for the end.
     wait: Wait = 0.0
 
 
 class OutputGap(Model):
-    """Bytes that were dropped: asked for, and gone."""
+    """Bytes that were asked for, and are gone."""
 
-    #: First and last-but-one offset.
+    #: The first one, and the first one after them.
     begin: int
     end: int
+    #: A sentence for people.
     reason: str
 
 
@@ -48,6 +51,16 @@ class OutputLine(Model):
     text: str
 
 
+class OutputTime(Model):
+    """When a part of a piece was said: that from where the one before ends up to this offset."""
+
+    end: int
+    at: str
+    #: The terminal's size from then on.
+    rows: int
+    cols: int
+
+
 class Output(Model):
     """A piece of output."""
 
@@ -56,6 +69,8 @@ class Output(Model):
     data: str
     #: Only with `filter`.
     lines: list[OutputLine] = []
+    #: Only with `times`, in order; the first one ends at `offset`.
+    times: list[OutputTime] = []
     next_offset: int
     #: Bytes so far, from offset 0 on, also those that were dropped.
     size: int
