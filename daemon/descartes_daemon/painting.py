@@ -1,4 +1,4 @@
-"""Put together what paints a screen in a fresh terminal."""
+"""Put together what paints a screen in a person's terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-#: Everything that would move or colour what is painted is put back, then the screen is cleared.
-_BEGIN = "\x1b[?6l\x1b[?69l\x1b[4l\x1b[?7h\x1b[?5l\x1b(B\x1b)B\x0f\x1b[0m\x1b[r\x1b[H\x1b[2J"
-#: Reverse video, cursor keys, mouse, focus, paste, colour schemes: private modes that stay and ask nothing. Not among
-#: them: 2026 (a terminal that waits for its end shows nothing) and 2048 (the terminal tells its size at once).
-_MODES = (1, 5, 9, 45, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2027, 2031)
+#: Everything that would move or colour what is painted is put back, then the screen is cleared: there may be something
+#: on it, of this program or another.
+_BEGIN = "\x1b[?1049l\x1b[?6l\x1b[?69l\x1b[4l\x1b[?7h\x1b(B\x1b)B\x0f\x1b[0m\x1b[r\x1b[H\x1b[2J"
+#: Reverse video, cursor keys, mouse, focus, paste, colour schemes: private modes that stay, are off in a fresh
+#: terminal, and ask nothing. Not among them: 2026 (a terminal that waits for its end shows nothing), 2027 (on in some), and 2048
+#: (the terminal tells its size at once).
+_MODES = (1, 5, 9, 45, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2031)
+_NO_KEYBOARD = "\x1b[=0;1u"
 _ALTERNATE = (1049, 1047, 47)
 _ORIGIN, _MARGINS, _WRAP, _KEYPAD, _CURSOR, _INSERT = 6, 69, 7, 66, 25, 4
 _PLACE = re.compile(r"\x1b\[(\d+);(\d+)H")
@@ -58,10 +61,8 @@ def paint(canvas: Canvas, primary: Canvas | None, mode: Callable[[int], bool], *
         parts += [primary.painted(), primary.cursor, primary.pen, f"\x1b[?{switch}h", "\x1b[0m\x1b[H\x1b[2J"]
     parts += [canvas.painted(), "\x1b[0m"]
     parts += _placed(canvas, mode)
-    parts += [f"\x1b[?{number}h" for number in _MODES if mode(number)]
-    parts += ["\x1b="] if mode(_KEYPAD) else []
-    parts += [canvas.keyboard, "\x1b[4h" if insert else ""]
-    parts += [f"\x1b[?{number}l" for number in (_WRAP, _CURSOR) if not mode(number)]
+    parts += [f"\x1b[?{number}{'h' if mode(number) else 'l'}" for number in (*_MODES, _WRAP, _CURSOR)]
+    parts += ["\x1b=" if mode(_KEYPAD) else "\x1b>", canvas.keyboard or _NO_KEYBOARD, "\x1b[4h" if insert else ""]
     if clean := _UNPRINTABLE.sub("", title)[:_LONGEST_TITLE]:
         parts.append(f"\x1b]2;{clean}\x1b\\")
     return _FOREIGN.sub("", "".join(parts))

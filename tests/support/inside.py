@@ -226,6 +226,7 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
             for agent in list(inside.daemon.agents):
                 await inside.daemon.agents.let_go(agent)
             inside.daemon.agents.outputs.growth.close()
+            inside.daemon.screens.close()
             asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
             notifier.close()
             _reap()
