@@ -14,6 +14,7 @@ VERBS = {
     "ps": ("descartes_cli.ps:ps", "List sessions and agents."),
     "attach": ("descartes_cli.attach:attach", "Use an agent's terminal."),
     "logs": ("descartes_cli.logs:logs", "Read what an agent said."),
+    "screen": ("descartes_cli.showing:screen", "Show what an agent's terminal shows."),
     "send": ("descartes_cli.send:send", "Type text into an agent."),
     "wait": ("descartes_cli.wait:wait", "Wait for an agent's end; end with its exit code."),
     "stop": ("descartes_cli.stop:stop", "Ask agents to end; kill them after their grace."),

@@ -10,7 +10,7 @@ _BEGIN, _END = b"\x1b[200~", b"\x1b[201~"
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_END = re.compile("\r\n?")
 #: One control character, or what one key types: ESC, with a letter (Alt), or with a sequence (arrows, F1 …).
-_KEY = re.compile("[\x00-\x1f\x7f]|\x1b(?:\\[[0-9;]*[A-Za-z~]|O[A-Za-z]|[^\x00-\x1f\x7f\\[O])")
+_KEY = re.compile("[\x00-\x1f\x7f]|\x1b(?:\\[(?!20[01]~)[0-9;]*[A-Za-z~]|O[A-Za-z]|[^\x00-\x1f\x7f\\[O])")
 
 
 def pasted(text: str, *, bracketed: bool) -> bytes:

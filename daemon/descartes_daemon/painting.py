@@ -10,8 +10,8 @@ from dataclasses import dataclass
 #: on it, of this program or another.
 _BEGIN = "\x1b[?1049l\x1b[?6l\x1b[?69l\x1b[4l\x1b[?7h\x1b(B\x1b)B\x0f\x1b[0m\x1b[r\x1b[H\x1b[2J"
 #: Reverse video, cursor keys, mouse, focus, paste, colour schemes: private modes that stay, are off in a fresh
-#: terminal, and ask nothing. Not among them: 2026 (a terminal that waits for its end shows nothing), 2027 (on in some), and 2048
-#: (the terminal tells its size at once).
+#: terminal, and ask nothing. Not among them: 2026 (a terminal that waits for its end shows nothing), 2027 (on in some)
+#: and 2048 (the terminal tells its size at once).
 _MODES = (1, 5, 9, 45, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2031)
 _NO_KEYBOARD = "\x1b[=0;1u"
 _ALTERNATE = (1049, 1047, 47)
