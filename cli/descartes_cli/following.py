@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from descartes_cli.render import say_wrong
 from descartes_core.jsonrpc import request, result_of
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
@@ -26,17 +27,21 @@ class _Stream:
 
     run: RunFile
     since: int | None
+    wanted: dict[str, Any]
     connection: socket.socket | None = None
     received: bytes = b""
 
 
-def follow(home: Home, only: str | None, since: int | None) -> Iterator[dict[str, Any]]:
+def follow(
+    home: Home, only: str | None, since: int | None, wanted: dict[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
     """Walk over events as they happen, each once, in order within its session; it never ends by itself.
 
     Args:
         home: Whose sessions.
         only: One session's id; None: all, also those that start meanwhile.
         since: The seq after which to begin; None: from now.
+        wanted: The filter, as the daemon takes it; None: everything.
 
     """
     streams: dict[str, _Stream] = {}
@@ -46,7 +51,7 @@ def follow(home: Home, only: str | None, since: int | None) -> Iterator[dict[str
             for run in read_run_files(home):
                 if only in (None, run.session_id) and run.session_id not in streams:
                     # What a session that starts meanwhile does is all news.
-                    streams[run.session_id] = _Stream(run, since if is_first else 0)
+                    streams[run.session_id] = _Stream(run, since if is_first else 0, wanted or {})
             is_first = False
             for stream in streams.values():
                 if stream.connection is None:
@@ -54,6 +59,12 @@ def follow(home: Home, only: str | None, since: int | None) -> Iterator[dict[str
             away = any(stream.connection is None for stream in streams.values())
             for key, _ in selector.select(_PAUSE if away else _ROUND):
                 yield from _receive(key.data, selector)
+
+
+def say_gap(session: str, since: int, reply: dict[str, Any]) -> None:
+    """Tell of events that are kept no more."""
+    if (until := reply.get("gap_until")) is not None:
+        say_wrong(f"{session}: events {since + 1} to {until - 1} are kept no more")
 
 
 def _ask(stream: _Stream, selector: selectors.BaseSelector) -> None:
@@ -76,6 +87,7 @@ def _send(stream: _Stream, selector: selectors.BaseSelector) -> None:
         "since": since,
         "limit": 1 if stream.since is None else _PAGE,
         "wait": 0.0 if stream.since is None else _ROUND,
+        "filter": stream.wanted,
     }
     assert stream.connection is not None
     try:
@@ -104,6 +116,7 @@ def _receive(stream: _Stream, selector: selectors.BaseSelector) -> Iterator[dict
     if stream.since is None:
         stream.since = int(reply["last_seq"])
     else:
+        say_gap(stream.run.name, stream.since, reply)
         stream.since = int(reply["next_since"])
         yield from ({"session_id": stream.run.session_id, **event} for event in reply["events"])
     _send(stream, selector)

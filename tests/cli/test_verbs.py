@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -183,10 +185,10 @@ def test_an_agent_of_an_inactive_session_is_still_found(person: Person, shop: Pa
 def test_events_are_told_and_followed(person: Person, shop: Path) -> None:
     agent = person.spawn(shop, ["true"])
     person.run("wait", agent["id"])
-    told = person.run("events", "--json").json["events"]
+    told = person.run("events", "--json").lines
     mine = [event["event_type"] for event in told if event["agent_id"] == agent["id"]]
     assert mine == ["spawned", "started", "completed"]
-    later = person.run("events", "--since", told[0]["seq"], "--json").json["events"]
+    later = person.run("events", "--since", told[0]["seq"], "--json").lines
     assert later == told[1:]
     following = person.start("events", "-f", "--json", "--since", told[-1]["seq"], stdout=subprocess.PIPE)
     with following:
@@ -194,6 +196,38 @@ def test_events_are_told_and_followed(person: Person, shop: Path) -> None:
         person.spawn(shop, ["sleep", "600"])
         assert json.loads(following.stdout.readline())["event_type"] == "spawned"
         following.terminate()
+
+
+def test_events_are_chosen_by_agent_category_and_filter(person: Person, shop: Path) -> None:
+    one = person.spawn(shop, ["true"], "--name", "one")
+    person.spawn(shop, ["true"], "--name", "two")
+    person.run("wait", "one", "two", check=False)
+
+    def told(*words: str) -> set[tuple[str, str | None]]:
+        lines = person.run("events", "--json", *words).lines
+        return {(event["type"], event["agent_id"]) for event in lines}
+
+    assert told("--agent", "one") == {("AgentEvent", one["id"])}
+    assert told("--category", "system") == {("SystemEvent", None)}
+    both = told("--agent", "one", "--category", "system", "--category", "agent")
+    assert both == {("AgentEvent", one["id"]), ("SystemEvent", None)}
+    assert told("--filter", json.dumps({"agent_ids": ["nobody"]})) == {("SystemEvent", None)}
+    for text in ("{", "[]", '{"more": 1}'):
+        assert person.run("events", "--filter", text, check=False).code == 2
+    assert person.run("events", "--agent", "nobody", check=False).code == 3
+
+
+def test_events_that_are_kept_no_more_are_told(person: Person, shop: Path) -> None:
+    person.run("sessions", "start", shop)
+    (run,) = read_run_files(person.home)
+    with contextlib.closing(sqlite3.connect(person.home.session(run.session_id) / "state.db")) as database, database:
+        database.execute("INSERT INTO meta VALUES ('events_gone_to', '1')")
+        database.execute("DELETE FROM events WHERE seq = 1")
+    os.kill(run.pid, signal.SIGKILL)
+    process_gone(run.pid)
+    ran = person.run("events", "--json")
+    assert ran.stderr == "descartes: shop: events 1 to 1 are kept no more\n"
+    assert [event["seq"] for event in ran.lines] == [2]
 
 
 def test_a_session_that_cannot_work_shows_why(person: Person, shop: Path) -> None:

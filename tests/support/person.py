@@ -28,6 +28,11 @@ class Ran:
         """What `--json` printed."""
         return json.loads(self.stdout)
 
+    @property
+    def lines(self) -> list[Any]:
+        """What `--json` printed, one value a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
     def __str__(self) -> str:
         return f"{' '.join(self.words)} ended with {self.code}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
 

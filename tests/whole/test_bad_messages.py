@@ -101,7 +101,7 @@ def door(person: Person, request: pytest.FixtureRequest) -> Iterator[Unix | Http
     first = only_run(person.home)
     yield request.param(person)
     assert only_run(person.home).instance_id == first.instance_id
-    told = person.run("events", "--json").json["events"]
+    told = person.run("events", "--json").lines
     assert [event["event_type"] for event in told] == ["daemon_started"]
     log = (person.home.session(first.session_id) / "daemon.log").read_text()
     assert "Traceback" not in log

@@ -61,7 +61,7 @@ def doors(person: Person) -> Doors:
 
 def assert_unharmed(person: Person) -> None:
     """Nothing was done: the daemon is the first one, and no agent was ever spawned."""
-    told = person.run("events", "--json").json["events"]
+    told = person.run("events", "--json").lines
     assert [event["event_type"] for event in told] == ["daemon_started"]
     assert person.run("ps", "-a", "--json").json["agents"] == []
 
