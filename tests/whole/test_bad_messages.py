@@ -23,7 +23,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("agent.get", {"agent_id": None}, "invalid_params"),
     ("agent.get", {"agent_id": "x", "more": 1}, "invalid_params"),
     ("agent.get", {"agent_id": "nobody"}, "agent_not_found"),
-    ("agent.get", ["a", "b"], "invalid_request"),
+    ("agent.get", ["a", "b"], "invalid_params"),
     ("agent.spawn", {"command": "ls"}, "invalid_params"),
     ("agent.spawn", {"command": [1, 2]}, "invalid_params"),
     ("agent.spawn", {"command": ["a\0b"]}, "invalid_params"),
