@@ -28,6 +28,8 @@ class Dispatcher:
         self._reads: dict[str, Read] = {}
         self._acts: dict[str, tuple[Act, Act]] = {}
         self.requests = 0
+        #: Told of every call, before it is answered.
+        self.on_call: Callable[[], None] = lambda: None
         #: Told how each call of a known method went: its name, the seconds, the error's code or None.
         self.on_done: Callable[[str, float, str | None], None] = lambda _method, _seconds, _code: None
         #: Told of a fault of ours, besides whoever asked.
@@ -49,6 +51,7 @@ class Dispatcher:
 
         """
         self.requests += 1
+        self.on_call()
         known = method if method in METHODS else "unknown"
         began = time.perf_counter()
         try:

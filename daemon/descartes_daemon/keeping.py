@@ -74,6 +74,10 @@ class Keeping:
         found = self._call("orphans", {"session_id": session_id})
         return [(Process(one["pid"], one["started"]), one["command"]) for one in (found or {}).get("processes", [])]
 
+    def tell_name(self, session_id: str, name: str) -> None:
+        """Tell the supervisor what the session is called now, for the next daemon and for what it tells of it."""
+        self._call("renamed", {"id": session_id, "name": name})
+
     def _ask(self, method: str, process: Process) -> Any:
         return self._call(method, {"pid": process.pid, "started": process.started})
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from descartes_core import VERSION, kept
 from descartes_core.errors import Unavailable
+from descartes_core.messages.common import Nothing
 from descartes_core.session_life import State
 from descartes_core.session_record import SessionRecord
 from descartes_daemon import app, web
@@ -37,7 +38,9 @@ from descartes_daemon.notify import Notifier
 from descartes_daemon.once import Once
 from descartes_daemon.orphans import Orphans
 from descartes_daemon.reading import Reading
+from descartes_daemon.renaming import Renaming
 from descartes_daemon.screens import Screens
+from descartes_daemon.scud_watch import ScudWatch
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
 from descartes_daemon.showing import Showing
 from descartes_daemon.sockets import Listening
@@ -140,6 +143,7 @@ class Daemon:
         self.once = Once(store)
         self.screens = Screens(setup.settings.output.checkpoint_every)
         self.dispatcher = Dispatcher(self.once)
+        self.scud_watch = ScudWatch(upkeep, keep=self._keep_lock, tell=self.tell)
         server = setup.settings.server
         limits = Limits(server.max_connections, server.max_message, server.max_nesting)
         self.attaching = Attaching(self.agents, self.screens, most=setup.settings.terminals.max_watchers)
@@ -180,6 +184,22 @@ class Daemon:
         acts("agent.kill", verbs.kill, verbs.gone_before)
         acts("agent.batch", batches.batch, batches.batch_before)
         acts("system.shutdown", ending.shutdown)
+        acts("session.rename", self._renaming(answers).rename)
+        self.dispatcher.on_call = self.scud_watch.look_soon
+
+    def _renaming(self, answers: Answers) -> Renaming:
+        return Renaming(
+            self.upkeep,
+            self.store,
+            self.background,
+            info=lambda: answers.session(Nothing()),
+            tell_keeper=lambda name: self.keeping.tell_name(self.upkeep.record.id, name),
+        )
+
+    async def _keep_lock(self, locks: Mapping[str, int]) -> None:
+        if self.keeping.has_keeper:
+            await self.keeping.forget(*locks)
+            await self.keeping.keep(locks)
 
     async def adopt(self) -> None:
         """Take over what an earlier daemon left."""
@@ -219,6 +239,7 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         daemon.upkeep.write(State.ACTIVE, daemon.endpoints)
         unix = await daemon.door.serve(listening.unix)
         _listen_to_signals(daemon.stop)
+        daemon.background.start(daemon.scud_watch.run(), "scud watch")
         await notifier.tell("READY=1", f"STATUS=serving {setup.workspace}")
         reached("daemon.ready")
         await daemon.stop.wait()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from descartes_core import VERSION, kept
-from descartes_core.errors import Locked, Unavailable
+from descartes_core.errors import Conflict, Locked, Refused, Unavailable
 from descartes_core.ids import new_id
 from descartes_core.session_life import State
 from descartes_core.session_record import DaemonInfo, SessionRecord
@@ -23,6 +24,9 @@ from descartes_local.processes import process_of
 from descartes_local.run_file import RunFile, remove_run_file, write_run_file
 
 _log = logging.getLogger(__name__)
+
+#: A command that changes session.json holds the lock about as long as a disk needs to sync (seconds).
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,9 @@ class Upkeep:
         #: What a person should know.
         self.notices: list[str] = []
         self.locks: dict[str, int] = {}
+        #: Names are written in a thread, so that a disk that syncs slowly stops no terminal.
+        self._writing = threading.RLock()
+        self._announced: Endpoints | None = None
 
     def lock(self, inherited: Mapping[str, int | None]) -> None:
         """Take the session's locks, or go on with those that were in keeping.
@@ -86,7 +93,7 @@ class Upkeep:
         if inherited is not None:
             os.close(inherited)
         try:
-            descriptor = lock_directory(directory)
+            descriptor = lock_directory(directory, patience=_PATIENCE)
         except Locked as error:
             raise Locked(f"another daemon serves {self.workspace}: {error.message}") from None
         except OSError as error:
@@ -96,25 +103,117 @@ class Upkeep:
             self._notice(f"{directory} is on a file system without locks: the data directory's lock alone holds")
         return descriptor
 
+    def read_again(self) -> None:
+        """Take up what commands changed until the locks were ours; from here on nobody but us changes it.
+
+        Not asked where the locks were in keeping: nobody could change it lawfully, and agents are waiting.
+
+        Raises:
+            Refused: the session was archived.
+            Conflict: the workspace is another session's by now.
+
+        """
+        try:
+            found = session_file.load(self.workspace)
+        except session_file.Unreadable:
+            return  # set aside, and told, when it is written
+        if found is None:
+            return
+        if found.id != self.record.id:
+            raise Conflict(f"{self.workspace} is the workspace of session {found.id} by now")
+        if found.status is State.ARCHIVED:
+            raise Refused(f"{found.name} is Archived: `descartes sessions unarchive` makes it usable again")
+        self.record = replace(self.record, name=found.name, created_at=found.created_at, more=found.more)
+
+    def lock_again(self) -> int | None:
+        """Lock the `.scud` that is there now, where the one we locked has vanished; return what is to be kept.
+
+        Raises:
+            Locked: somebody else was faster.
+            OSError: it cannot be made.
+
+        """
+        scud = self.workspace / ".scud"
+        scud.mkdir(exist_ok=True)
+        before = self.locks.get(kept.LOCK_WORKSPACE)
+        if before is not None and is_at(before, scud):
+            return None
+        if (descriptor := lock_directory(scud)) is not None:
+            self.locks[kept.LOCK_WORKSPACE] = descriptor
+            if before is not None:
+                os.close(before)
+        return descriptor
+
+    def is_whole(self) -> bool:
+        """Say whether the `.scud` that we locked is there, and tells of this session."""
+        held = self.locks.get(kept.LOCK_WORKSPACE)
+        if held is not None and not is_at(held, self.workspace / ".scud"):
+            return False
+        try:
+            found = session_file.load(self.workspace)
+        except session_file.Unreadable:
+            return False
+        return found is not None and found.id == self.record.id
+
+    def rename(self, name: str) -> None:
+        """Write another name, durably; called in a thread.
+
+        Raises:
+            OSError: it cannot be written; the name stays.
+
+        """
+        with self._writing:
+            self._set_aside_torn()
+            record = replace(self.record, name=name)
+            session_file.save(self.workspace, record)
+            self.record = record
+            if self._announced is not None:
+                self.announce(self._announced)
+
+    def write_again(self) -> None:
+        """Write session.json as it was.
+
+        Raises:
+            OSError: it cannot be written.
+
+        """
+        with self._writing:
+            self._set_aside_torn()
+            session_file.save(self.workspace, self.record)
+
+    def tell(self, text: str, instead_of: str | None = None) -> None:
+        """Tell people something, in place of what it makes untrue."""
+        self.notices[:] = [notice for notice in self.notices if notice != instead_of]
+        self._notice(text)
+
     def _notice(self, text: str) -> None:
         _log.warning("%s", text)
         self.notices.append(text)
 
     def _set_aside_torn(self) -> None:
         """Rename a session.json that does not tell of a session; it is told, never replaced in silence."""
+        why = ""
         try:
-            session_file.load(self.workspace)
+            found = session_file.load(self.workspace)
+            if found is not None and found.id != self.record.id:
+                why = f"it tells of session {found.id}"
         except session_file.Unreadable as error:
+            why = str(error)
+        if why:
             try:
                 aside = session_file.set_aside(self.workspace)
             except OSError:
-                self._notice(f"session.json is not used: {error}")
+                self._notice(f"session.json is not used: {why}")
             else:
-                self._notice(f"session.json could not be used ({error}); it is kept as {aside.name}")
+                self._notice(f"session.json could not be used ({why}); it is kept as {aside.name}")
 
     def write(self, status: State, endpoints: Endpoints | None = None) -> None:
         """Write session.json anew; where it cannot be written, that is told and the session works."""
-        self._set_aside_torn()
+        with self._writing:
+            self._set_aside_torn()
+            self._write(status, endpoints)
+
+    def _write(self, status: State, endpoints: Endpoints | None) -> None:
         info = None
         record = self.record
         if endpoints is not None:
@@ -135,6 +234,7 @@ class Upkeep:
 
     def announce(self, endpoints: Endpoints) -> None:
         """Write the run file, by which this daemon is found."""
+        self._announced = endpoints
         process = process_of(os.getpid())
         assert process is not None, "this process is there"
         write_run_file(
@@ -156,5 +256,7 @@ class Upkeep:
 
     def withdraw(self) -> None:
         """Remove the run file and say that the session is inactive."""
-        remove_run_file(self.home, self.record.id)
-        self.write(State.INACTIVE)
+        with self._writing:
+            self._announced = None
+            remove_run_file(self.home, self.record.id)
+            self.write(State.INACTIVE)

@@ -37,6 +37,7 @@ class Commands:
             "exit_status": _exit_status,
             "committed": self._committed,
             "orphans": self._orphans,
+            "renamed": self._renamed,
             "shutdown": self._shutdown,
         }
 
@@ -81,6 +82,10 @@ class Commands:
                 for process in found
             ]
         }
+
+    def _renamed(self, params: Params) -> Params:
+        self._sessions.rename(_text(params, "id"), _text(params, "name"))
+        return {}
 
     def _shutdown(self, _: Params) -> Params:
         busy = [session["name"] for session in self._sessions.listed() if not session["at_rest"]]

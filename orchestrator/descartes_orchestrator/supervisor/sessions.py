@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from descartes_core.errors import Conflict, SupervisorUnreachable
@@ -71,6 +72,12 @@ class Sessions:
             answer.give({})
         else:
             session.ask_stop(grace, answer)
+
+    def rename(self, identity: str, name: str) -> None:
+        """Call a session by another name from now on; one that is not known here has none here."""
+        session = self._sessions.get(identity)
+        if session is not None:
+            session.wanted = replace(session.wanted, name=name)
 
     def quit(self) -> None:
         """Ask every daemon to end because the supervisor ends."""
