@@ -1,234 +1,240 @@
-"""One connection that has become an agent's terminal."""
+"""One watcher of an agent's terminal, by whatever connection it came."""
 
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
-from descartes_core.errors import DescartesError, InvalidParams, ProtocolError
-from descartes_core.frames import FrameReader, bytes_frame, json_frame
+from descartes_core.errors import DescartesError, InvalidParams, ProtocolError, Refused
 from descartes_core.messages.terminals import Attach
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
-from descartes_daemon.first_screen import first_screen
-from descartes_daemon.keys import Keys
-from descartes_daemon.terminal import Terminal
-from descartes_daemon.unit import Unit
+from descartes_daemon.comings import Comings
+from descartes_daemon.repaint import make_paint
+from descartes_daemon.screens import Screens
+from descartes_daemon.typist import Typist
 
 #: What is read from the log in one go.
 _PIECE = 65_536
-#: A program paints anew when its size changes; so it is changed for this long (seconds).
-_NUDGE = 0.05
-#: What was typed is noted at most this often (seconds), and only while somebody types.
-_NOTE_EVERY = 1.0
+#: A client that says nonsense this often is no client of ours.
+MOST_NONSENSE = 100
+
+Frame = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all attachments of a daemon share."""
+
+    agents: Agents
+    screens: Screens
+    comings: Comings
 
 
 class Attachment:
-    """Sends an agent's output as frames, and types what comes back.
+    """Says what a watcher is to be sent next, and does what it asks for.
 
-    The log is the queue: while the other side takes nothing, nothing is read, and it falls behind at no cost.
+    The log is the queue: a connection asks for the next frame when it can take one, so who takes nothing falls behind
+    at no cost. What is told besides is how things are now, never a list of how they were.
     """
 
-    def __init__(
-        self, transport: asyncio.Transport, agent: Agent, agents: Agents, request: Attach, client: str
-    ) -> None:
-        self._transport = transport
-        self._agent = agent
-        self._agents = agents
-        self._client = client
-        self._may_type = request.mode == "rw"
-        self._frames = FrameReader()
+    def __init__(self, house: House, agent: Agent, request: Attach, client: str, *, tells_taken: bool = True) -> None:
+        self._house, self._agent, self._request, self._client = house, agent, request, client
+        self._tells_taken = tells_taken
+        self._typist = Typist(house.agents, agent, request, client)
         self._offset = agent.log.size if request.offset is None else request.offset
-        self._size = (request.rows, request.cols) if request.rows and request.cols else None
-        self._paints = request.offset is None
-        self._is_nudging = False
-        self._is_paused = False
-        self._is_over = False
-        self._is_held = False
-        self._typed = 0
-        self._untold = 0  # bytes of which the other side does not know yet that the terminal has them
-        self._note: asyncio.TimerHandle | None = None
+        self._on_news: Callable[[], None] = lambda: None
+        #: Whether the last frame was taken.
+        self.is_over = False
+        # What is to be told next: there is never more than one of each.
+        self._opening: Frame | None = None
+        self._tells_pen = True
+        self._error: Frame | None = None
+        self._resized: tuple[int, Frame] | None = None
+        #: Nothing is sent before the screen is.
+        self._is_painting = True
+        self._nonsense = 0
         self._finished: asyncio.Task[None] | None = None
-        self._goes_on = asyncio.Event()
-        if self._offset > agent.log.size:
-            raise InvalidParams(f"offset {self._offset} lies beyond the {agent.log.size} bytes there are")
+        agent.listeners.add(self._told)
 
-    def begin(self) -> None:
-        """Show something at once, then follow the log."""
-        if self._may_type and self._agent.pen is None:
-            self._agent.pen, self._agent.pen_holder = self, self._client
-        rows, cols = self._size or (self._agent.row.rows, self._agent.row.cols)
-        if self._paints:
-            vt = first_screen(self._agent.log, rows)
-            self._say({"type": "screen", "vt": vt, "rows": rows, "cols": cols, "offset": self._offset})
-            self._agents.background.start(self._repaint(), f"repaint {self._agent.id}")
+    def begin(self, on_news: Callable[[], None]) -> None:
+        """Take the pen if nobody has it, show a screen or go on from an offset, then follow the log.
+
+        Args:
+            on_news: called when there may be a next frame.
+
+        """
+        self._on_news = self._typist.on_news = on_news
+        is_resized = self._typist.begin()
+        self._agent.log.followers.add(on_news)
+        self._house.comings.came(self._agent, self._client, self._request.mode)
+        self._finished = self._start(self._until_ended(), "attached to")
+        if self._request.offset is None:
+            self._start(self._paint(is_resized=is_resized), "screen of")
         else:
-            self._say({"type": "offset", "offset": self._offset})
-            self._apply_size()
-        self._agent.log.followers.add(self._follow)
-        self._agent.listeners.add(self._say)
-        self._finished = self._agents.background.start(self._until_ended(), f"attached {self._agent.id}")
-        self._more()
+            self._opening = {"type": "offset", "offset": self._offset}
+            self._is_painting = False
+            self._on_news()
+
+    def info(self) -> dict[str, Any]:
+        """Return the agent as every list shows it."""
+        return self._agent.info()
 
     @property
-    def _has_pen(self) -> bool:
-        return self._agent.pen is self
+    def room(self) -> asyncio.Event:
+        """Set while more may be typed; a connection reads no further without it."""
+        return self._typist.room
 
-    async def _repaint(self) -> None:
-        """Make the program paint anew: one row less for a moment, then the size it is to have."""
-        if self._agent.body is None:
-            return
-        if self._wanted() == self._agent_size():
-            await self._nudge(self._agent.body.terminal)
-        await self._agents.set_size(self._agent, *self._wanted())
+    @property
+    def has_ended(self) -> bool:
+        """Whether the agent has: nothing but what it said is still to come."""
+        return self._agent.ended.is_set()
 
-    async def _nudge(self, terminal: Terminal) -> None:
-        rows, cols = self._agent_size()
-        nudged = rows - 1 if rows > 1 else rows + 1, cols
-        # Held back meanwhile: a size asked for now would undo the nudge before the program has seen it.
-        self._is_nudging = True
-        terminal.resize(*nudged)
-        await asyncio.sleep(_NUDGE)
-        self._is_nudging = False
-        # Whoever else came meanwhile may have given it a size.
-        if self._agent.body is not None and terminal.size == nudged:
-            terminal.resize(*self._agent_size())
+    def next(self) -> bytes | Frame | None:
+        """Return the next frame to send, None when there is none for now (or, once it is over, ever)."""
+        if self._is_painting or self.is_over:
+            return None
+        return self._notice() or self._gap() or self._piece() or self._new_size() or self._end()
 
-    def _agent_size(self) -> tuple[int, int]:
-        return self._agent.row.rows, self._agent.row.cols
+    def _notice(self) -> Frame | None:
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            return opening
+        if self._tells_pen:
+            self._tells_pen = False
+            return {"type": "pen", "holder": self._agent.pen_holder, "yours": self._typist.has_pen}
+        taken, self._typist.taken = self._typist.taken, 0
+        if taken and self._tells_taken:
+            return {"type": "took", "bytes": taken}
+        error, self._error = self._error, None
+        return error
 
-    def _wanted(self) -> tuple[int, int]:
-        return self._size if self._size is not None and self._has_pen else self._agent_size()
+    def _gap(self) -> Frame | None:
+        """Tell what was dropped before it was read, and go on behind it."""
+        gap = self._agent.log.gap(self._offset)
+        if gap is None:
+            return None
+        self._offset = gap.end
+        self._opening = {"type": "offset", "offset": gap.end}
+        return {"type": "gap", **gap._asdict()}
 
-    def _apply_size(self) -> None:
-        """Give the terminal the size of who types; others watch in theirs."""
-        if self._size is not None and self._has_pen and not self._is_nudging:
-            resize = self._agents.set_size(self._agent, *self._size)
-            self._agents.background.start(resize, f"resize {self._agent.id}")
+    def _piece(self) -> bytes:
+        """Read on, but not beyond the place where the size changed before that is told."""
+        limit = _PIECE if self._resized is None else min(_PIECE, self._resized[0] - self._offset)
+        piece = self._agent.log.read(self._offset, limit)
+        self._offset += len(piece)
+        return piece
 
-    def _more(self) -> bool:
-        """Send what there is; False when the other side takes no more of it for now."""
-        while not self._is_paused and not self._is_over:
-            piece = self._agent.log.read(self._offset, _PIECE)
-            if not piece:
-                return True
-            self._offset += len(piece)
-            self._transport.write(bytes_frame(piece))
-        return False
+    def _new_size(self) -> Frame | None:
+        resized, self._resized = self._resized, None
+        return None if resized is None else resized[1]
 
-    def _follow(self) -> None:
-        self._more()
+    def _end(self) -> Frame | None:
+        if not self.has_ended:
+            return None
+        self.is_over = True
+        row = self._agent.row
+        return {"type": "exit", "exit_code": row.exit_code, "signal": row.signal, "cause": row.cause}
 
     async def _until_ended(self) -> None:
         await self._agent.ended.wait()
-        row = self._agent.row
-        while not self._more():
-            self._goes_on.clear()
-            await self._goes_on.wait()
-        self._say({"type": "exit", "exit_code": row.exit_code, "signal": row.signal, "cause": row.cause})
-        self._transport.close()
+        self._on_news()
 
-    def paused(self) -> None:
-        """Stop sending: the other side takes nothing."""
-        self._is_paused = True
+    def _told(self, news: Frame) -> None:
+        """Hear what happened to the agent besides its output."""
+        if news["type"] == "pen":
+            self._tells_pen = True
+        else:
+            self._resized = self._agent.log.size, news
+        self._on_news()
 
-    def resumed(self) -> None:
-        """Go on from where it was."""
-        self._is_paused = False
-        self._more()
-        self._goes_on.set()
+    async def _paint(self, *, is_resized: bool = False) -> None:
+        """Show the screen as it is now, and go on from there; where nobody knows it, let the program paint."""
+        is_exact = True
+        self._opening = {"type": "offset", "offset": self._offset}
+        try:
+            shown = await self._house.screens.at(self._agent)
+            is_exact, self._offset = shown.is_exact, shown.offset
+            size = {"rows": shown.rows, "cols": shown.cols}
+            self._opening = {"type": "screen", "vt": shown.vt, **size, "offset": shown.offset, "exact": is_exact}
+            if self._resized is not None and self._resized[1] == {"type": "resize", **size}:
+                self._resized = None
+        except DescartesError as error:
+            self._refuse(error)
+        finally:
+            self._is_painting = False
+            self._on_news()
+        if not (is_exact or is_resized or self.is_over):
+            await make_paint(self._agent)
 
-    def receive(self, data: bytes) -> None:
-        """Take what the other side sent.
+    def obey(self, frame: Frame) -> None:
+        """Do what a JSON frame asks for; what makes no sense is told, and does nothing.
 
         Raises:
-            DescartesError: it breaks the rules; the connection is to be closed.
+            ProtocolError: it breaks the rules; the connection is to be closed.
 
         """
-        for frame in self._frames.feed(data):
-            if isinstance(frame, bytes):
-                self._type(frame)
-            else:
-                self._take(frame)
+        self._try(lambda: self._do(frame))
 
-    def _take(self, frame: dict[str, Any]) -> None:
-        kind, rows, cols = frame.get("type"), frame.get("rows"), frame.get("cols")
-        if kind == "input" and isinstance(frame.get("data"), str):
-            self._type(_bytes_of(frame["data"]))
-        elif kind == "resize" and isinstance(rows, int) and isinstance(cols, int):
-            if 1 <= rows <= 1000 and 1 <= cols <= 1000:
-                self._size = rows, cols
-                self._apply_size()
-        elif kind == "take" and self._may_type:
-            self._agent.pen, self._agent.pen_holder = self, self._client
-            self._agent.tell({"type": "pen", "holder": self._client})
-            self._apply_size()
+    def type(self, data: bytes) -> None:
+        """Type; where another one has the pen that is told, and nothing is typed.
 
-    def _type(self, data: bytes) -> None:
-        if not self._has_pen and self._agent.pen is None and self._may_type:
-            self._agent.pen, self._agent.pen_holder = self, self._client
-        self._untold += len(data)
-        if not self._has_pen or self._agent.body is None:
-            self._say({"type": "pen", "holder": self._agent.pen_holder})
-        else:
-            self._type_into(self._agent.body.keys, data)
-        if not self._is_held:
-            self._tell_taken()
+        Raises:
+            ProtocolError: it breaks the rules; the connection is to be closed.
 
-    def _type_into(self, keys: Keys, data: bytes) -> None:
+        """
+        self._try(lambda: self._typist.type(data))
+
+    def _try(self, what: Callable[[], object]) -> None:
         try:
-            keys.type(data)
-        except DescartesError as error:
-            self._say({"type": "error", "code": error.code, "message": error.message})
-            return
-        if keys.is_waiting and not self._is_held:
-            self._is_held = True
-            self._agents.background.start(self._go_on_when_read(keys), f"hold {self._agent.id}")
-        if keys.is_behind:
-            self._transport.pause_reading()
-        self._typed += len(data)
-        if self._note is None:
-            self._note = asyncio.get_running_loop().call_later(_NOTE_EVERY, self._write_note)
+            what()
+        except (InvalidParams, Refused) as error:
+            self._refuse(error)
+            self._tells_pen = True
+            self._nonsense += isinstance(error, InvalidParams)
+        if self._nonsense >= MOST_NONSENSE:
+            raise ProtocolError("too much nonsense")
+        self._on_news()
 
-    async def _go_on_when_read(self, keys: Keys) -> None:
-        """Take more from who types once the program has read: what is pasted is not to be lost."""
-        await keys.typed()
-        self._is_held = False
-        self._tell_taken()
-        if not self._is_over:
-            self._transport.resume_reading()
+    def _do(self, frame: Frame) -> None:
+        match frame:
+            case {"type": "input", "data": str(text)}:
+                self._typist.type(_bytes_of(text))
+            case {"type": "resize", "rows": int(rows), "cols": int(cols)} if _is_size(rows) and _is_size(cols):
+                self._typist.resize(rows, cols)
+            case {"type": "take"}:
+                self._typist.take_pen()
+            case {"type": "screen"}:
+                if not self._is_painting:
+                    self._is_painting = True
+                    self._start(self._paint(), "screen of")
+            case _:
+                raise InvalidParams("a frame is input (data), resize (rows and cols, 1 to 1000), take or screen")
 
-    def _tell_taken(self) -> None:
-        """Say how much of what was typed is safe: what is not told before a kill is typed again."""
-        taken, self._untold = self._untold, 0
-        if taken:
-            self._say({"type": "took", "bytes": taken})
+    def _refuse(self, error: DescartesError) -> None:
+        self._error = {"type": "error", "code": error.code, "message": error.message}
 
-    def _write_note(self) -> None:
-        """Note who typed how much, not what."""
-        self._note = None
-        typed, self._typed = self._typed, 0
-        if typed:
-            self._agents.store.enqueue(Unit().typed(self._agent.id, time.time(), self._client, typed))
-
-    def _say(self, value: dict[str, Any]) -> None:
-        if not self._is_over:
-            self._transport.write(json_frame(value))
+    def _start(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
+        return self._house.agents.background.start(work, f"{what} {self._agent.id}")
 
     def close(self) -> None:
         """Let go of the agent; it goes on."""
-        self._is_over = True
-        self._agent.log.followers.discard(self._follow)
-        self._agent.listeners.discard(self._say)
-        if self._has_pen:
-            self._agent.pen = self._agent.pen_holder = None
-            self._agent.tell({"type": "pen", "holder": None})
-        if self._note is not None:
-            self._note.cancel()
-            self._write_note()
+        if self._told not in self._agent.listeners:
+            return
+        self.is_over = True
+        self._agent.log.followers.discard(self._on_news)
+        self._agent.listeners.discard(self._told)
+        self._on_news = self._typist.on_news = lambda: None
+        self._typist.close()
         if self._finished is not None:
             self._finished.cancel()
+            self._house.comings.went(self._agent, self._client, self._request.mode)
+
+
+def _is_size(cells: int) -> bool:
+    return not isinstance(cells, bool) and 1 <= cells <= 1000
 
 
 def _bytes_of(text: str) -> bytes:

@@ -38,6 +38,15 @@ class Resize(Change):
     cols: Rows
 
 
+#: What may be shown in somebody else's terminal: nothing that moves its cursor or turns its text around.
+ClientName = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+$"
+    ),
+]
+
+
 class Attach(Model):
     """Turn this connection into the agent's terminal (Unix socket only; docs/protocol.md has the frames)."""
 
@@ -48,3 +57,5 @@ class Attach(Model):
     #: Go on from this offset instead of painting a screen first.
     offset: Annotated[int, Field(ge=0)] | None = None
     mode: Literal["rw", "ro"] = "rw"
+    #: What the client calls itself, e.g. "ada@pts/3": others are told so who types.
+    client: ClientName | None = None

@@ -1,0 +1,38 @@
+"""Note who typed how much into an agent, and when; never what."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from descartes_daemon.store import Store
+from descartes_daemon.unit import Unit
+
+#: What one client types is noted at most this often (seconds), and only while it types.
+NOTE_EVERY = 1.0
+
+
+class Tally:
+    """Counts what one client types into one agent."""
+
+    def __init__(self, store: Store, agent_id: str, client: str) -> None:
+        self._store, self._agent_id, self._client = store, agent_id, client
+        self._typed = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, count: int) -> None:
+        """Count so many bytes more."""
+        self._typed += count
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(NOTE_EVERY, self._note)
+
+    def _note(self) -> None:
+        self._timer = None
+        typed, self._typed = self._typed, 0
+        self._store.enqueue(Unit().typed(self._agent_id, time.time(), self._client, typed))
+
+    def close(self) -> None:
+        """Note what is not noted yet."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._note()
