@@ -130,7 +130,7 @@ class Adoption:
         """Go on with a stop: what is left of the grace counts from when it was asked."""
         asked = [move.at for move in await self._agents.store.transitions(agent.id) if move.cause == Cause.STOP_ASKED]
         began = asked[-1] if asked else time.time()
-        grace = agent.row.grace
+        grace = agent.row.grace if agent.row.stop_grace is None else agent.row.stop_grace
         self._effects.arm_grace(agent, from_wall(began + grace, grace) - time.monotonic())
         await self._effects.ask_to_end(agent)
 

@@ -48,6 +48,8 @@ class AgentRow:
     errors_from: int = 0
     #: When its output was removed as old.
     collected_at: float | None = None
+    #: What its stop asked for instead of its own grace (seconds).
+    stop_grace: float | None = None
 
     def as_params(self) -> dict[str, Any]:
         """Return it as SQL takes it."""

@@ -134,6 +134,9 @@ class Agents:
             unit.move(agent.id, was, move.to, cause, evidence=evidence, at=now, request_id=request_id)
             if facts is not None:
                 facts(unit)
+            if cause is Cause.STOP_ASKED and agent.kill_at is not None:  # this stop's own grace: a next daemon needs it
+                changes["stop_grace"] = max(0.0, agent.kill_at - time.monotonic())
+                unit.set_stop_grace(agent.id, changes["stop_grace"])
             if move.to in agent_life.FINAL and "ended_at" not in changes:
                 changes["ended_at"] = now  # it never ran, or nobody saw how it ended
                 unit.set_ended(agent.id, now, None, None)

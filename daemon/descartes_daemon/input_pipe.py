@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from descartes_core.errors import Refused
 from descartes_daemon.keys import Keys
+from descartes_local.probe import reached
 
 
 class InputPipe(Keys):
@@ -61,6 +62,7 @@ class InputPipe(Keys):
         """
         await super().typed()
         await self._forget()
+        reached("input.ended")
         self.close()
 
     def close(self) -> None:

@@ -14,13 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from descartes_daemon.growth import Growth
-from descartes_daemon.output_log import Gap, OutputLog
+from descartes_daemon.output_log import OutputLog
 
 _log = logging.getLogger(__name__)
 
 #: How often the log of a program that writes is looked at while nobody follows it (seconds).
 _LOOK_EVERY = 1.0
-CUT = "its program cut its own log"
 
 
 class _Followers(set[Callable[[], None]]):
@@ -64,7 +63,7 @@ class ProgramLog(OutputLog):
             return self._known
         if threading.get_ident() == self._thread:
             if size < self._known:
-                _log.warning("%s: %s, from %d bytes to %d", self.path, CUT, self._known, size)
+                _log.warning("%s: its program cut it from %d bytes to %d", self.path, self._known, size)
             self._known = size
         return size
 
@@ -85,12 +84,6 @@ class ProgramLog(OutputLog):
         Its own, and O_APPEND: what is dropped at the front moves no writer.
         """
         return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-
-    def gap(self, offset: int) -> Gap | None:
-        """Return what is not there from this offset on, or where the present end is, when the program cut the file."""
-        if offset > self.size:
-            return Gap(self.size, offset, CUT)
-        return super().gap(offset)
 
     def close(self) -> None:
         """Nobody can write any more."""
@@ -143,6 +136,6 @@ class ProgramLog(OutputLog):
         """Count what came since the last look, and say whether anything did."""
         size = self.size
         count, self._counted = size - self._counted, size
-        if count > 0:
+        if count:
             self.on_growth(self, count)
         return count > 0

@@ -33,7 +33,7 @@ class Reading:
         agent = await self._agents.find(request.agent_id)
         log = agent.stream(request.stream)
         offset = await _where(agent, log, request)
-        if offset > log.size:
+        if offset > log.size and agent.row.tty:
             raise InvalidParams(f"offset {offset} lies beyond the {log.size} bytes there are")
         answer = _Answer(log, request, offset)
         deadline = time.monotonic() + request.wait
@@ -97,6 +97,9 @@ class _Answer:
     async def look(self) -> None:
         """Take what there is now."""
         self.seen = self._log.size
+        if self._next > self.seen:  # without a terminal its program may have cut its own log
+            self._gap = Gap(self.seen, self._next, "its program has cut its own log")
+            self.offset = self._next = self.seen
         self._pass_gap()
         if self._filter is not None:
             found = await asyncio.to_thread(self._filter.look, self._log, self._next, self._request.limit)
@@ -110,7 +113,7 @@ class _Answer:
         self._next = self.offset + len(self._data)
         # Where somebody cut the file there is nothing to wait for.
         if not self._data and self._log.gap(self._next) is None:
-            self._next = self._log.size
+            self._next = self.seen
         self.has_more = self._next < self._log.size
 
     def _pass_gap(self) -> None:
@@ -162,7 +165,7 @@ async def _grown(log: OutputLog, offset: int, seen: int, patience: float) -> Non
     log.followers.add(news.set)
     try:
         async with asyncio.timeout(patience):
-            while log.size <= seen and not log.is_ended and log.gap(offset) is None:
+            while log.size == seen and not log.is_ended and log.gap(offset) is None:
                 news.clear()
                 await news.wait()
     except TimeoutError:

@@ -108,6 +108,10 @@ class Unit:
         """Write down how it ended; neither code nor signal means that nobody knows."""
         return self._do("set_ended", agent=agent_id, at=at, exit_code=exit_code, signal=signal)
 
+    def set_stop_grace(self, agent_id: str, seconds: float) -> Self:
+        """Write down how long its stop lets it go on."""
+        return self._do("set_stop_grace", agent=agent_id, seconds=seconds)
+
     def set_size(self, agent_id: str, rows: int, cols: int) -> Self:
         """Write down the size of its terminal."""
         return self._do("set_size", agent=agent_id, rows=rows, cols=cols)

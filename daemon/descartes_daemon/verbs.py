@@ -116,7 +116,7 @@ class Verbs:
     async def gone_before(self, request: ChangeAgent, _asking: Asking) -> Reply:
         """Answer the repeat of a stop or kill: wait for what was begun."""
         agent = await self._agents.find(request.agent_id)
-        await self._wait_gone(agent, agent.row.grace + _GONE_DEADLINE)
+        await self._wait_gone(agent, max(agent.row.grace, agent.row.stop_grace or 0.0) + _GONE_DEADLINE)
         return {"agent": agent.info()}
 
     async def _wait_gone(self, agent: Agent, patience: float) -> None:

@@ -151,6 +151,19 @@ def test_a_stop_that_was_asked_for_goes_on(kept: KeptDaemon) -> None:
     assert alive(tree) == set()
 
 
+def test_a_stops_own_grace_outlives_the_daemon(kept: KeptDaemon) -> None:
+    """The agent's own was an hour: the next daemon once waited for that."""
+    spawned = kept.spawn(agent("deaf"), grace=3600.0)
+    kept.until_said(spawned["id"], b"ready")
+    asked = kept.begin("agent.stop", agent_id=spawned["id"], grace=2.0)
+    while kept.get(spawned["id"])["status"] != "stopping":
+        pass
+    kept.kill()
+    asked.close()
+    ended = kept.ended(spawned["id"])
+    assert (ended["status"], ended["signal"]) == ("terminated", "SIGKILL")
+
+
 def test_what_an_ended_agent_left_is_ended_by_the_next_one(kept: KeptDaemon, moments: Moments) -> None:
     with moments.hold("agent.end_stored") as held:
         spawned = kept.spawn(agent("forker", "--deaf", "--code", "0"), grace=0.3)

@@ -2,11 +2,11 @@
 INSERT INTO agents (
     id, name, state, command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,
     pid, process_started, boot_id, started_at, ended_at, exit_code, signal, cause, evidence, moved,
-    tty, output_from, errors_from, collected_at
+    tty, output_from, errors_from, collected_at, stop_grace
 ) VALUES (
     :id, :name, :state, :command, :cwd, :rows, :cols, :grace, :stop_signal, :leave, :umask, :created_at,
     :pid, :process_started, :boot_id, :started_at, :ended_at, :exit_code, :signal, :cause, :evidence, :moved,
-    :tty, :output_from, :errors_from, :collected_at
+    :tty, :output_from, :errors_from, :collected_at, :stop_grace
 );
 
 -- move -- the only write that moves an agent
@@ -21,6 +21,9 @@ UPDATE agents SET started_at = :at WHERE id = :agent;
 
 -- set_ended --
 UPDATE agents SET ended_at = :at, exit_code = :exit_code, signal = :signal WHERE id = :agent;
+
+-- set_stop_grace --
+UPDATE agents SET stop_grace = :seconds WHERE id = :agent;
 
 -- set_size --
 UPDATE agents SET rows = :rows, cols = :cols WHERE id = :agent;
