@@ -36,11 +36,29 @@ def main(arguments: list[str] | None = None) -> int:
         setup = _prepare(options)
         asyncio.run(serve(setup))
     except DescartesError as error:
-        # Not by print: what it cannot write, on a full disk, it would try again at the end, and end with 120.
-        with contextlib.suppress(OSError):
-            os.write(2, f"descartes-daemon: {error.message}\n".encode(errors="backslashreplace"))
-        return error.exit
+        return _told(error)
+    except BaseExceptionGroup as group:
+        if (error := _known(group)) is None:
+            raise
+        return _told(error)
     return 0
+
+
+def _told(error: DescartesError) -> int:
+    # Not by print: what it cannot write, on a full disk, it would try again at the end, and end with 120.
+    with contextlib.suppress(OSError):
+        os.write(2, f"descartes-daemon: {error.message}\n".encode(errors="backslashreplace"))
+    return error.exit
+
+
+def _known(group: BaseExceptionGroup[BaseException]) -> DescartesError | None:
+    """Return the one error of ours that ended the daemon; None when there was anything else."""
+    if len(group.exceptions) != 1:
+        return None
+    (only,) = group.exceptions
+    if isinstance(only, BaseExceptionGroup):
+        return _known(only)
+    return only if isinstance(only, DescartesError) else None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,6 +18,8 @@ APPLICATION = 0x44534352
 PATIENCE = 10.0
 
 _NEWEST = MIGRATIONS[-1][0]
+#: The lower byte of what SQLite tells while somebody else is at it.
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -101,8 +103,9 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            # Only what may pass is waited for: a full disk is told at once.
+            if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:

@@ -233,26 +233,32 @@ class Upkeep:
         return [notice] if notice else []
 
     def announce(self, endpoints: Endpoints) -> None:
-        """Write the run file, by which this daemon is found."""
+        """Write the run file, by which this daemon is found.
+
+        Raises:
+            Unavailable: it cannot be written.
+
+        """
         self._announced = endpoints
         process = process_of(os.getpid())
         assert process is not None, "this process is there"
-        write_run_file(
-            self.home,
-            RunFile(
-                session_id=self.record.id,
-                name=self.record.name,
-                path=str(self.workspace),
-                pid=process.pid,
-                process_started=process.started,
-                instance_id=self.instance_id,
-                http_endpoint=endpoints.http,
-                ws_endpoint=endpoints.ws,
-                socket=endpoints.socket,
-                started_at=self.started_at,
-                version=VERSION,
-            ),
+        run = RunFile(
+            session_id=self.record.id,
+            name=self.record.name,
+            path=str(self.workspace),
+            pid=process.pid,
+            process_started=process.started,
+            instance_id=self.instance_id,
+            http_endpoint=endpoints.http,
+            ws_endpoint=endpoints.ws,
+            socket=endpoints.socket,
+            started_at=self.started_at,
+            version=VERSION,
         )
+        try:
+            write_run_file(self.home, run)
+        except OSError as error:
+            raise Unavailable(f"{self.home.run_file(run.session_id)} cannot be written: {error.strerror}") from error
 
     def withdraw(self) -> None:
         """Remove the run file and say that the session is inactive."""
