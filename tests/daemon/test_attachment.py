@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -33,12 +35,13 @@ class Knowing(Screens):
         return replace(await super().at(agent, offset), is_exact=self._is_exact)
 
 
-def let_know(inside: Inside, *, is_exact: bool) -> Screens:
+@contextlib.asynccontextmanager
+async def knowing(inside: Inside, *, is_exact: bool) -> AsyncIterator[None]:
     """Let the daemon have an emulator, or none."""
     attaching = inside.daemon.attaching
-    knowing = Knowing(is_exact=is_exact)
-    attaching._house = House(inside.daemon.agents, knowing, attaching._house.comings)
-    return knowing
+    with closing(Knowing(is_exact=is_exact)) as screens:
+        attaching._house = House(inside.daemon.agents, screens, attaching._house.comings)
+        yield
 
 
 async def test_first_comes_a_screen_then_the_pen_then_what_follows(short: Path) -> None:
@@ -120,8 +123,7 @@ async def test_a_cut_log_does_not_hold_up_the_daemon(short: Path) -> None:
 
 
 async def test_a_program_paints_anew_where_nobody_knows_its_screen(short: Path) -> None:
-    async with open_inside(short) as inside:
-        let_know(inside, is_exact=False))
+    async with open_inside(short) as inside, knowing(inside, is_exact=False):
         spawned = await inside.spawn(SIGHTED, rows=24, cols=80)
         await inside.until(spawned["id"], b"ready")
         line = await attached(inside, spawned["id"], rows=24, cols=80)
@@ -129,16 +131,15 @@ async def test_a_program_paints_anew_where_nobody_knows_its_screen(short: Path) 
 
 
 async def test_a_program_is_left_alone_where_its_screen_is_known(short: Path) -> None:
-    async with open_inside(short) as inside:
-        with closing(let_know(inside, is_exact=True)):
-            spawned = await inside.spawn(SIGHTED, rows=24, cols=80)
-            await inside.until(spawned["id"], b"ready")
-            line = await attached(inside, spawned["id"], rows=24, cols=80)
-            assert (await line.frame())["exact"]
-            await tasks_done("screen of")
-            line.tell(type="resize", rows=30, cols=90)
-            assert b"30 90" in await line.shown(b"30 90")
-            assert b"23 80" not in await inside.output(spawned["id"])
+    async with open_inside(short) as inside, knowing(inside, is_exact=True):
+        spawned = await inside.spawn(SIGHTED, rows=24, cols=80)
+        await inside.until(spawned["id"], b"ready")
+        line = await attached(inside, spawned["id"], rows=24, cols=80)
+        assert (await line.frame())["exact"]
+        await tasks_done("screen of")
+        line.tell(type="resize", rows=30, cols=90)
+        assert b"30 90" in await line.shown(b"30 90")
+        assert b"23 80" not in await inside.output(spawned["id"])
 
 
 async def test_a_screen_may_be_asked_for_again_and_what_follows_goes_on_from_it(short: Path) -> None:
