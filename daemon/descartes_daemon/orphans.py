@@ -11,9 +11,9 @@ from descartes_daemon.agents import Agents
 from descartes_daemon.ending import all_ended
 from descartes_local.endings import reap
 from descartes_local.processes import (
+    Children,
     Process,
     Stat,
-    children_of_self,
     command_of,
     environ_of,
     stat_of,
@@ -31,6 +31,7 @@ class Orphans:
         #: What is the supervisor's child in our place: left by earlier daemons, or by agents these had started.
         self._elsewhere: list[Process] = []
         self._has_adopted = False
+        self._children = Children()
 
     async def begin(self) -> None:
         """Reap from now on."""
@@ -56,7 +57,7 @@ class Orphans:
     def _reap(self) -> None:
         """Reap dead orphans only: how an agent ended is stored first."""
         leaders = self._leaders()
-        for pid in children_of_self():
+        for pid in self._children.pids():
             if pid not in leaders and (found := stat_of(pid)) is not None and found.is_dead:
                 reap(pid)
 
@@ -73,7 +74,7 @@ class Orphans:
 
     def _unmarked(self) -> list[Process]:
         leaders = self._leaders()
-        ours = [stat_of(pid) for pid in children_of_self() if pid not in leaders]
+        ours = [stat_of(pid) for pid in self._children.pids() if pid not in leaders]
         theirs = [stat for process in self._elsewhere if (stat := stat_of(process.pid)) and stat.process == process]
         return [
             stat.process
@@ -86,6 +87,10 @@ class Orphans:
             return True
         known = set().union(*(agent.rest for agent in self._agents.present.values()))
         return stat.process in known or b"DESCARTES_AGENT_ID=" in environ_of(stat.process.pid)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._children.close()
 
     async def end_all(self) -> None:
         """Kill them, with everything below them."""

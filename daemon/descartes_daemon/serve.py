@@ -102,6 +102,7 @@ async def serve(setup: Setup) -> None:
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
         stack.callback(daemon.agents.outputs.growth.close)
         stack.callback(daemon.screens.close)
+        stack.callback(daemon.orphans.close)
         stack.push_async_callback(daemon.background.close)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from descartes_local.processes import (
+    Children,
     Process,
     boot_id,
     children_of_self,
@@ -116,6 +117,17 @@ def test_a_process_without_command_line_has_its_short_name(child: subprocess.Pop
 def test_children_and_all_are_listed(child: subprocess.Popen[bytes]) -> None:
     assert child.pid in children_of_self()
     assert {child.pid, os.getpid()} <= {found.process.pid for found in every_stat()}
+
+
+def test_children_are_looked_up_anew_each_time(child: subprocess.Popen[bytes]) -> None:
+    children = Children()
+    assert child.pid in children.pids()
+    with subprocess.Popen(["sleep", "600"]) as later:
+        assert {child.pid, later.pid} <= set(children.pids())
+        later.kill()
+    assert later.pid not in children.pids()
+    children.close()
+    assert children.pids() == []
 
 
 def test_a_boot_has_an_id() -> None:

@@ -228,6 +228,7 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
             inside.daemon.agents.outputs.growth.close()
             inside.daemon.screens.close()
             asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
+            inside.daemon.orphans.close()
             notifier.close()
             _reap()
             gc.collect()
