@@ -30,7 +30,12 @@ from descartes_orchestrator import sessions
 
 #: The daemon itself bounds how long an exec may take.
 _TIMEOUT = 60.0
-_EXAMPLE = 'Example: descartes spawn ~/projects/shop --name fixer -- claude "make the tests pass"'
+_EXAMPLES = """\b
+Examples:
+  descartes spawn ~/projects/shop --name fixer -- claude "make the tests pass"
+  descartes spawn --attach -- bash
+  descartes spawn --no-tty --wait -- make test
+"""
 
 
 class _CommandAfterDashes(click.Command):
@@ -48,12 +53,15 @@ class _CommandAfterDashes(click.Command):
         return [*filter(None, super().collect_usage_pieces(ctx)), "[-- COMMAND …]"]
 
 
-@click.command("spawn", cls=_CommandAfterDashes, epilog=_EXAMPLE)
+@click.command("spawn", cls=_CommandAfterDashes, epilog=_EXAMPLES)
 @click.argument("workspace", required=False, metavar="[WORKSPACE]")
 @click.argument("stray", nargs=-1, metavar="")
 @click.option("--name", help="What to call it; default: the program's name and the beginning of its id.")
 @click.option("--cwd", metavar="DIR", help="Where it begins; see above.")
 @click.option("--env", "additions", multiple=True, metavar="NAME=VALUE", help="One more variable; may be repeated.")
+@click.option(
+    "--no-tty", is_flag=True, help="Without a terminal: stdout and stderr are two logs, and send writes to stdin."
+)
 @click.option("--size", metavar="120x40", help="Size of its terminal; default: that of yours.")
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="From being asked to being killed.")
 @click.option("--leave", is_flag=True, help="What it leaves behind may live on until its session stops.")
@@ -62,7 +70,7 @@ class _CommandAfterDashes(click.Command):
 @options.as_json
 @click.pass_context
 def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ...], **given: Any) -> int:
-    """Start a program as an agent, in a terminal of its own, with your environment.
+    """Start a program as an agent, in a terminal of its own or without one, with your environment.
 
     WORKSPACE is a session's id, prefix or name, or a path; default: the workspace around the current directory, else
     the active session (descartes sessions use). COMMAND stands behind --; default: the configured one, else $SHELL.
@@ -73,6 +81,8 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
         raise click.UsageError(f"put -- before the command: descartes spawn {workspace} -- {' '.join(stray)}", context)
     if given["then_attach"] and given["then_wait"]:
         raise click.UsageError("--attach waits for the end already: leave out --wait", context)
+    if given["no_tty"] and (given["then_attach"] or given["size"]):
+        raise click.UsageError("--attach and --size are for a terminal: leave them out, or --no-tty", context)
     home = find_home()
     session = _session(home, workspace)
     wish = _wish(context.meta["command"], given, directory_for(given["cwd"], session.path, is_named=bool(workspace)))
@@ -83,12 +93,19 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
     elif not given["then_attach"]:
         click.echo(f"{printable(agent['name'])}  {agent['id']}")
         if not given["then_wait"]:
-            click.echo(f"descartes attach {short(agent['id'])} opens its terminal", err=True)
+            click.echo(_hint(agent), err=True)
     if given["then_attach"]:
         from descartes_cli.attach import run_attached  # only who attaches pays for it
 
         return run_attached(started["socket"], agent)
     return exit_status(wait_for_end(started["socket"], agent["id"])) if given["then_wait"] else 0
+
+
+def _hint(agent: dict[str, Any]) -> str:
+    """Return what to type next."""
+    if agent["tty"]:
+        return f"descartes attach {short(agent['id'])} opens its terminal"
+    return f"descartes logs -f {short(agent['id'])} shows what it says"
 
 
 def _session(home: Home, workspace: str | None) -> sessions.Session:
@@ -108,7 +125,6 @@ def _session(home: Home, workspace: str | None) -> sessions.Session:
 
 def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]:
     """Return the parameters of agent.spawn."""
-    size = read_size(given["size"]) if given["size"] else callers_size()
     wish: dict[str, Any] = {
         "command": [check_text(word) for word in command],
         "cwd": check_text(cwd),
@@ -117,7 +133,9 @@ def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]
         "umask": callers_umask(),
         "leave": given["leave"],
     }
-    if size is not None:
+    if given["no_tty"]:
+        wish["tty"] = False
+    elif (size := read_size(given["size"]) if given["size"] else callers_size()) is not None:
         wish["cols"], wish["rows"] = size
     check_text(given["name"] or "")
     return wish | {key: given[key] for key in ("name", "grace") if given[key] is not None}

@@ -15,10 +15,8 @@ from descartes_core.times import written_or_none
 from descartes_local.home import Home
 from descartes_local.processes import Process, boot_id, is_alive
 
-_AGENTS = (
-    "SELECT id, name, state, command, cwd, pid, started_at, ended_at, exit_code, signal, process_started, boot_id"
-    " FROM agents ORDER BY created_at"
-)
+#: A store may be older than this: it has the columns it has.
+_AGENTS = "SELECT * FROM agents ORDER BY created_at"
 
 
 def stored_sessions(home: Home) -> list[str]:
@@ -37,34 +35,45 @@ def stored_agents(home: Home, session_id: str, *, ended: bool) -> list[dict[str,
     database = f"file:{quote(str(directory / 'state.db'))}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(database, uri=True, timeout=1.0)) as store:
-            rows = store.execute(_AGENTS).fetchall()
+            store.row_factory = sqlite3.Row
+            rows = [dict(row) for row in store.execute(_AGENTS)]
     except sqlite3.Error:
         return []
-    return [_agent(directory, session_id, row) for row in rows if ended or row[2] not in FINAL]
+    return [_agent(directory, session_id, row) for row in rows if ended or row["state"] not in FINAL]
 
 
-def _agent(directory: Path, session_id: str, row: tuple[Any, ...]) -> dict[str, Any]:
-    identity, name, state, command, cwd, pid, started_at, ended_at, code, signal, process_started, boot = row
-    if state not in FINAL and pid is not None and not (boot == boot_id() and is_alive(Process(pid, process_started))):
+def _agent(directory: Path, session_id: str, row: dict[str, Any]) -> dict[str, Any]:
+    state, pid = row["state"], row["pid"]
+    is_ours = row["boot_id"] == boot_id()
+    if state not in FINAL and pid is not None and not (is_ours and is_alive(Process(pid, row["process_started"]))):
         state = State.LOST.value  # how it ended is known when its daemon is back
-    try:
-        size = (directory / "agents" / identity / "output.log").stat().st_size
-    except OSError:
-        size = 0
+    tty = bool(row.get("tty", True))
+    logs = directory / "agents" / row["id"]
+    size = _size(logs / "output.log", row.get("output_from", 0))
+    if not tty:
+        size += _size(logs / "errors.log", row.get("errors_from", 0))
     return {
-        "id": identity,
-        "name": name,
+        "id": row["id"],
+        "name": row["name"],
         "status": state,
         "session_id": session_id,
         "host": socket.gethostname(),
         "pid": pid,
-        "command": redact(json.loads(command)),
-        "cwd": cwd,
-        "started_at": written_or_none(started_at),
-        "ended_at": written_or_none(ended_at),
-        "exit_code": code,
-        "signal": signal,
+        "command": redact(json.loads(row["command"])),
+        "cwd": row["cwd"],
+        "started_at": written_or_none(row["started_at"]),
+        "ended_at": written_or_none(row["ended_at"]),
+        "exit_code": row["exit_code"],
+        "signal": row["signal"],
         "output_bytes": size,
-        "tty": True,
+        "tty": tty,
         "notice": None,
     }
+
+
+def _size(path: Path, begin: int) -> int:
+    """Return how many bytes a log has had, those that were dropped or removed among them."""
+    try:
+        return max(path.stat().st_size, begin)
+    except OSError:
+        return begin
