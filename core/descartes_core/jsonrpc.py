@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from descartes_core.errors import DescartesError, InvalidRequest, ParseError, from_wire
+from descartes_core.errors import DescartesError, InvalidParams, InvalidRequest, ParseError, from_wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ def call_of(value: Any) -> Call:
     """Return the call that a JSON value is.
 
     Raises:
-        InvalidRequest: it is no JSON-RPC 2.0 request by name with named parameters.
+        InvalidRequest: it is no JSON-RPC 2.0 request.
+        InvalidParams: it is one, but its parameters have no names; its `id` is to be answered.
 
     """
     if not isinstance(value, dict) or value.get("jsonrpc") != "2.0":
@@ -100,12 +101,14 @@ def call_of(value: Any) -> Call:
     method, params = value.get("method"), value.get("params", {})
     if not isinstance(method, str):
         raise InvalidRequest('"method" must be a string')
-    if not isinstance(params, dict):
-        raise InvalidRequest('"params" must be an object: parameters have names here')
+    if not isinstance(params, dict | list):
+        raise InvalidRequest('"params" must be an object')
     identity = value.get("id")
     is_number = isinstance(identity, int) or (isinstance(identity, float) and math.isfinite(identity))
     if isinstance(identity, bool) or not (is_number or isinstance(identity, str | None)):
         raise InvalidRequest('"id" must be a string or a number')
+    if isinstance(params, list):
+        raise InvalidParams('"params" must be an object: parameters have names here')
     return Call(method, params, identity, "id" not in value)
 
 

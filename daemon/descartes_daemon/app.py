@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
@@ -82,8 +82,9 @@ def build(
             *sockets,
             WebSocketRoute("/{path:path}", _no_such_path),
         ],
-        exception_handlers={DescartesError: _told, HTTPException: _told_by_starlette},
+        exception_handlers={DescartesError: _told, HTTPException: _told_by_starlette, ClientDisconnect: _gone},
     )
+    app.router.redirect_slashes = False
     return Safety(
         app,
         token=token,
@@ -111,6 +112,10 @@ def _told_by_starlette(request: Request, error: Exception) -> Response:
     )
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    return Response()  # nobody reads it: the client went away in the middle of its request
 
 
 async def _no_such_path(websocket: WebSocket) -> None:

@@ -6,6 +6,7 @@ a foreign Host (when its name was bound anew to 127.0.0.1), or a form's content 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 
@@ -15,15 +16,29 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from descartes_core.errors import DescartesError, Forbidden, NotFound, TooLarge, Unauthorized
+from descartes_core.errors import (
+    DescartesError,
+    Forbidden,
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+)
 from descartes_core.jsonrpc import error_object
 from descartes_core.messages.common import LARGEST_MESSAGE
 from descartes_daemon.admission import FirstMessage, Token, known, naming_protocol, token_offered, without_token
+from descartes_daemon.strangers import Strangers
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
+#: What stands before a request's body: bytes of address and headers, and how many headers.
+LARGEST_HEAD, MOST_HEADERS = 16_384, 100
+
 #: A body that is refused is taken from the wire up to this size.
 _LARGEST_DRAINED = 8 * LARGEST_MESSAGE
+#: … and for so long (seconds).
+_DRAIN_PATIENCE = 2.0
 
 
 def refusal(error: DescartesError, status: int | None = None) -> Response:
@@ -47,12 +62,15 @@ class Safety:
         http_port: int,
         ws_port: int,
         hosts: Sequence[str] = (),
+        metrics_port: int | None = None,
         largest_body: int = LARGEST_MESSAGE,
+        max_strangers: int = 0,
     ) -> None:
         self._app = app
         self._token = Token(token)
         self._first_message = FirstMessage(app, self._token)
-        self._ws_port = ws_port
+        self._strangers = Strangers(max_strangers)
+        self._ws_port, self._metrics_port = ws_port, metrics_port
         self._names = tuple(dict.fromkeys((*LOOPBACK, *(_in_url(host) for host in hosts))))
         self._origins = {f"http://{name}:{port}" for name in self._names for port in (http_port, ws_port)}
         self._largest_body = largest_body
@@ -73,36 +91,53 @@ class Safety:
         try:
             has_token = self._check_websocket(scope)
         except DescartesError as error:
-            # One status for whoever may not come in (404 stays 404): a client library tells little else anyway.
-            status = error.status if isinstance(error, NotFound) else Forbidden.status
+            # One status for whoever may not come in (404 and 429 stay): a client library tells little else anyway.
+            status = error.status if isinstance(error, NotFound | LimitReached) else Forbidden.status
             await WebSocket(scope, receive, send).send_denial_response(refusal(error, status))
             return
         app = self._app if has_token else self._first_message
         await app(without_token(scope), receive, naming_protocol(scope, send))
 
     def _check_http(self, scope: Scope) -> None:
-        headers = HTTPConnection(scope).headers
-        self._check_page(headers, scope)
-        if (scope["method"], scope["path"]) != ("GET", "/health"):
-            self._check_token(headers, scope)
-        if scope["server"][1] == self._ws_port:
+        headers, port = HTTPConnection(scope).headers, scope["server"][1]
+        has_token = self._shows_token(headers)
+        self._welcome(scope, is_known=has_token)
+        self._check_page(scope, headers)
+        if port == self._metrics_port:
+            if (scope["method"], scope["path"]) not in (("GET", "/metrics"), ("HEAD", "/metrics")):
+                raise NotFound("this port serves GET /metrics only")
+            return
+        if not has_token and (scope["method"], scope["path"]) != ("GET", "/health"):
+            raise _no_token(scope)
+        if port == self._ws_port:
             raise NotFound("this port serves WebSockets only")
         self._check_body(headers)
 
     def _check_websocket(self, scope: Scope) -> bool:
         """Return whether the token was shown; else it must be the first message, which only a page of ours may send."""
         headers = HTTPConnection(scope).headers
-        self._check_page(headers, scope)
         has_header, offered = "authorization" in headers, token_offered(scope)
-        if has_header or (offered is None and "origin" not in headers):
-            self._check_token(headers, scope)
-        elif offered is not None:
-            self._check_shown(offered, scope)
+        shown = self._shows_token(headers) if has_header else offered is not None and self._token.fits(offered)
+        self._welcome(scope, is_known=shown)
+        self._check_page(scope, headers)
+        if not shown and (has_header or offered is not None or "origin" not in headers):
+            raise _no_token(scope)
         if scope["server"][1] != self._ws_port:
             raise NotFound("this port serves no WebSockets")
-        return has_header or offered is not None
+        return shown
 
-    def _check_page(self, headers: Headers, scope: Scope) -> None:
+    def _welcome(self, scope: Scope, *, is_known: bool) -> None:
+        if is_known:
+            known(scope)
+        elif not self._strangers.take():
+            raise LimitReached(f"more than {self._strangers.most} requests a second without the token: come back later")
+
+    def _check_page(self, scope: Scope, headers: Headers) -> None:
+        size = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(a) + len(b) for a, b in headers.raw)
+        if size > LARGEST_HEAD or len(headers.raw) > MOST_HEADERS:
+            raise TooLarge(f"a request's head may have {LARGEST_HEAD} bytes and {MOST_HEADERS} lines")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise InvalidRequest("a body has one length: content-length or transfer-encoding")
         self._check_host(headers, scope["server"][1])
         self._check_origin(headers)
 
@@ -116,17 +151,10 @@ class Safety:
             if origin.lower() not in self._origins:
                 raise Forbidden("pages of this Origin are not served")
 
-    def _check_token(self, headers: Headers, scope: Scope) -> None:
+    def _shows_token(self, headers: Headers) -> bool:
         sent = headers.getlist("authorization")
         scheme, _, token = (sent[0] if len(sent) == 1 else "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthorized
-        self._check_shown(token.strip(), scope)
-
-    def _check_shown(self, token: str, scope: Scope) -> None:
-        if not self._token.fits(token):
-            raise Unauthorized
-        known(scope)
+        return scheme.lower() == "bearer" and self._token.fits(token.strip())
 
     def _check_body(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
@@ -155,12 +183,27 @@ class Safety:
 
     async def _refuse(self, error: DescartesError, scope: Scope, receive: Receive, send: Send) -> None:
         answer, headers = refusal(error), HTTPConnection(scope).headers
-        # Who waits to be told to go on has sent nothing yet, and who promised far too much is not waited for.
-        if "expect" in headers or int(headers.get("content-length", "0")) > _LARGEST_DRAINED:
+        # Who waits to be told to go on has sent nothing yet; who promised far too much, or comes too often, or takes
+        # its time, is not waited for.
+        is_over = isinstance(error, LimitReached | InvalidRequest) or "expect" in headers
+        if is_over or int(headers.get("content-length", "0")) > _LARGEST_DRAINED or not await _drained_soon(receive):
             answer.headers["Connection"] = "close"
-        else:
-            await _drain(receive, {"more_body": True})
         await answer(scope, receive, send)
+
+
+def _no_token(scope: Scope) -> Unauthorized:
+    if b"token" in scope["query_string"].lower():
+        return Unauthorized("the token never goes into an address, which is logged and remembered: send it as a header")
+    return Unauthorized()
+
+
+async def _drained_soon(receive: Receive) -> bool:
+    try:
+        async with asyncio.timeout(_DRAIN_PATIENCE):
+            await _drain(receive, {"more_body": True})
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _drain(receive: Receive, message: Message) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descartes_core.errors import AgentNotFound, DescartesError, InvalidRequest, ParseError
+from descartes_core.errors import AgentNotFound, DescartesError, InvalidParams, InvalidRequest, ParseError
 from descartes_core.jsonrpc import Call, call_of, error_object, parse, refusal, reply, request, result_of
 
 _VALUES = st.recursive(
@@ -85,7 +85,8 @@ def test_an_id_comes_back_as_it_was_sent(identity: Any) -> None:
         {"jsonrpc": "1.0", "method": "m"},
         {"jsonrpc": "2.0"},
         {"jsonrpc": "2.0", "method": 1},
-        {"jsonrpc": "2.0", "method": "m", "params": [1]},
+        {"jsonrpc": "2.0", "method": "m", "params": "x"},
+        {"jsonrpc": "2.0", "method": "m", "params": None},
         {"jsonrpc": "2.0", "method": "m", "id": {}},
         {"jsonrpc": "2.0", "method": "m", "id": True},
         {"jsonrpc": "2.0", "method": "m", "id": float("inf")},
@@ -113,3 +114,10 @@ def test_an_answer_is_a_result_or_the_error_it_tells() -> None:
     assert result_of(json.loads(reply(1, {"a": 1}))) == {"a": 1}
     with pytest.raises(AgentNotFound, match="no such agent"):
         result_of(json.loads(refusal(1, AgentNotFound("no such agent"))))
+
+
+def test_parameters_without_names_are_told_apart_from_what_is_no_request() -> None:
+    with pytest.raises(InvalidParams):
+        call_of({"jsonrpc": "2.0", "id": 1, "method": "m", "params": [1]})
+    with pytest.raises(InvalidRequest):
+        call_of({"jsonrpc": "2.0", "id": True, "method": "m", "params": [1]})

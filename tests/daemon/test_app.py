@@ -68,7 +68,7 @@ async def test_refusals_are_answers(tmp_path: Path) -> None:
         (b"{}", -32600),
         (b"[]", -32600),
         (json.dumps([call("echo")] * 101).encode(), -32600),
-        (json.dumps(call("echo") | {"params": [1]}).encode(), -32600),
+        (json.dumps(call("echo") | {"params": [1]}).encode(), -32602),
         (json.dumps(call("nothing")).encode(), -32601),
     ],
 )

@@ -129,17 +129,18 @@ async def test_a_websocket_is_refused_before_it_is_accepted(tmp_path: Path, head
         assert (answer.status, answer.code) == (403, code)
 
 
-async def upgraded(doors: Doors, headers: dict[str, str]) -> Any:
+async def upgraded(doors: Doors, headers: dict[str, str], path: str = "/events", *, port: int = 0) -> Any:
     """Ask for a WebSocket by hand: a client library insists on its own Host."""
+    port = port or doors.ws
     asked = {
-        "Host": f"127.0.0.1:{doors.ws}",
+        "Host": f"127.0.0.1:{port}",
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
     } | headers
-    lines = ["GET /events HTTP/1.1", *(f"{name}: {value}" for name, value in asked.items())]
-    return await said(doors.ws, "\r\n".join(lines).encode() + b"\r\n\r\n")
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in asked.items())]
+    return await said(port, "\r\n".join(lines).encode() + b"\r\n\r\n")
 
 
 async def test_our_own_pages_may_listen(tmp_path: Path) -> None:
@@ -168,3 +169,72 @@ async def test_what_is_no_http_is_refused(
         assert (await said(doors.http, request_bytes)).status == 400
         assert (await doors.ask("GET", "/health")).status == 200
         assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ("Content-Length: 60\r\nTransfer-Encoding: chunked", 400),
+        ("Content-Length: 1\r\nContent-Length: 60", 400),
+        ("Content-Length: 1, 60", 400),
+        ("Content-Length: +1", 400),
+        ("Content-Length: -1", 400),
+        ("Content-Length: 99999999999999999999999", 400),
+        ("Transfer-Encoding: gzip, chunked", 400),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", 400),
+        ("Transfer-Encoding : chunked", 400),
+        ("Host: 127.0.0.1:{port}", 400),
+        ("\0: x", 400),
+        ("X: " + "y" * 20_000, 413),
+        ("\r\n".join(f"X-{n}: y" for n in range(150)), 413),
+    ],
+)
+async def test_a_head_that_two_readers_would_read_differently_is_refused(
+    tmp_path: Path, lines: str, status: int
+) -> None:
+    async with open_doors(tmp_path) as doors:
+        head = f"POST /rpc HTTP/1.1\r\nHost: 127.0.0.1:{{port}}\r\nAuthorization: Bearer {TOKEN}\r\n{lines}\r\n"
+        head = head.replace("{port}", str(doors.http)) + "Content-Type: application/json\r\nConnection: close\r\n\r\n"
+        answer = await said(doors.http, head.encode() + b"0\r\n\r\n" + CALL)
+        assert answer.status == status
+        assert answer.headers["content-type"] == "application/json"
+        assert b"HTTP/1.1 200" not in answer.body
+        assert doors.dispatcher.calls == []
+
+
+@pytest.mark.parametrize("path", ["/rpc?token=", "/stats?access_token=", "/rpc/system.shutdown?Token="])
+async def test_the_token_is_never_taken_from_an_address(
+    tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_doors(tmp_path) as doors:
+        answer = await doors.ask("POST", path + TOKEN, CALL, token=None)
+        assert (answer.status, answer.code) == (401, "unauthorized")
+        assert "address" in answer.json["error"]["message"]
+        assert (await upgraded(doors, {}, f"/events?token={TOKEN}")).status == 403
+        assert TOKEN not in caplog.text
+
+
+async def test_a_refused_body_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
+    async with open_doors(tmp_path) as doors, asyncio.timeout(10):
+        answer = await doors.ask("POST", "/rpc", b"{", token=None, content_length="100")
+        assert (answer.status, answer.headers["connection"]) == (401, "close")
+
+
+async def test_the_port_of_metrics_serves_nothing_else(tmp_path: Path) -> None:
+    async with open_doors(tmp_path, with_metrics_port=True) as doors:
+        at = {"port": doors.metrics, "token": None}
+        metrics = await doors.ask("GET", "/metrics", **at)
+        assert (metrics.status, metrics.body) == (200, b"descartes_x 1\n")
+        for method, path in [
+            ("GET", "/health"),
+            ("POST", "/rpc"),
+            ("POST", "/metrics"),
+            ("GET", "/"),
+            ("GET", "/stats"),
+        ]:
+            for token in (None, TOKEN):
+                assert (await doors.ask(method, path, port=doors.metrics, token=token)).status == 404
+        assert (await doors.ask("GET", "/metrics", host="evil.example", **at)).status == 403
+        assert (await doors.ask("GET", "/metrics", origin="http://evil.example", **at)).status == 403
+        assert (await upgraded(doors, {"Authorization": f"Bearer {TOKEN}"}, port=doors.metrics)).status == 404
+        assert (await doors.ask("GET", "/metrics", token=None)).status == 401

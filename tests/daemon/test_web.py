@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -72,15 +73,104 @@ async def test_a_listener_is_told_that_the_daemon_restarts(tmp_path: Path) -> No
         assert closed.value.rcvd.code == 1012
 
 
-async def test_too_many_connections_are_refused(tmp_path: Path) -> None:
+async def test_too_many_busy_connections_are_refused(tmp_path: Path) -> None:
+    async with open_doors(tmp_path, max_connections=3) as doors, contextlib.AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(doors.listen())
+        slow = asyncio.create_task(doors.rpc({"jsonrpc": "2.0", "id": 1, "method": "slow"}))
+        await doors.dispatcher.asked.wait()
+        refused = await doors.ask("GET", "/health")
+        assert (refused.status, refused.code) == (503, "limit_reached")
+        with pytest.raises(websockets.InvalidStatus) as told:
+            async with doors.listen():
+                pass
+        assert told.value.response.status_code == 503
+        doors.dispatcher.go_on.set()
+        await slow
+        assert (await doors.ask("GET", "/health")).status == 200
+
+
+async def test_those_that_say_nothing_make_room(tmp_path: Path) -> None:
+    """The oldest leaves first; who asks is answered, however many say nothing."""
     async with open_doors(tmp_path, max_connections=3) as doors:
-        idle = [await asyncio.open_connection("127.0.0.1", doors.http) for _ in range(3)]
-        assert (await doors.ask("GET", "/health")).status == 503
-        for _, writer in idle:
-            writer.close()
-            await writer.wait_closed()
-        while (await doors.ask("GET", "/health")).status != 200:
-            pass
+        silent = [await asyncio.open_connection("127.0.0.1", doors.http) for _ in range(50)]
+        assert (await doors.ask("GET", "/health")).status == 200
+        async with asyncio.timeout(10):
+            for reader, _ in silent[:31]:
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+        assert doors.now.http() <= 3 + 16
+        assert doors.now.tcp_total() == 51
+        for _, writer in silent:
+            writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /health HTTP/1.1\r\nHost: ",
+        b"POST /rpc HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{",
+    ],
+)
+async def test_who_does_not_go_on_is_cut_off(tmp_path: Path, begun: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_doors(tmp_path, read_timeout=0.1) as doors:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.http)
+        writer.write(begun.replace(b"{port}", str(doors.http).encode()))
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+        assert (await doors.ask("GET", "/health")).status == 200
+        assert "Traceback" not in caplog.text
+
+
+async def test_a_head_that_comes_byte_by_byte_has_one_deadline(tmp_path: Path) -> None:
+    async with open_doors(tmp_path, read_timeout=0.3) as doors:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.http)
+        ended = asyncio.create_task(reader.read())
+        async with asyncio.timeout(10):
+            while not ended.done():
+                writer.write(b"x")
+                await asyncio.wait([ended], timeout=0.02)
+        writer.close()
+
+
+async def test_a_kept_connection_ends_after_a_while_and_no_timer_stays(tmp_path: Path) -> None:
+    async with open_doors(tmp_path, idle_timeout=0.1) as doors:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.http)
+        writer.write(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{doors.http}\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+        assert [timer for timer in timers if not timer.cancelled() and "timeout" not in repr(timer)] == []
+
+
+async def test_a_handshake_that_only_http_understands_is_ended(tmp_path: Path) -> None:
+    """The WebSocket's own parser takes shorter lines; nobody would ever have answered."""
+    async with open_doors(tmp_path) as doors:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.ws)
+        writer.write(handshake(doors.ws).replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 9000 + b"\r\n\r\n"))
+        async with asyncio.timeout(10):
+            await reader.read()
+        writer.close()
+        assert doors.now.websocket() == 0
+
+
+async def test_a_message_is_small_until_the_token_is_shown(tmp_path: Path) -> None:
+    async with open_doors(tmp_path) as doors:
+        origin = f"http://127.0.0.1:{doors.http}"
+        async with doors.listen(additional_headers={}, origin=origin) as stranger:
+            await stranger.send("x" * 100_000)
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await stranger.recv()
+            assert closed.value.rcvd
+            assert closed.value.rcvd.code == 1009
+        async with doors.listen() as known:
+            await known.send("x" * 100_000)
+            assert "Error" in str(await known.recv())
 
 
 async def test_the_kernel_lets_a_stuck_reader_go(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from descartes_core.errors import AgentNotFound, AgentsAlive, MethodNotFound
 from descartes_daemon.app import build
+from descartes_daemon.counts import OpenNow
 from descartes_daemon.feed import Feed
 from descartes_daemon.store import Store
 from descartes_daemon.web import serve
@@ -30,14 +31,19 @@ class Answers:
     status: str = "healthy"
     #: Every call, as it came: method, params, client.
     calls: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+    #: Set by the first call.
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     #: Lets `slow` go on.
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Whether `agent.wait` was given up.
+    given_up: bool = False
 
     def call(
         self, method: str, params: dict[str, Any], *, client: str
     ) -> dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]:
         """Answer at once, or later."""
         self.calls.append((method, params, client))
+        self.asked.set()
         match method:
             case "system.health":
                 return {"status": self.status, "service": "descartes-daemon"}
@@ -51,6 +57,12 @@ class Answers:
                 raise AgentNotFound("no agent is called x")
             case "system.shutdown":
                 return self._shutdown(params)
+            case "agent.wait":
+                return self._wait()
+            case "system.stats":
+                return {"events": 7}
+            case "system.metrics":
+                return {"content_type": "text/plain; version=0.0.4; charset=utf-8", "text": "descartes_x 1\n"}
             case "fault":
                 raise RuntimeError("a secret of the inside")
         raise MethodNotFound(f"there is no method {method}")
@@ -63,6 +75,13 @@ class Answers:
     async def _slow(self) -> dict[str, Any]:
         await self.go_on.wait()
         return {"done": True}
+
+    async def _wait(self) -> dict[str, Any]:
+        try:
+            await self.go_on.wait()
+        finally:
+            self.given_up = not self.go_on.is_set()
+        return {"ended": True}
 
     async def _shutdown(self, params: dict[str, Any]) -> dict[str, Any]:
         if not params.get("force"):
@@ -99,6 +118,9 @@ class Doors:
     feed: Feed
     dispatcher: Answers
     stop: asyncio.Event
+    now: OpenNow
+    #: The port of metrics alone, where it was asked for.
+    metrics: int = 0
 
     async def ask(
         self,
@@ -172,12 +194,30 @@ async def served(app: ASGIApp, sockets: list[socket.socket], **options: Any) -> 
 
 
 @contextlib.asynccontextmanager
-async def open_doors(directory: Path, *, hosts: tuple[str, ...] = (), **options: Any) -> AsyncIterator[Doors]:
-    """Open both doors over a real store."""
-    sockets = [listening(), listening()]
-    http, ws = (one.getsockname()[1] for one in sockets)
+async def open_doors(
+    directory: Path,
+    *,
+    hosts: tuple[str, ...] = (),
+    built: dict[str, Any] | None = None,
+    with_metrics_port: bool = False,
+    **options: Any,
+) -> AsyncIterator[Doors]:
+    """Open both doors over a real store; `built` goes to the app, other options to the server."""
+    sockets = [listening() for _ in range(2 + with_metrics_port)]
+    http, ws, metrics = (*(one.getsockname()[1] for one in sockets), 0)[:3]
     async with Store.open(directory / "state.db") as store:
-        feed, dispatcher = Feed(store), Answers()
-        app = build(dispatcher, feed, http_port=http, ws_port=ws, token=TOKEN, instance_id="an instance", hosts=hosts)
-        async with served(app, sockets, **options) as stop:
-            yield Doors(http, ws, store, feed, dispatcher, stop)
+        feed, dispatcher, now = Feed(store), Answers(), OpenNow()
+        app = build(
+            dispatcher,
+            feed,
+            http_port=http,
+            ws_port=ws,
+            token=TOKEN,
+            instance_id="an instance",
+            hosts=hosts,
+            metrics_port=metrics or None,
+            now=now,
+            **(built or {}),
+        )
+        async with served(app, sockets, now=now, **options) as stop:
+            yield Doors(http, ws, store, feed, dispatcher, stop, now, metrics)
