@@ -40,7 +40,8 @@ class UnixTerminal:
             if sent >= _BURST:
                 self._soon = asyncio.get_running_loop().call_soon(self._send_more)
         if self._attachment.is_over:
-            self._transport.close()
+            # Not here: asyncio calls this from where it may itself be about to end the connection.
+            asyncio.get_running_loop().call_soon(self._transport.close)
         is_stuck = self._is_paused or self._attachment.is_over
         if is_stuck and self._attachment.has_ended and self._giving_up is None:
             self._giving_up = asyncio.get_running_loop().call_later(STUCK_AFTER, self._transport.abort)

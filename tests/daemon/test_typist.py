@@ -29,8 +29,8 @@ async def test_one_types_and_the_pen_is_passed_on(short: Path) -> None:
         assert await ada.frame("pen") == pen("ada", yours=True)
         assert await bob.frame("pen") == pen("ada")
         bob.type(b"not mine\n")
-        assert (await bob.frame("error"))["code"] == "refused"
         assert await bob.frame("pen") == pen("ada")
+        assert (await bob.frame("error"))["code"] == "refused"
         bob.tell(type="take")
         assert await bob.frame("pen") == pen("bob", yours=True)
         assert await ada.frame("pen") == pen("bob")
