@@ -38,8 +38,14 @@ def holder_of(path: Path) -> Holder | None:
     for pid in _takers(found.st_ino):
         command = command_of(pid)  # a number that was a daemon's may be a stranger's by now
         if _OURS in command:
-            return Holder(pid, _home_of(pid), any(daemon in command for daemon in _DAEMONS))
-    return next((Holder(pid, _home_of(pid), is_lasting=True) for pid in _keepers(found)), None)
+            return Holder(pid, _home_of(pid), _is_daemon(command))
+    # Its taker is dead: a daemon that followed tells more than the supervisor that kept it meanwhile.
+    kept = sorted(_keepers(found), key=lambda pid: not _is_daemon(command_of(pid)))
+    return next((Holder(pid, _home_of(pid), is_lasting=True) for pid in kept), None)
+
+
+def _is_daemon(command: str) -> bool:
+    return any(daemon in command for daemon in _DAEMONS)
 
 
 def _takers(inode: int) -> Iterator[int]:
@@ -55,7 +61,7 @@ def _takers(inode: int) -> Iterator[int]:
 
 
 def _keepers(wanted: os.stat_result) -> Iterator[int]:
-    """Yield those of ours that have the locked directory open: its taker is dead, and gave it into keeping."""
+    """Yield those of ours that have the locked directory open."""
     for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
         if name.isdigit() and _OURS in command_of(int(name)) and _has_locked(name, wanted):
             yield int(name)

@@ -112,6 +112,8 @@ class ScudWatch:
             mask = DELETE | MOVED_FROM | DELETE_SELF | MOVE_SELF
             self._numbers.append(self._inotify.add(workspace / ".scud", mask))
             self._is_blind = False
+        except FileNotFoundError:
+            pass  # it is about to be mended, or gone
         except OSError as error:
             _log.info("%s is looked at when somebody calls: %s", workspace, error)
         for number in set(before) - set(self._numbers):

@@ -18,6 +18,7 @@ BENCHES = (
     "first_output",
     "transitions",
     "listeners",
+    "renames",
     "flood",
     "idle",
 )
