@@ -124,6 +124,15 @@ def cut(text: str, columns: int) -> str:
     return "".join(kept) + "…"
 
 
+def amount(count: float) -> str:
+    """Return a number of bytes in its largest unit."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
 def ago(seconds: float) -> str:
     """Return an age in its largest unit."""
     for size, unit in _STEPS:

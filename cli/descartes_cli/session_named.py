@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
-from descartes_core.errors import SessionNotFound
+from descartes_core.errors import NoWorkspace, SessionNotFound
 from descartes_core.ids import Named, resolve
 from descartes_local.home import Home
 from descartes_orchestrator import sessions
@@ -31,3 +32,25 @@ def find_session(home: Home, text: str) -> Session:
         except SessionNotFound:
             raise error from None
     return next(session for session in found if session.id == identity)
+
+
+def around(home: Home, text: str | None, how: str) -> Session:
+    """Return the session that is named, else that around the current directory, else the active one.
+
+    Raises:
+        SessionNotFound, NoWorkspace: there is none; `how` says how to name one.
+        Ambiguous: there are several.
+
+    """
+    if text:
+        return find_session(home, text)
+    try:
+        return sessions.at(home, Path.cwd())
+    except (NoWorkspace, FileNotFoundError):
+        active = sessions.active(home)
+    if active is None:
+        raise NoWorkspace(
+            f"no workspace around the current directory and no active session: name one ({how}), "
+            "or descartes sessions create ."
+        )
+    return active

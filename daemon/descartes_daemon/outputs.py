@@ -50,10 +50,12 @@ class Outputs:
         followed = any(log.followers for key, log in self._known.items() if key[0] == agent_id)
         return followed or time.monotonic() - self._readers.get(agent_id, -_READERS_PAUSE) < _READERS_PAUSE
 
-    def forget(self, agent_id: str) -> None:
-        """Let the next one who asks get another log: what lay there was removed."""
+    def collected(self, agent_id: str, at: float) -> None:
+        """Let all that an agent said be gone, for whoever still looks at it, too."""
         for stream in FILES:
-            self._known.pop((agent_id, stream), None)
+            if (log := self._known.get((agent_id, stream))) is not None:
+                log.begin_reason = _removed(at)
+                log.drop(log.size)
 
     def of(self, row: AgentRow, stream: str = "stdout") -> OutputLog:
         """Return the log of one stream of an agent."""
@@ -73,7 +75,7 @@ class Outputs:
         log.rows, log.cols = row.rows, row.cols
         log.drops_when_full = self.drops_when_full
         if row.collected_at is not None:
-            log.begin_reason = f"removed on {written(row.collected_at)[:10]} (descartes gc)"
+            log.begin_reason = _removed(row.collected_at)
         log.on_growth = self.grew
         log.on_trouble = lambda log, trouble: self.on_trouble(log, trouble)
         log.on_gap = lambda log, gap: self.on_gap(log, gap)
@@ -86,3 +88,7 @@ class Outputs:
     def grew(self, log: OutputLog, count: int) -> None:
         """Pass growth on to who counts."""
         self.on_growth(log, count)
+
+
+def _removed(at: float) -> str:
+    return f"removed on {written(at)[:10]} (descartes gc)"

@@ -17,15 +17,18 @@ from descartes_core.errors import Unavailable
 from descartes_core.messages.common import Nothing
 from descartes_core.session_life import State
 from descartes_core.session_record import SessionRecord
-from descartes_daemon import app, web
 from descartes_daemon.adopt import Adoption
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.answers import Answers, Ending
 from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.batch import Batches
+from descartes_daemon.collecting import Collecting
+from descartes_daemon.counting import Counting
+from descartes_daemon.counts import Counts, OpenNow
 from descartes_daemon.disk_news import DiskNews
 from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.doors import TcpDoors
 from descartes_daemon.dropping import Caps
 from descartes_daemon.effects import Effects
 from descartes_daemon.event_list import EventList
@@ -142,6 +145,10 @@ class Daemon:
         self.leaving = Leaving(self.agents, self.effects, self.orphans)
         self.feed = Feed(store)
         self.once = Once(store)
+        days = setup.settings.retention
+        self.collecting = Collecting(
+            self.agents, self.caps, self.once, output_days=days.output_days, event_days=days.event_days
+        )
         self.screens = Screens(setup.settings.output.checkpoint_every)
         self.dispatcher = Dispatcher(self.once)
         self.scud_watch = ScudWatch(upkeep, keep=self._keep_lock, tell=self.tell)
@@ -152,15 +159,21 @@ class Daemon:
         faults = Faults(store)
         self.dispatcher.on_fault = faults.note
         self.background.on_fault = lambda fault: faults.note("background", fault)
+        self.counts, self.now = Counts(), OpenNow()
+        self.counting = Counting(self.agents, self.feed, self.dispatcher, self.counts, self.now)
+        self._count()
         self._register()
+
+    def _count(self) -> None:
+        self.dispatcher.on_done = self.counts.called
+        self.feed.on_lag, self.feed.on_gap = self.counts.lag.add, self.counts.missed
+        self.now.unix, self.now.unix_total = lambda: len(self.door.connections), lambda: self.door.connected
 
     def _register(self) -> None:
         settings = self.setup.settings.agents
         habits = Habits(settings.command, settings.grace, settings.max_agents, self.setup.soft_nofile)
         verbs = Verbs(self.agents, Spawner(self.agents, self.watch, habits), self.effects)
         answers = Answers(self.agents, self.orphans, self.feed, self.upkeep, self.endpoints)
-        answers.requests = lambda: self.dispatcher.requests
-        answers.connections = lambda: len(self.door.connections)
         ending = Ending(self.agents, self.leaving, self.stop)
         each = {"pause": verbs.pause, "resume": verbs.resume, "stop": verbs.stop, "kill": verbs.kill}
         batches = Batches(self.agents, {**each, "signal": verbs.signal})
@@ -174,7 +187,8 @@ class Daemon:
         reads("session.info", answers.session)
         reads("event.list", EventList(self.feed).list)
         reads("system.health", answers.health)
-        reads("system.stats", answers.stats)
+        reads("system.stats", self.counting.stats)
+        reads("system.metrics", self.counting.metrics)
         acts("agent.spawn", verbs.spawn, verbs.spawned_before)
         acts("agent.write", keyboard.write, verbs.unknown_before)
         acts("agent.signal", verbs.signal, verbs.unknown_before)
@@ -184,6 +198,7 @@ class Daemon:
         acts("agent.stop", verbs.stop, verbs.gone_before)
         acts("agent.kill", verbs.kill, verbs.gone_before)
         acts("agent.batch", batches.batch, batches.batch_before)
+        acts("session.collect", self.collecting.collect)
         acts("system.shutdown", ending.shutdown)
         acts("session.rename", self._renaming(answers).rename)
         self.dispatcher.on_call = self.scud_watch.look_soon
@@ -208,6 +223,9 @@ class Daemon:
         adopted = await Adoption(self.agents, self.watch, self.effects).run()
         await self.orphans.begin()
         self.background.start(self.caps.begin(), "count what is kept")
+        self.background.start(self.collecting.begin(), "finish what gc began")
+        self.counting.starts = 1 + int(await self.store.noted("starts") or 0)
+        await self.store.commit(Unit().note("starts", str(self.counting.starts)))
         await self.tell("daemon_started", adopted=adopted, notices=self.upkeep.notices)
         reached("daemon.adopted")
 
@@ -219,21 +237,17 @@ class Daemon:
 
 async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None:
     setup, ready, stop_web = daemon.setup, asyncio.Event(), asyncio.Event()
-    doors = app.build(
-        daemon.dispatcher,
-        daemon.feed,
-        http_port=daemon.endpoints.http_port,
-        ws_port=daemon.endpoints.ws_port,
+    doors = TcpDoors(
+        settings=setup.settings.server,
+        dispatcher=daemon.dispatcher,
+        feed=daemon.feed,
         token=read_or_make(setup.home),
         instance_id=daemon.upkeep.instance_id,
-        max_listeners=setup.settings.server.max_subscriptions,
-        deepest=setup.settings.server.max_nesting,
+        now=daemon.now,
+        sockets=(),
     )
-    most = setup.settings.server.max_connections
     async with asyncio.TaskGroup() as group:
-        group.create_task(
-            web.serve(doors, [listening.http, listening.ws], stop_web, ready=ready, max_connections=most), name="web"
-        )
+        group.create_task(doors.serve(listening, stop_web, ready=ready, notices=daemon.upkeep.notices), name="web")
         await ready.wait()
         # Told before the first answer: who was answered finds who answered.
         daemon.upkeep.announce(daemon.endpoints)

@@ -221,6 +221,11 @@ class Store:
         ((count,),) = await self._read("count_events_to", to=first - 1)
         return first - 1, count
 
+    async def events_given_up(self) -> int:
+        """Return how many events may go and are still there."""
+        ((count,),) = await self._read("count_events_given_up")
+        return int(count)
+
     async def remains(self) -> list[Remain]:
         """Return what is still to be ended."""
         return [Remain(*row) for row in await self._read("remains")]

@@ -119,3 +119,7 @@ SELECT ifnull(min(seq), (SELECT ifnull(max(seq), 1) FROM events)) FROM events WH
 
 -- count_events_to --
 SELECT count(*) FROM events WHERE seq <= :to;
+
+-- count_events_given_up --
+SELECT count(*) FROM events
+WHERE seq <= ifnull((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'events_gone_to'), 0);
