@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -10,7 +11,10 @@ from descartes_cli import options
 from descartes_cli.render import print_json, printable
 from descartes_cli.session_named import find_session
 from descartes_local import registry
+from descartes_local.config_pending import pending_changes
+from descartes_local.config_quick import complaint_about
 from descartes_local.home import Home, find_home
+from descartes_orchestrator.discovery import has_config
 from descartes_orchestrator.sessions import Session
 
 _EXAMPLES = """\b
@@ -53,8 +57,16 @@ def as_object(home: Home, session: Session) -> dict[str, Any]:
         "is_active": registry.read(home).active_session_id == session.id,
         "data": str(home.session(session.id)),
         "rival": str(session.rival) if session.rival else None,
-        "notes": list(session.notes),
+        "notes": [*session.notes, *filter(None, _about_configuration(home, session))],
     }
+
+
+def _about_configuration(home: Home, session: Session) -> Iterator[str]:
+    """Tell what is wrong with it, and what will be otherwise after the next start."""
+    config = session.path / "config.toml" if has_config(str(session.path)) else None
+    yield complaint_about(home, workspace=session.path, session_id=session.id, config_file=config)
+    if session.run is not None:
+        yield pending_changes(home, session.id, session.path).notice
 
 
 def print_notes(notes: list[str]) -> None:

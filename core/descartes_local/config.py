@@ -28,8 +28,9 @@ from descartes_local.config_files import (
     read_layers,
     variable_of,
 )
-from descartes_local.config_original import NAME as ORIGINALS
 from descartes_local.config_original import hint, translated
+from descartes_local.config_places import ORIGINALS
+from descartes_local.config_places import files as files
 from descartes_local.config_sections import (
     Agents,
     Discovery,
@@ -119,20 +120,6 @@ class Examined:
         settings = self.checked()
         keys = [(section, key) for section, key in every_key() if with_environment or not variable_of((section, key))]
         return {f"{section}.{key}": getattr(getattr(settings, section), key) for section, key in keys}
-
-
-def files(
-    home: Home, *, workspace: Path | None = None, session_id: str | None = None, config_file: Path | None = None
-) -> list[Path]:
-    """Return the files that count, whether they are there or not; earlier ones win."""
-    candidates = [
-        config_file,
-        home.session(session_id) / "config.toml" if session_id else None,
-        workspace / ".scud" / "descartes.toml" if workspace else None,
-        home.path / "config.toml",
-        home.path / ORIGINALS,
-    ]
-    return [path for path in candidates if path is not None]
 
 
 def load(

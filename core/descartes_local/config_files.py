@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from descartes_core.errors import ConfigInvalid
 from descartes_core.redaction import HIDDEN, is_secret_name
+from descartes_local.config_places import PREFIX, environment_names
 from descartes_local.regular_file import NotRegular, read_regular
 
-PREFIX = "DESCARTES_"
 _TABLE = re.compile(r"\s*\[+\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*([\w.\"' -]+?)\s*=")
 
@@ -101,11 +101,6 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
         below = both.get(key)
         both[key] = _over(value, below) if isinstance(value, dict) and isinstance(below, dict) else value
     return both
-
-
-def environment_names() -> list[str]:
-    """Return the variables of this process that are meant as settings: DESCARTES_SECTION__KEY."""
-    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and "__" in name)
 
 
 def variable_of(where: Sequence[str]) -> str | None:

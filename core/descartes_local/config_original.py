@@ -12,8 +12,6 @@ from typing import Any
 
 from descartes_local.config_files import Layer
 
-NAME = "daemon.toml"
-
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LEVELS = {
     "trace": "debug",

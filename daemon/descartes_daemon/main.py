@@ -38,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DescartesError as error:
         return _told(error)
     except BaseExceptionGroup as group:
-        if (error := _known(group)) is None:
+        if (known := _known(group)) is None:
             raise
-        return _told(error)
+        return _told(known)
     return 0
 
 

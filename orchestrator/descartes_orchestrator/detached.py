@@ -21,6 +21,8 @@ _PASSED = (
     *("HOME", "PATH", "LANG", "USER", "LOGNAME", "SHELL", "TZ", "XDG_RUNTIME_DIR", "TMPDIR", "VIRTUAL_ENV"),
     *("DESCARTES_PROBE", "DESCARTES_SUPERVISOR_LINGER"),
 )
+#: The second: its own section of the configuration.
+_PASSED_TOO = ("LC_", "DESCARTES_SUPERVISOR__")
 _SYSTEMD_RUN = Path("/usr/bin/systemd-run")
 #: The started program leaves us after its first imports; systemd may have to be waited for.
 _DEADLINE = 10.0
@@ -77,7 +79,7 @@ def _ran(command: Sequence[str], descriptors: Sequence[int], home: Home) -> bool
 
 
 def _environment(home: Home, count: int) -> dict[str, str]:
-    environment = {name: text for name, text in os.environ.items() if name in _PASSED or name.startswith("LC_")}
+    environment = {name: text for name, text in os.environ.items() if name in _PASSED or name.startswith(_PASSED_TOO)}
     return {**environment, "DESCARTES_HOME": str(home.path), "LISTEN_FDS": str(count), "LISTEN_FDNAMES": FD_NAMES}
 
 

@@ -14,6 +14,7 @@ from descartes_core.ids import Named
 from descartes_core.ids import resolve as resolve_name
 from descartes_core.session_life import Cause, State
 from descartes_local import registry
+from descartes_local.config_quick import refuse_wrong
 from descartes_local.home import Home
 from descartes_local.lock_holder import holder_of
 from descartes_local.locks import lock_directory
@@ -150,6 +151,7 @@ def start(home: Home, session: Session) -> dict[str, Any]:
         Conflict: another workspace bears its id, or another DESCARTES_HOME's daemon serves it.
         Refused: it is archived.
         NoWorkspace: it is gone.
+        ConfigInvalid: the configuration is wrong; nothing was started.
         DaemonStartFailed: with the last lines of its log.
         Unavailable: the supervisor cannot be reached, or has no free ports.
 
@@ -174,6 +176,7 @@ def start(home: Home, session: Session) -> dict[str, Any]:
         )
     _refuse_unseen_copy(home, session)
     _refuse_other_home(home, session)
+    refuse_wrong(home, workspace=session.path, session_id=session.id, config_file=_config_of(session))
     home.make()
     with supervisor_client.ensure(home) as supervisor:
         try:
@@ -185,6 +188,10 @@ def start(home: Home, session: Session) -> dict[str, Any]:
     return answer
 
 
+def _config_of(session: Session) -> Path | None:
+    return session.path / "config.toml" if has_config(str(session.path)) else None
+
+
 def _request(session: Session) -> dict[str, Any]:
     ports = session.record.ports
     return {
@@ -192,7 +199,7 @@ def _request(session: Session) -> dict[str, Any]:
         "name": session.name,
         "path": str(session.path),
         "ports": list(ports) if ports else None,
-        "config": str(session.path / "config.toml") if has_config(str(session.path)) else None,
+        "config": str(config) if (config := _config_of(session)) else None,
         "env": {
             name: value for name, value in os.environ.items() if name.startswith("DESCARTES_") and name not in _NOT_SENT
         },

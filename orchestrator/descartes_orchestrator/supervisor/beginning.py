@@ -7,6 +7,7 @@ import resource
 import socket
 import sys
 
+from descartes_core.errors import ConfigInvalid
 from descartes_local.home import find_home
 from descartes_local.subreaper import become_subreaper
 from descartes_orchestrator.supervisor.house import Command, daemon_command
@@ -25,6 +26,12 @@ def begin(command: Command = daemon_command) -> None:
         sys.exit("the supervisor is started by the commands that need it: run `descartes ps`")
     # The listening socket, and the lock that tells the living supervisor; all else is our starter's.
     os.closerange(_FIRST + count, _HIGHEST)
+    home = find_home()
+    try:
+        numbers = read_numbers(home)
+    except ConfigInvalid as error:
+        note(f"the supervisor does not begin: {error}")
+        os._exit(error.exit)
     # Whoever started us waits for this exit only, and is not our parent any more.
     if os.fork() != 0:
         os._exit(0)
@@ -33,8 +40,7 @@ def begin(command: Command = daemon_command) -> None:
     os.umask(0o077)
     os.environ["DESCARTES_SOFT_NOFILE"] = str(_raise_descriptor_limit())
     become_subreaper()
-    home = find_home()
-    Supervisor(home, socket.socket(fileno=_FIRST), read_numbers(home), command).run()
+    Supervisor(home, socket.socket(fileno=_FIRST), numbers, command).run()
 
 
 def _raise_descriptor_limit() -> int:

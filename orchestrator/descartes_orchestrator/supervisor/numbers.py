@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from descartes_core.errors import ConfigInvalid
 from descartes_core.restart import RestartRule
+from descartes_local.config_places import is_configured
 from descartes_local.home import Home
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.ports import BASES, Pair
@@ -30,13 +30,13 @@ class Numbers:
 
 
 def read_numbers(home: Home, environ: Mapping[str, str] = os.environ) -> Numbers:
-    """Return the numbers; what is wrong in the configuration is told, and the defaults hold."""
-    numbers = Numbers()
-    if (home.path / "config.toml").exists() or (home.path / "daemon.toml").exists():
-        try:
-            numbers = _configured(home)
-        except ConfigInvalid as error:
-            note(f"the defaults hold: {error}")
+    """Return the numbers.
+
+    Raises:
+        ConfigInvalid: the configuration is wrong.
+
+    """
+    numbers = _configured(home) if is_configured(home) else Numbers()
     linger = environ.get("DESCARTES_SUPERVISOR_LINGER", "")
     try:
         return replace(numbers, linger=float(linger)) if linger else numbers

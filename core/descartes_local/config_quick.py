@@ -1,0 +1,39 @@
+"""Check the configuration for those who do not use it themselves, at a few `stat` where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from descartes_core.errors import ConfigInvalid
+from descartes_local.config_places import is_configured
+from descartes_local.home import Home
+
+
+def refuse_wrong(
+    home: Home, *, workspace: Path | None = None, session_id: str | None = None, config_file: Path | None = None
+) -> None:
+    """Refuse what is about to start with a configuration that is wrong.
+
+    Raises:
+        ConfigInvalid: it says what the started program would say.
+
+    """
+    if is_configured(home, workspace=workspace, session_id=session_id, config_file=config_file):
+        from descartes_local.config import load  # only who has configured something pays for its imports
+
+        load(home, workspace=workspace, session_id=session_id, config_file=config_file)
+
+
+def complaint_about(
+    home: Home, *, workspace: Path, session_id: str | None = None, config_file: Path | None = None
+) -> str:
+    """Return what is wrong with what a session alone is configured by; nothing where nothing is."""
+    if not any(
+        path.exists() for path in (workspace / ".scud" / "descartes.toml", config_file) if path is not None
+    ) and not (session_id and (home.session(session_id) / "config.toml").exists()):
+        return ""
+    try:
+        refuse_wrong(home, workspace=workspace, session_id=session_id, config_file=config_file)
+    except ConfigInvalid as error:
+        return error.message
+    return ""
