@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
-import struct
-import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
 
 from descartes_core import jsonrpc
-from descartes_core.errors import DescartesError, InternalError, InvalidRequest, LimitReached, TooLarge
+from descartes_core.errors import DescartesError, InternalError, InvalidParams, InvalidRequest, LimitReached, TooLarge
 from descartes_core.guests import Guests
 from descartes_core.lines import Lines
 from descartes_core.messages.common import LARGEST_MESSAGE
@@ -22,6 +19,7 @@ from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.dispatch import Dispatcher, checked
 from descartes_daemon.unix_terminal import UnixTerminal
+from descartes_local.peer import peer_of
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +29,6 @@ _MOST_AT_ONCE = 64
 _MOST_A_TURN = 16
 #: So many of the longest lines may be held half by all connections together.
 _HALF_LINES = 4
-#: struct ucred: pid, uid, gid (unix(7)).
-_UCRED = struct.Struct("3i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +105,9 @@ class UnixConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Check who it is."""
         self._transport = cast("asyncio.Transport", transport)
-        pid, uid = _peer(transport.get_extra_info("socket"))
-        self._client = f"pid {pid}"
-        if uid not in (os.getuid(), 0):
+        peer = peer_of(transport.get_extra_info("socket"))
+        self._client = f"pid {peer.pid}"
+        if not peer.may_come_in:
             self._transport.abort()
             return
         try:
@@ -188,8 +184,10 @@ class UnixConnection(asyncio.Protocol):
         if not line.strip():
             return
         call: jsonrpc.Call | None = None
+        value: Any = None
         try:
-            call = jsonrpc.call_of(jsonrpc.parse(line, deepest=self._door.limits.nesting))
+            value = jsonrpc.parse(line, deepest=self._door.limits.nesting)
+            call = jsonrpc.call_of(value)
             if call.method == "agent.attach":
                 self._begin_attaching(call)
                 return
@@ -198,6 +196,9 @@ class UnixConnection(asyncio.Protocol):
                 self._answer(call, answer)
             else:
                 self._start(self._answer_later(call, answer), call)
+        except InvalidParams as error:
+            # Parameters without names: a request all the same, and its id is known.
+            self._refuse(call or jsonrpc.Call("", {}, value.get("id"), "id" not in value), error)
         except DescartesError as error:
             self._refuse(call, error)
         except Exception:  # the edge: a fault of ours is told in the log, and ends nothing else
@@ -292,11 +293,3 @@ class UnixConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close it, once what was written has left."""
         self._transport.close()
-
-
-def _peer(connection: Any) -> tuple[int, int]:
-    """Return pid and uid of the other side; the kernel says so."""
-    if sys.platform == "linux":
-        pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-        return pid, uid
-    return 0, os.getuid()  # the socket's directory lets nobody else in

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import struct
-import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 from descartes_core.errors import DescartesError, LimitReached, ProtocolError, TooLarge
 from descartes_core.guests import Guests
 from descartes_core.jsonrpc import Call, call_of, parse, refusal, reply
+from descartes_local.peer import peer_of
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop
 
@@ -107,7 +105,7 @@ class Door:
             note(f"cannot accept a connection: {error}")
             self._rest()
             return False
-        if _user_of(connection) not in (None, os.getuid(), 0):
+        if not peer_of(connection).may_come_in:
             connection.close()
             return True
         if self._peers.is_full and (idle := self._peers.longest_idle()) is not None:
@@ -228,11 +226,3 @@ class Peer:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
         self._loop.watch(self._socket.fileno(), self._ready, writing=bool(self._unsent))
-
-
-def _user_of(connection: socket.socket) -> int | None:
-    """Return whose process is at the other end; None where the system does not tell (the directory is 0700 anyway)."""
-    if sys.platform != "linux":
-        return None
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[1])
