@@ -56,6 +56,9 @@ class Emulator(Protocol):
     def save(self) -> bytes | None:
         """Return all of it for `Emulators.restore`; None in the middle of something too long to be saved."""
 
+    def pending(self) -> bytes:
+        """Return the beginning of a sequence, or of a letter, whose rest is still to come: it shows nothing yet."""
+
     def close(self) -> None:
         """Give its memory back."""
 

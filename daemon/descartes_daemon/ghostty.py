@@ -38,6 +38,8 @@ _LIMITS = {
 #: Only size reports and pictures tell of it.
 _CELL = 8, 16
 _ALTERNATE = (1049, 1047, 47)
+#: No terminal shows it; this one would.
+_DELETE = b"\x7f"
 _INSERT, _ANSI = 4, 1 << 15
 
 
@@ -78,6 +80,7 @@ class Ghost:
 
     def feed(self, output: bytes) -> None:
         """Take what a program wrote; other threads go on meanwhile."""
+        output = output.translate(None, _DELETE)
         self._library.terminal_vt_write(self._terminal, output, len(output))
 
     def resize(self, rows: int, cols: int) -> None:
@@ -149,6 +152,10 @@ class Ghost:
     def save(self) -> bytes | None:
         """Return all of it; None in the middle of a sequence that is too long to be kept."""
         return _filled(lambda *room: self._library.snapshot_encode_buf(self._terminal, *room))
+
+    def pending(self) -> bytes:
+        """Return the beginning of what is cut; nothing of something too long to be kept."""
+        return _filled(lambda *room: self._library.terminal_continuation_buf(self._terminal, *room)) or b""
 
     def close(self) -> None:
         """Give its memory back."""

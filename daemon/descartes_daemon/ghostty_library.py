@@ -148,6 +148,7 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "terminal_get": (c_int, c_void_p, c_int, c_void_p),
     "terminal_resize": (c_int, c_void_p, c_uint16, c_uint16, c_uint32, c_uint32),
     "terminal_vt_write": (None, c_void_p, c_char_p, c_size_t),
+    "terminal_continuation_buf": (c_int, c_void_p, c_void_p, c_size_t, POINTER(c_size_t)),
     "terminal_grid_ref": (c_int, c_void_p, Point, POINTER(GridRef)),
     "grid_ref_cell": (c_int, POINTER(GridRef), POINTER(c_uint64)),
     "cell_get": (c_int, c_uint64, c_int, c_void_p),

@@ -34,7 +34,7 @@ class Shown:
     #: Whether a full-screen program has switched to the alternate screen.
     alternate: bool
     title: str
-    #: Up to which byte of the log this is true.
+    #: From where on the log goes on; a little before what was asked for, where that cuts a sequence.
     offset: int
     #: Whether an emulator made it: else it is text without control sequences, and a program may have to paint anew.
     is_exact: bool
@@ -105,7 +105,10 @@ def _wanted(agent: Agent, offset: int | None) -> Wanted:
 def _exact(emulators: Emulators, wanted: Wanted, every: int) -> Shown:
     emulator = Replay(emulators, wanted, every).run()
     try:
-        return _shown(emulator, wanted.end)
+        # Who goes on from here gets the whole of a sequence that is cut here: half of it would be text to a terminal.
+        cut = emulator.pending()
+        offset = wanted.end - len(cut)
+        return _shown(emulator, offset if wanted.log.read(max(offset, 0), len(cut)) == cut else wanted.end)
     finally:
         emulator.close()
 
