@@ -25,6 +25,7 @@ VERBS = {
     "signal": ("descartes_cli.signalling:signal", "Send agents a signal."),
     "sessions": ("descartes_cli.sessions:sessions", "Workspaces and their daemons."),
     "gc": ("descartes_cli.gc:gc", "Remove old output and old events."),
+    "config": ("descartes_cli.config:config", "What is configured, and where it comes from."),
     "supervisor": ("descartes_cli.supervisor:supervisor", "The process that keeps everything alive."),
     "system": ("descartes_cli.system:system", "The daemons themselves."),
     "doctor": ("descartes_cli.doctor:doctor", "Look for what is wrong, and say what to type."),

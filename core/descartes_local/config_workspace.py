@@ -69,6 +69,6 @@ def _refusal(layer: Layer, key: str, model: type[BaseModel]) -> str:
         if is_harmless(model, section, name)
     )
     return (
-        f"{layer.place(key)}: {key} may not be set by a file in a workspace, which may have come from anywhere: "
+        f"{layer.place(key)}: {key} may not be set by a file in a workspace (it may have come from anywhere): "
         f"set it in ~/.descartes/config.toml; allowed here: {', '.join(allowed)}"
     )
