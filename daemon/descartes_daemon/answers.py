@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 from descartes_core import VERSION
@@ -16,7 +15,6 @@ from descartes_core.messages.system import Shutdown
 from descartes_daemon.agent import info_of_row
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
-from descartes_daemon.feed import Feed
 from descartes_daemon.leaving import Leaving
 from descartes_daemon.orphans import Orphans
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
@@ -27,16 +25,12 @@ Reply = dict[str, Any]
 class Answers:
     """The methods that look at what is there, and the one that ends the daemon."""
 
-    def __init__(self, agents: Agents, orphans: Orphans, feed: Feed, upkeep: Upkeep, endpoints: Endpoints) -> None:
+    def __init__(self, agents: Agents, orphans: Orphans, upkeep: Upkeep, endpoints: Endpoints) -> None:
         self._agents = agents
         self._orphans = orphans
-        self._feed = feed
         self._upkeep = upkeep
         self._endpoints = endpoints
         self._began = time.monotonic()
-        #: Told by whoever counts them.
-        self.requests: Callable[[], int] = int
-        self.connections: Callable[[], int] = int
 
     def list_agents(self, request: ListAgents) -> Any:
         """agent.list: those alive at once, all from the store."""
@@ -91,28 +85,22 @@ class Answers:
             }
         }
 
-    async def health(self, _request: Nothing) -> Reply:
-        """system.health: a look at the store says whether it works."""
+    def health(self, _request: Nothing) -> Any:
+        """system.health: at once where the store was seen to work a moment ago, else from a look at it."""
+        known = self._agents.store.health()
+        return self._look() if known is None else self._health(known)
+
+    async def _look(self) -> Reply:
+        return self._health(await self._agents.store.healthy())
+
+    def _health(self, status: str) -> Reply:
         return {
-            "status": await self._agents.store.healthy(),
+            "status": status,
             "service": "descartes-daemon",
             "version": VERSION,
             "session_id": self._upkeep.record.id,
             "instance_id": self._upkeep.instance_id,
             "pid": os.getpid(),
-            "uptime_secs": round(time.monotonic() - self._began, 3),
-        }
-
-    def stats(self, _request: Nothing) -> Reply:
-        """system.stats: what is counted."""
-        present = self._agents.present.values()
-        return {
-            "agents": {state.value: count for state, count in self._agents.by_state().items()},
-            "output_bytes": sum(agent.log.size for agent in present),
-            "events": self._feed.last_seq,
-            "requests": self.requests(),
-            "connections": self.connections(),
-            "recording": {agent.id: agent.recording for agent in present},
             "uptime_secs": round(time.monotonic() - self._began, 3),
         }
 

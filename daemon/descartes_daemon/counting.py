@@ -50,7 +50,7 @@ class Counting:
         return {
             "agents": {state.value: count for state, count in self._agents.by_state().items()},
             "agents_total": totals["agents"],
-            "output_bytes": sum(agent.log.size for agent in present),
+            "output_bytes": sum(log.size for agent in present for log in agent.logs),
             "disk_bytes": await asyncio.to_thread(_on_disk, self._agents.place.data / "agents"),
             "events": self._feed.last_seq,
             "requests": self._dispatcher.requests,

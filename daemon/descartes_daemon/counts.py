@@ -46,6 +46,8 @@ class Counts:
     spawns: Durations = field(default_factory=Durations)
     #: From an event's commit until a listener was told.
     lag: Durations = field(default_factory=Durations)
+    #: Bytes that agents have said, as they were recorded.
+    output_bytes: int = 0
     #: Times a listener or watcher missed something.
     gaps: int = 0
 

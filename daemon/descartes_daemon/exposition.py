@@ -50,6 +50,7 @@ class _Collector(Collector):
             yield GaugeMetricFamily(f"descartes_{name}", about, self._stats[key])
         for key, (name, about) in _COUNTERS.items():
             yield CounterMetricFamily(f"descartes_{name}", about, self._stats[key])
+        yield CounterMetricFamily("descartes_output_recorded_bytes", "Output recorded.", self._counts.output_bytes)
         yield CounterMetricFamily("descartes_store_commits", "Transactions of the store.", self._commits)
         yield CounterMetricFamily("descartes_daemon_starts", "Starts of this session's daemon.", self._starts)
         yield from self._measured()

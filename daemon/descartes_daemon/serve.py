@@ -40,15 +40,18 @@ from descartes_daemon.leaving import Leaving
 from descartes_daemon.notify import Notifier
 from descartes_daemon.once import Once
 from descartes_daemon.orphans import Orphans
+from descartes_daemon.output_log import OutputLog
 from descartes_daemon.reading import Reading
 from descartes_daemon.renaming import Renaming
 from descartes_daemon.screens import Screens
 from descartes_daemon.scud_watch import ScudWatch
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
+from descartes_daemon.shortage import Spare
 from descartes_daemon.showing import Showing
 from descartes_daemon.sockets import Listening
 from descartes_daemon.spawning import Habits, Spawner
 from descartes_daemon.store import Store
+from descartes_daemon.terminal_socket import TerminalDoor
 from descartes_daemon.unit import Unit
 from descartes_daemon.unix_rpc import Limits, UnixDoor
 from descartes_daemon.verbs import Verbs
@@ -114,6 +117,7 @@ async def serve(setup: Setup) -> None:
 
 async def _lock(upkeep: Upkeep, keeping: Keeping) -> None:
     inherited = {name: keeping.take(name) for name in (kept.LOCK_WORKSPACE, kept.LOCK_DATA)}
+    reached("daemon.locking")
     upkeep.lock(inherited)
     if inherited[kept.LOCK_DATA] is None:
         upkeep.read_again()
@@ -167,13 +171,27 @@ class Daemon:
     def _count(self) -> None:
         self.dispatcher.on_done = self.counts.called
         self.feed.on_lag, self.feed.on_gap = self.counts.lag.add, self.counts.missed
+        self.agents.outputs.on_growth = self._grew
         self.now.unix, self.now.unix_total = lambda: len(self.door.connections), lambda: self.door.connected
+
+    def _grew(self, log: OutputLog, count: int) -> None:
+        self.counts.output_bytes += count
+        self.caps.grew(log, count)
 
     def _register(self) -> None:
         settings = self.setup.settings.agents
-        habits = Habits(settings.command, settings.grace, settings.max_agents, self.setup.soft_nofile)
-        verbs = Verbs(self.agents, Spawner(self.agents, self.watch, habits), self.effects)
-        answers = Answers(self.agents, self.orphans, self.feed, self.upkeep, self.endpoints)
+        habits = Habits(
+            command=settings.command,
+            grace=settings.grace,
+            most_agents=settings.max_agents,
+            max_arguments=settings.max_arguments,
+            max_name=settings.max_name,
+            max_environment=settings.max_environment,
+            soft_nofile=self.setup.soft_nofile,
+        )
+        spare = Spare(self.agents, settings.spare_descriptors, self.upkeep.notices)
+        verbs = Verbs(self.agents, Spawner(self.agents, self.watch, habits, spare), self.effects)
+        answers = Answers(self.agents, self.orphans, self.upkeep, self.endpoints)
         ending = Ending(self.agents, self.leaving, self.stop)
         each = {"pause": verbs.pause, "resume": verbs.resume, "stop": verbs.stop, "kill": verbs.kill}
         batches = Batches(self.agents, {**each, "signal": verbs.signal})
@@ -225,7 +243,7 @@ class Daemon:
         self.background.start(self.caps.begin(), "count what is kept")
         self.background.start(self.collecting.begin(), "finish what gc began")
         self.counting.starts = 1 + int(await self.store.noted("starts") or 0)
-        await self.store.commit(Unit().note("starts", str(self.counting.starts)))
+        self.store.enqueue(Unit().note("starts", str(self.counting.starts)))
         await self.tell("daemon_started", adopted=adopted, notices=self.upkeep.notices)
         reached("daemon.adopted")
 
@@ -244,7 +262,7 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         token=read_or_make(setup.home),
         instance_id=daemon.upkeep.instance_id,
         now=daemon.now,
-        sockets=(),
+        sockets=[_terminal_door(daemon).route],
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(doors.serve(listening, stop_web, ready=ready, notices=daemon.upkeep.notices), name="web")
@@ -273,6 +291,12 @@ async def _take_down(daemon: Daemon, notifier: Notifier, unix: asyncio.Server, s
     unix.close()
     daemon.door.close()
     stop_web.set()
+
+
+def _terminal_door(daemon: Daemon) -> TerminalDoor:
+    terminals, deepest = daemon.setup.settings.terminals, daemon.setup.settings.server.max_nesting
+    times = {"ping_every": terminals.ping_every, "idle_timeout": terminals.idle_timeout}
+    return TerminalDoor(daemon.attaching, **times, deepest=deepest)
 
 
 def _listen_to_signals(stop: asyncio.Event) -> None:

@@ -30,6 +30,11 @@ class Visitor:
         """Whether nothing is under way for it."""
         return not self._is_busy
 
+    @property
+    def held(self) -> int:
+        """How many bytes are kept for it: none, what strangers send is not."""
+        return 0
+
     def known(self) -> None:
         """Take note that its client has shown the token."""
         self.on_known()

@@ -51,17 +51,6 @@ async def test_the_session_and_its_health_are_told(short: Path) -> None:
         assert (health["status"], health["instance_id"]) == ("healthy", session["instance_id"])
 
 
-async def test_what_is_counted_is_told(short: Path) -> None:
-    async with open_inside(short) as inside:
-        spawned = await inside.spawn(agent("silent"))
-        line = await inside.line()
-        stats = await line.call("system.stats")
-        assert stats["agents"] == {"running": 1}
-        assert stats["recording"] == {spawned["id"]: "splice"}
-        assert stats["connections"] >= 1
-        assert (await line.call("system.stats"))["requests"] == stats["requests"] + 1
-
-
 async def test_the_end_is_refused_while_agents_live(short: Path) -> None:
     async with open_inside(short) as inside:
         spawned = await inside.spawn(agent("silent"), name="fixer")
