@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from descartes_core.errors import AgentNotFound, Ambiguous, InvalidParams, LimitReached, Refused
+from descartes_core.errors import AgentNotFound, Ambiguous, InvalidParams, Refused
 from tests.support.inside import Inside, open_inside
 from tests.support.programs import agent
 
@@ -30,42 +30,6 @@ async def has_said(inside: Inside, text: str) -> str:
     await inside.gone(spawned["id"])
     identity: str = spawned["id"]
     return identity
-
-
-async def test_text_and_bytes_are_typed(short: Path) -> None:
-    async with open_inside(short) as inside:
-        identity = await an_echoer(inside)
-        assert await inside.call("agent.write", agent_id=identity, text="größe\n") == {"written": 8}
-        data = base64.b64encode(b"bytes\n").decode()
-        assert await inside.call("agent.write", agent_id=identity, data=data) == {"written": 6}
-        said = await inside.until(identity, b"heard: bytes")
-        assert "heard: größe".encode() in said
-
-
-async def test_enter_is_pressed_after_the_echo(short: Path) -> None:
-    async with open_inside(short) as inside:
-        identity = await an_echoer(inside)
-        assert await inside.call("agent.write", agent_id=identity, text="hello", enter=True) == {"written": 6}
-        assert await inside.until(identity, b"heard: hello") == b"ready\r\nhello\r\nheard: hello\r\n"
-        await inside.call("agent.write", agent_id=identity, enter=True)
-        await inside.until(identity, b"heard: \r\n")
-
-
-@pytest.mark.parametrize("wrong", [{}, {"text": "a", "data": "YQ=="}, {"data": "no base64"}, {"text": "\ud800"}])
-async def test_what_cannot_be_typed_is_refused(short: Path, wrong: dict[str, Any]) -> None:
-    async with open_inside(short) as inside:
-        identity = await an_echoer(inside)
-        with pytest.raises(InvalidParams):
-            await inside.call("agent.write", agent_id=identity, **wrong)
-        assert await inside.daemon.store.inputs(identity) == []
-
-
-async def test_who_typed_how_much_is_recorded(short: Path) -> None:
-    async with open_inside(short) as inside:
-        identity = await an_echoer(inside)
-        await inside.call("agent.write", agent_id=identity, text="secret", enter=True)
-        inputs = await inside.daemon.store.inputs(identity)
-        assert [(client, length) for _, client, length in inputs] == [(f"pid {os.getpid()}", 7)]
 
 
 async def test_what_has_ended_cannot_be_typed_to(short: Path) -> None:
@@ -99,18 +63,6 @@ async def test_what_pause_does_no_signal_does(short: Path) -> None:
         for nonsense in ("NONSENSE", "99", ""):
             with pytest.raises(InvalidParams):
                 await inside.call("agent.signal", agent_id=identity, signal=nonsense)
-
-
-async def test_a_size_is_set_and_remembered(short: Path) -> None:
-    async with open_inside(short) as inside:
-        spawned = await inside.spawn(["sh", "-c", "read x; stty size"])
-        await inside.call("agent.resize", agent_id=spawned["id"], rows=50, cols=132)
-        await inside.call("agent.write", agent_id=spawned["id"], text="\n")
-        await inside.ended(spawned["id"])
-        assert (await inside.output(spawned["id"])).endswith(b"50 132\r\n")
-        await inside.gone(spawned["id"])
-        found = (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]
-        assert (found["rows"], found["cols"]) == (50, 132)
 
 
 async def test_output_is_read_from_an_offset(short: Path) -> None:
@@ -197,15 +149,3 @@ async def test_a_living_name_comes_before_an_ended_one(short: Path) -> None:
         assert (await inside.call("agent.get", agent_id="fixer"))["agent"]["id"] == first["id"]
         second = await inside.spawn(agent("silent"), name="fixer")
         assert (await inside.call("agent.get", agent_id="fixer"))["agent"]["id"] == second["id"]
-
-
-async def test_who_does_not_read_is_told_of(short: Path) -> None:
-    async with open_inside(short) as inside:
-        identity = await an_echoer(inside)
-        keys = inside.agent(identity).body.keys  # type: ignore[union-attr]
-        await inside.call("agent.pause", agent_id=identity)
-        line = "x" * 1000 + "\n"
-        keys.type((line * 900).encode())
-        with pytest.raises(LimitReached, match="does not read"):
-            await inside.call("agent.write", agent_id=identity, text=line * 200)
-        await inside.call("agent.kill", agent_id=identity)
