@@ -27,6 +27,8 @@ from descartes_daemon.visitors import Visitors
 STUCK_AFTER = 60.0
 #: The largest WebSocket message of a client that has yet to show the token.
 _STRANGERS_MESSAGE = 65_536
+#: Who pings and leaves so much lying of what it is answered is let go.
+_MOST_UNTAKEN = 1024 * 1024
 
 
 class _Http(H11Protocol):
@@ -94,11 +96,36 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self._visitor = self.app_state["visitor"]
         self.conn.max_message_size = _STRANGERS_MESSAGE
         self._visitor.on_known = partial(setattr, self.conn, "max_message_size", max_message)
+        self.app_state = {**self.app_state, "ping": self._begin_pings}
+
+    def _begin_pings(self, every: float) -> None:
+        """Ping so often; no answer is waited for: a slow reader's comes late, and who is gone is found by the kernel."""
+        self.ping_interval, self.ping_timeout = every, None
+        self.start_keepalive()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if not self.handshake_initiated:  # what HTTP let through was no handshake: nobody else would tell
             self.transport.close()
+
+    def handle_ping(self) -> None:
+        """Answer who takes answers; for who does not they would pile up."""
+        if self.transport.get_write_buffer_size() > _MOST_UNTAKEN:
+            self.transport.abort()
+        else:
+            super().handle_ping()
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand on a message; text that is none ends the connection without a word in the log."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
