@@ -97,6 +97,10 @@ class Gaps:
         end = next((end for begin, end in self._all if begin <= offset < end), None)
         return None if end is None else Gap(offset, end, FULL_DISK)
 
+    def before(self, offset: int) -> Gap | None:
+        """Return what is missing up to this offset."""
+        return next((Gap(begin, end, FULL_DISK) for begin, end in self._all if end == offset), None)
+
     def next_after(self, offset: int) -> int | None:
         """Return where the next one begins, at this offset or after it."""
         return next((begin for begin, _ in self._all if begin >= offset), None)

@@ -53,24 +53,24 @@ class LineFilter:
     def look(self, log: OutputLog, offset: int, limit: int) -> Found:
         """Look through the whole lines of a piece; in a thread."""
         # Asked first: what comes in between is a reason to look again, not to take half a line for a whole one.
-        is_ended = log.is_ended
+        is_ended, size = log.is_ended, log.size
         data = log.read_apart(offset, max(limit, LONGEST_LINE))
         end = offset + len(data)
-        is_last = log.gap(end) is not None or (is_ended and end >= log.size)
-        if not is_last:
-            data = data[: _whole(data, limit)]
-        elif len(data) > limit:
-            data = data[: _whole(data[:limit], limit) or limit]
-        return Found(self._fitting(data, offset), offset + len(data), not data and not is_last)
+        is_last = log.gap(end) is not None or (is_ended and end >= size)
+        count = _whole(data, limit, is_last=is_last)
+        rest = data[count:]
+        is_unfinished = not is_last and end >= size and b"\n" not in rest and len(rest) < LONGEST_LINE
+        return Found(self._fitting(data[:count], offset), offset + count, is_unfinished)
 
     def _fitting(self, data: bytes, offset: int) -> list[Line]:
         found, plain = [], PlainText()
-        for raw in data.splitlines(keepends=True) if b"\r" not in data else _lines(data):
+        for raw in _lines(data):
             text = plain.feed(raw)
             if not raw.endswith(b"\n"):
                 text += plain.rest()
             # Moves to other lines make several of one.
-            found += [Line(offset, line) for line in text.splitlines() if self._expression.search(line)]
+            whole = text.removesuffix("\n").split("\n") if text else []
+            found += [Line(offset, line) for line in whole if self._expression.search(line)]
             offset += len(raw)
         return found
 
@@ -81,7 +81,10 @@ def _lines(data: bytes) -> list[bytes]:
     return lines if lines[-1] else lines[:-1]
 
 
-def _whole(data: bytes, limit: int) -> int:
+def _whole(data: bytes, limit: int, *, is_last: bool) -> int:
     """Return how much of it is whole lines: no more than the limit, but one line at least."""
-    end = data.rfind(b"\n", 0, limit) + 1 or data.find(b"\n") + 1
-    return end or (LONGEST_LINE if len(data) >= LONGEST_LINE else 0)
+    if is_last and len(data) <= limit:
+        return len(data)
+    if end := data.rfind(b"\n", 0, limit) + 1 or data.find(b"\n") + 1:
+        return end
+    return min(len(data), LONGEST_LINE) if is_last or len(data) >= LONGEST_LINE else 0

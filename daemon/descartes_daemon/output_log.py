@@ -147,6 +147,12 @@ class OutputLog:
             return Gap(offset, self.begin, self.begin_reason)
         return self.gaps.at(offset) if offset < self.size else None
 
+    def gap_before(self, offset: int) -> Gap | None:
+        """Return what is not there up to this offset; None where a byte is, or nothing was."""
+        if offset == self.begin > 0:
+            return Gap(0, offset, self.begin_reason)
+        return self.gaps.before(offset)
+
     def read(self, offset: int, limit: int) -> bytes:
         """Return up to `limit` bytes from an offset, never from within a gap (see `gap`), nor beyond one.
 

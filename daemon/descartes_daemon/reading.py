@@ -36,6 +36,8 @@ class Reading:
         if offset > log.size and agent.row.tty:
             raise InvalidParams(f"offset {offset} lies beyond the {log.size} bytes there are")
         answer = _Answer(log, request, offset)
+        if request.offset is None:
+            answer.begin_behind(log.gap_before(offset))
         deadline = time.monotonic() + request.wait
         await answer.look()
         while answer.is_empty and not log.is_ended and (patience := deadline - time.monotonic()) > 0:
@@ -93,6 +95,10 @@ class _Answer:
     def is_empty(self) -> bool:
         """Whether there is nothing to tell yet."""
         return not (self._data or self._lines or self._gap or self.has_more)
+
+    def begin_behind(self, gap: Gap | None) -> None:
+        """Tell of what is missing just before: of fewer lines than were asked for somebody would wonder."""
+        self._gap = gap
 
     async def look(self) -> None:
         """Take what there is now."""
