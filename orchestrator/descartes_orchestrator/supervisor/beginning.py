@@ -11,7 +11,7 @@ from descartes_core.errors import ConfigInvalid
 from descartes_local.home import find_home
 from descartes_local.subreaper import become_subreaper
 from descartes_orchestrator.supervisor.house import Command, daemon_command
-from descartes_orchestrator.supervisor.journal import note
+from descartes_orchestrator.supervisor.journal import JOURNAL, note
 from descartes_orchestrator.supervisor.numbers import read_numbers
 from descartes_orchestrator.supervisor.supervisor import Supervisor
 
@@ -27,6 +27,7 @@ def begin(command: Command = daemon_command) -> None:
     # The listening socket, and the lock that tells the living supervisor; all else is our starter's.
     os.closerange(_FIRST + count, _HIGHEST)
     home = find_home()
+    JOURNAL.path = home.log / "supervisor.log"
     try:
         numbers = read_numbers(home)
     except ConfigInvalid as error:
