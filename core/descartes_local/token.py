@@ -16,6 +16,10 @@ from descartes_local.json_file import sync_directory, write_bytes
 
 #: 256 bits, written in base64.
 _BYTES, _LENGTH = 32, 43
+#: One that somebody wrote by hand may be longer; what is longer than this is something else.
+_LONGEST = 500
+#: RFC 6750: what a header can carry.
+_FITTING = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +28,7 @@ def read_or_make(home: Home) -> str:
     """Return the user's token; whoever comes first makes it, and everybody gets the same.
 
     Raises:
-        Unavailable: the file cannot be read or made, or belongs to somebody else.
+        Unavailable: the file cannot be read or made, is something else, or belongs to somebody else.
 
     """
     path = home.token
@@ -39,15 +43,18 @@ def read_or_make(home: Home) -> str:
 
 def _read(home: Home) -> str:
     while True:
-        descriptor = os.open(home.token, os.O_RDONLY | os.O_CLOEXEC)
+        # A pipe by its name does not hold us up.
+        descriptor = os.open(home.token, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise Unavailable(f"{home.token} is no regular file: remove it")
             if found.st_uid != os.getuid():
                 raise Unavailable(f"{home.token} belongs to another user: remove it")
             if stat.S_IMODE(found.st_mode) & 0o077:
                 _log.warning("%s could be read by others: its mode is 0600 now", home.token)
                 os.fchmod(descriptor, 0o600)
-            token = _valid(os.read(descriptor, 1000))
+            token = _valid(os.read(descriptor, _LONGEST + 2))
             if token is not None:
                 return token
             _replace_torn(home, descriptor)
@@ -57,7 +64,7 @@ def _read(home: Home) -> str:
 
 def _valid(content: bytes) -> str | None:
     token = content.strip()
-    return token.decode() if len(token) >= _LENGTH and token.isascii() and token.decode().isprintable() else None
+    return token.decode() if _LENGTH <= len(token) <= _LONGEST and _FITTING.issuperset(token) else None
 
 
 def _replace_torn(home: Home, descriptor: int) -> None:

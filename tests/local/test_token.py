@@ -54,7 +54,10 @@ def test_many_processes_at_once_get_the_same(home: Home) -> None:
     assert {one.communicate()[0].strip() for one in asking} == {read_or_make(home)}
 
 
-@pytest.mark.parametrize("torn", [b"", b"half a tok", b"\xff" * 50, b"with a\nline in the middle of it all, and long"])
+@pytest.mark.parametrize(
+    "torn",
+    [b"", b"half a tok", b"\xff" * 50, b"with a\nline in the middle of it all, and long", b"a" * 501, b"\0" * 99],
+)
 def test_a_torn_one_is_replaced_and_told(home: Home, torn: bytes, caplog: pytest.LogCaptureFixture) -> None:
     home.token.write_bytes(torn)
     home.token.chmod(0o600)
@@ -74,6 +77,12 @@ def test_one_that_others_can_read_is_closed_and_told(home: Home, caplog: pytest.
 def test_one_written_by_hand_is_taken(home: Home) -> None:
     home.token.write_text("x" * 50)
     assert read_or_make(home) == "x" * 50
+
+
+def test_what_is_no_file_is_named_and_holds_nobody_up(home: Home) -> None:
+    os.mkfifo(home.token, 0o600)
+    with pytest.raises(Unavailable, match="no regular file: remove it"):
+        read_or_make(home)
 
 
 def test_a_place_that_cannot_be_used_is_named(home: Home) -> None:

@@ -41,7 +41,8 @@ def last_lines(log: Path, *, start: int = 0, count: int = 5) -> list[str]:
     """Return the last lines of a log, of what was written from `start` on."""
     with contextlib.suppress(OSError), open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(start, size - _TAIL))
+        # A log that is shorter by now was begun anew meanwhile.
+        file.seek(max(start if start <= size else 0, size - _TAIL))
         lines = file.read(_TAIL).decode(errors="replace").splitlines()
         return [line for line in lines if line.strip()][-count:]
     return []
