@@ -65,7 +65,12 @@ TOLD = (
     Kind("SystemEvent", "workspace_rewritten", "session.json had vanished and was written anew", ("path",)),
     Kind("SystemEvent", "disk_full", "the disk takes no more: agents wait, or lose output (`policy`)", _DISK),
     Kind("SystemEvent", "disk_room", "the disk takes more again", ("path",)),
-    Kind("SystemEvent", "descriptors_low", "few descriptors are free: spawns are refused", ("free", "limit")),
+    Kind(
+        "SystemEvent",
+        "descriptors_low",
+        "few descriptors are free; with less than agents.spare_descriptors no agent is started",
+        ("free", "limit"),
+    ),
     Kind(
         "SystemEvent",
         "error",

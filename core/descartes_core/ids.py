@@ -41,7 +41,7 @@ def short(identity: str) -> str:
     return identity[:8]
 
 
-def check_name(name: str) -> str:
+def check_name(name: str, longest: int = LONGEST_NAME) -> str:
     """Return the name when people and terminals can bear it.
 
     Raises:
@@ -50,8 +50,8 @@ def check_name(name: str) -> str:
     """
     if not name.strip():
         raise InvalidParams("a name must not be empty")
-    if len(name) > LONGEST_NAME:
-        raise InvalidParams(f"a name may have {LONGEST_NAME} characters, this one has {len(name)}")
+    if len(name) > longest:
+        raise InvalidParams(f"a name may have {longest} characters, this one has {len(name)}")
     if "/" in name:
         raise InvalidParams("a name must not contain a slash")
     if not all(map(_is_printable, name)):

@@ -1,23 +1,15 @@
-"""Notice that files grow, at no cost while they do not.
-
-By inotify, in three calls of our own: the library for it starts a program when it is imported, to look for libc.
-"""
+"""Notice that files grow, at no cost while they do not."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import errno
-import os
-import struct
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-_MODIFY, _ONESHOT, _OVERFLOW = 0x2, 0x8000_0000, 0x4000
-_EVENT = struct.Struct("=iIII")
+from descartes_daemon import inotify
+
 #: Where the system cannot tell, a file that somebody follows is looked at this often (seconds).
 _LOOK_EVERY = 0.25
 
@@ -34,7 +26,7 @@ class Growth:
     """Watches files for a daemon; it has no descriptor before something is watched."""
 
     def __init__(self) -> None:
-        self._descriptor = -1
+        self._inotify: inotify.Inotify | None = None
         self._watches: dict[int, _Watch] = {}
 
     def watch(self, path: Path, grown: Callable[[], None], *, once: bool = False) -> Callable[[], None]:
@@ -51,11 +43,10 @@ class Growth:
         return lambda: self._stop(watch)
 
     def _add(self, watch: _Watch, path: Path) -> None:
-        if self._descriptor < 0:
-            self._descriptor = _call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
-            asyncio.get_running_loop().add_reader(self._descriptor, self._read)
-        mask = _MODIFY | (_ONESHOT if watch.once else 0)
-        watch.number = _call("inotify_add_watch", self._descriptor, os.fsencode(path), ctypes.c_uint32(mask))
+        if self._inotify is None:
+            self._inotify = inotify.Inotify()
+            asyncio.get_running_loop().add_reader(self._inotify.descriptor, self._read)
+        watch.number = self._inotify.add(path, inotify.MODIFY | (inotify.ONESHOT if watch.once else 0))
         self._watches[watch.number] = watch
 
     def _look(self, watch: _Watch) -> None:
@@ -71,47 +62,29 @@ class Growth:
         if watch.timer is not None:
             watch.timer.cancel()
             watch.timer = None
-        if self._watches.get(watch.number) is watch:
+        if self._watches.get(watch.number) is watch and self._inotify is not None:
             del self._watches[watch.number]
             with contextlib.suppress(OSError):  # the file is gone
-                _call("inotify_rm_watch", self._descriptor, watch.number)
+                self._inotify.remove(watch.number)
 
     def close(self) -> None:
         """Watch nothing any more. Not done between two watches: it holds up the whole loop for some 15 ms."""
         self._watches.clear()
-        if self._descriptor >= 0:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self._inotify is not None:
+            asyncio.get_running_loop().remove_reader(self._inotify.descriptor)
+            self._inotify.close()
+            self._inotify = None
 
     def _read(self) -> None:
-        try:
-            data = os.read(self._descriptor, 65_536)
-        except BlockingIOError:
-            return
-        told: dict[int, None] = {}
-        start = 0
-        while start < len(data):
-            number, mask, _, length = _EVENT.unpack_from(data, start)
-            start += _EVENT.size + length
-            if mask & _OVERFLOW:
-                told |= dict.fromkeys(self._watches)
-            elif mask & _MODIFY:
-                told[number] = None
-        for number in told:
+        assert self._inotify is not None, "it is read from while it is open"
+        numbers: dict[int, None] = {}
+        for told in self._inotify.read():
+            if told.mask & inotify.OVERFLOW:
+                numbers |= dict.fromkeys(self._watches)
+            elif told.mask & inotify.MODIFY:
+                numbers[told.number] = None
+        for number in numbers:
             if (watch := self._watches.get(number)) is not None:
                 if watch.once:
                     del self._watches[number]  # the kernel has forgotten it
                 watch.grown()
-
-
-def _call(name: str, *arguments: object) -> int:
-    """Call libc; it is loaded already, and looked up only when something is followed."""
-    if sys.platform != "linux":  # pragma: no cover - not Linux
-        raise OSError(errno.ENOSYS, "no inotify")
-    libc = ctypes.CDLL(None, use_errno=True)
-    found: int = getattr(libc, name)(*arguments)
-    if found < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return found

@@ -13,9 +13,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-MOVED_FROM, DELETE, DELETE_SELF, MOVE_SELF = 0x40, 0x200, 0x400, 0x800
+MODIFY, MOVED_FROM, DELETE, DELETE_SELF, MOVE_SELF = 0x2, 0x40, 0x200, 0x400, 0x800
 UNMOUNT, OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
-_ONLYDIR = 0x0100_0000
+#: Only where it is a directory; only the first time.
+ONLYDIR, ONESHOT = 0x0100_0000, 0x8000_0000
 _EVENT = struct.Struct("=iIII")
 
 
@@ -31,7 +32,7 @@ class Told:
 
 
 class Inotify:
-    """One descriptor that tells of directories; making and closing it each take the kernel some milliseconds."""
+    """One descriptor that tells of files and directories; making and closing it take the kernel milliseconds each."""
 
     def __init__(self) -> None:
         """Open it.
@@ -42,17 +43,17 @@ class Inotify:
         """
         self.descriptor = _call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
 
-    def add(self, directory: Path, mask: int) -> int:
-        """Watch a directory; return the number of the watch, the same for the same directory.
+    def add(self, path: Path, mask: int) -> int:
+        """Watch what is there; return the number of the watch, the same for the same directory or file.
 
         Raises:
             OSError: it is not there, or no more can be watched.
 
         """
-        return _call("inotify_add_watch", self.descriptor, os.fsencode(directory), ctypes.c_uint32(mask | _ONLYDIR))
+        return _call("inotify_add_watch", self.descriptor, os.fsencode(path), ctypes.c_uint32(mask))
 
     def remove(self, number: int) -> None:
-        """Watch a directory no more.
+        """Watch it no more.
 
         Raises:
             OSError: nobody watches it.

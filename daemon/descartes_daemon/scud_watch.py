@@ -22,6 +22,7 @@ from descartes_daemon.inotify import (
     IGNORED,
     MOVE_SELF,
     MOVED_FROM,
+    ONLYDIR,
     OVERFLOW,
     UNMOUNT,
     Inotify,
@@ -108,9 +109,9 @@ class ScudWatch:
         before, self._numbers = self._numbers, []
         workspace = self._upkeep.workspace
         try:
-            self._numbers.append(self._inotify.add(workspace, DELETE_SELF | MOVE_SELF))
+            self._numbers.append(self._inotify.add(workspace, DELETE_SELF | MOVE_SELF | ONLYDIR))
             mask = DELETE | MOVED_FROM | DELETE_SELF | MOVE_SELF
-            self._numbers.append(self._inotify.add(workspace / ".scud", mask))
+            self._numbers.append(self._inotify.add(workspace / ".scud", mask | ONLYDIR))
             self._is_blind = False
         except FileNotFoundError:
             pass  # it is about to be mended, or gone
@@ -146,9 +147,12 @@ class ScudWatch:
         if not await asyncio.to_thread(workspace.is_dir):
             await self._tell_gone()
             return False
-        await asyncio.sleep(self._pause())
+        if pause := self._pause():
+            reached("daemon.scud.pausing")
+            await asyncio.sleep(pause)
         try:
             fresh = await asyncio.to_thread(self._upkeep.lock_again)
+            reached("daemon.scud.locked")
             if fresh is not None:
                 await self._keep({kept.LOCK_WORKSPACE: fresh})
             await asyncio.to_thread(self._upkeep.write_again)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Container, Coroutine
+from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,12 +20,13 @@ from descartes_core.errors import (
     AlreadyExists,
     DescartesError,
     IllegalTransition,
+    InvalidParams,
     LimitReached,
     NameTaken,
     Refused,
     SpawnFailed,
 )
-from descartes_core.ids import check_name, new_id
+from descartes_core.ids import LONGEST_NAME, check_name, new_id
 from descartes_core.messages.agents import Spawn
 from descartes_core.redaction import redact
 from descartes_daemon import surroundings
@@ -35,6 +36,7 @@ from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.launch import Launch, Order
 from descartes_daemon.opening import open_anew
+from descartes_daemon.shortage import Spare
 from descartes_daemon.unit import Unit
 from descartes_daemon.watching import Watch
 from descartes_local.probe import reached
@@ -51,6 +53,10 @@ class Habits:
     command: list[str]
     grace: float
     most_agents: int
+    #: Words of a command line, characters of a name, bytes of an environment.
+    max_arguments: int
+    max_name: int
+    max_environment: int
     #: The soft descriptor limit agents are given back; ours is raised.
     soft_nofile: int | None
 
@@ -58,17 +64,18 @@ class Habits:
 class Spawner:
     """Starts agents; concurrent spawns do not wait for one another."""
 
-    def __init__(self, agents: Agents, watch: Watch, habits: Habits) -> None:
+    def __init__(self, agents: Agents, watch: Watch, habits: Habits, spare: Spare) -> None:
         self._agents = agents
         self._watch = watch
         self._habits = habits
+        self._spare = spare
 
     async def spawn(self, request: Spawn, asking: Asking) -> Agent:
         """Start what is asked for; return once its program runs.
 
         Raises:
             SpawnFailed: it cannot be executed; a failed agent with the reason stays in the history.
-            NameTaken, AlreadyExists, LimitReached, InvalidParams: nothing was started, nothing is stored.
+            NameTaken, AlreadyExists, LimitReached, Shortage, InvalidParams: nothing was started, nothing is stored.
 
         """
         await self._refuse_known(request)
@@ -104,11 +111,14 @@ class Spawner:
         living = self._agents.living
         if len(living) >= self._habits.most_agents:
             raise LimitReached(f"{len(living)} agents are alive, which is the limit (agents.max_agents)")
+        self._spare.check()
         marks = surroundings.Marks(identity, self._agents.place.session_id, self._agents.place.socket)
         env = surroundings.environment(request, marks)
         command = surroundings.command(request, self._habits.command, env)
+        self._check_sizes(request, command, env)
         taken = {agent.row.name for agent in living}
-        name = check_name(_name_for(redact(command), identity, taken) if request.name is None else request.name)
+        name = _name_for(redact(command), identity, taken) if request.name is None else request.name
+        check_name(name, LONGEST_NAME if request.name is None else self._habits.max_name)
         if name in taken:
             raise NameTaken(f"an agent called {name!r} is alive in this session: choose another name")
         cwd = surroundings.working_directory(request, self._agents.place.workspace)
@@ -129,6 +139,18 @@ class Spawner:
         outputs, session_id = self._agents.outputs, self._agents.place.session_id
         agent = Agent(row, session_id, outputs.of(row), outputs.errors_of(row), is_stored=False, is_child=True)
         return agent, Order(command, cwd, env, request.umask, self._habits.soft_nofile)
+
+    def _check_sizes(self, request: Spawn, command: list[str], env: Mapping[str, str]) -> None:
+        """Refuse what is larger than configured, before anything is opened."""
+        habits = self._habits
+        bytes_of_env = sum(len(os.fsencode(f"{name}={value}")) + 1 for name, value in env.items())
+        for what, size, most, key in (
+            ("words of the command line", len(command), habits.max_arguments, "max_arguments"),
+            ("characters of the name", len(request.name or ""), habits.max_name, "max_name"),
+            ("bytes of the environment", bytes_of_env, habits.max_environment, "max_environment"),
+        ):
+            if size > most:
+                raise InvalidParams(f"{size} {what} are too many: {most} are allowed (agents.{key})")
 
     def _open(self, agent: Agent) -> Launch:
         """Open logs and terminal, or pipe, and start the helper, which waits."""

@@ -194,3 +194,22 @@ async def test_nonsense_starts_nothing(short: Path, wrong: dict[str, Any]) -> No
 async def test_names_may_be_of_any_script(short: Path) -> None:
     async with open_inside(short) as inside:
         assert (await inside.spawn(["true"], name="größe 🦊"))["name"] == "größe 🦊"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ({"command": ["true", *"x" * 5]}, "agents.max_arguments"),
+        ({"command": ["true"], "name": "x" * 9}, "agents.max_name"),
+        ({"command": ["true"], "env": {"A": "x" * 500, "B": "x" * 500}}, "agents.max_environment"),
+    ],
+)
+async def test_what_is_larger_than_configured_starts_nothing(short: Path, wrong: dict[str, Any], key: str) -> None:
+    (short / "home").mkdir()
+    limits = "max_arguments = 5\nmax_name = 8\nmax_environment = 1024"
+    (short / "home" / "config.toml").write_text(f"[agents]\n{limits}\n")
+    async with open_inside(short) as inside:
+        with pytest.raises(InvalidParams, match=f"are too many: [0-9]+ are allowed .{key}"):
+            await inside.spawn(**{"env": {"PATH": os.environ["PATH"]}, **wrong})
+        assert await all_agents(inside) == []
+        assert (await inside.spawn(["true"], env={"PATH": "/bin:/usr/bin"}))["name"].startswith("true-")
