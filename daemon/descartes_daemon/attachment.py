@@ -104,12 +104,16 @@ class Attachment:
             return opening
         if self._tells_pen:
             self._tells_pen = False
-            return {"type": "pen", "holder": self._agent.pen_holder, "yours": self._typist.has_pen}
+            return self.pen()
         taken, self._typist.taken = self._typist.taken, 0
         if taken and self._tells_taken:
             return {"type": "took", "bytes": taken}
         error, self._error = self._error, None
         return error
+
+    def pen(self) -> Frame:
+        """Tell who types."""
+        return {"type": "pen", "holder": self._agent.pen_holder, "yours": self._typist.has_pen}
 
     def _gap(self) -> Frame | None:
         """Tell what was dropped before it was read, and go on behind it."""
