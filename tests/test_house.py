@@ -36,7 +36,9 @@ ONLY_IN = {
 
 #: What makes the command line slow; a quick verb imports none of it, by no detour.
 SLOW = ("asyncio", "pydantic", "psutil", "starlette", "uvicorn", "zmq")
-QUICK = sorted({where.partition(":")[0] for verb, (where, _) in VERBS.items() if verb not in ("demo", "sessions")})
+#: These read the configuration or search for workspaces, whose models cost 0.1 s.
+THOROUGH = {"config", "demo", "doctor", "sessions"}
+QUICK = sorted({where.partition(":")[0] for verb, (where, _) in VERBS.items() if verb not in THOROUGH})
 
 
 def test_no_file_is_too_long() -> None:
