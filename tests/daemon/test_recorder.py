@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from descartes_daemon.gaps import Gap
 from descartes_daemon.output_log import OutputLog
 from descartes_daemon.recorder import Plumbing, Recorder, close_pipe, make_pipe
 from tests.support.inside import open_inside
@@ -25,11 +26,12 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk 
 
 
 @contextlib.contextmanager
-def recording(directory: Path) -> Iterator[tuple[int, OutputLog, Recorder]]:
+def recording(directory: Path, *, drops: bool = False) -> Iterator[tuple[int, OutputLog, Recorder]]:
     """Record a terminal: yield its other side, its log and its recorder."""
     master, slave = os.openpty()
     os.set_blocking(master, False)
     log = OutputLog(directory)
+    log.drops_when_full = drops
     log.open()
     plumbing = Plumbing(master, *make_pipe())
     recorder = Recorder(plumbing, log)
@@ -217,3 +219,51 @@ async def test_a_disk_that_fails_is_no_hang_up(tmp_path: Path) -> None:
         log.descriptor = real
         await grown(log, 5)
         assert log.read(0, 100) == b"words"
+
+
+@needs_root
+@pytest.mark.parametrize("way", ["splice", "copy"])
+async def test_a_full_disk_may_cost_output_but_no_time(tmp_path: Path, way: str) -> None:
+    """With output.on_full_disk = drop the program never waits; what is lost is one gap, and offsets go on."""
+    flood = os.urandom(500_000).hex().encode()
+    gaps: list[Gap] = []
+    troubles: list[str | None] = []
+    with small_disk(tmp_path / "disk", 400_000) as disk, recording(disk, drops=True) as (slave, log, recorder):
+        log.on_gap = lambda _log, gap: gaps.append(gap)
+        log.on_trouble = lambda _log, trouble: troubles.append(trouble)
+        recorder._stores_by_splice = way == "splice"
+        recorder.start()
+        await asyncio.to_thread(write_all, slave, flood)
+        async with asyncio.timeout(20):
+            while log.size + log._lost < len(flood):
+                await asyncio.to_thread(os.sched_yield)
+        assert recorder.trouble == "disk full"
+        make_room(disk)
+        async with asyncio.timeout(20):
+            while recorder.trouble is not None:
+                await asyncio.to_thread(os.sched_yield)
+        os.write(slave, b"after")
+        await grown(log, len(flood) + 5)
+        (gap,) = gaps
+        assert gap.end == len(flood)
+        assert log.read(0, len(flood)) == flood[: gap.begin]
+        assert log.gap(gap.begin) == gap
+        assert log.read(gap.end, 100) == b"after"
+        assert troubles == ["disk full", None]
+        assert OutputLog(disk).gap(gap.begin) == gap
+
+
+@needs_root
+async def test_what_is_lost_at_the_end_is_told_at_the_end(tmp_path: Path) -> None:
+    gaps: list[Gap] = []
+    with small_disk(tmp_path / "disk", 131_072) as disk, recording(disk, drops=True) as (slave, log, recorder):
+        log.on_gap = lambda _log, gap: gaps.append(gap)
+        recorder.start()
+        await asyncio.to_thread(write_all, slave, b"x" * 400_000)
+        os.close(slave)
+        async with asyncio.timeout(10):
+            await recorder.finished.wait()
+        recorder.stop()
+        log.close()
+        assert (log.size, gaps[0].end, log.path.stat().st_size) == (400_000, 400_000, 400_000)
+        assert OutputLog(disk).gap(gaps[0].begin) == gaps[0]
