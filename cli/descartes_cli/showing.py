@@ -19,6 +19,7 @@ from descartes_local.home import find_home
 _TIMEOUT = 60.0
 #: Into the alternate screen: what is shown there is gone with it.
 _ALTERNATE = re.compile(r"\x1b\[\?(?:1049|1047|47)h")
+_CLEAR, _ROW = "\x1b[2J", re.compile(r"\x1b\[([0-9]+);[0-9]+H")
 _EXAMPLES = """\b
 Examples:
   descartes screen fixer
@@ -53,16 +54,17 @@ def screen(agent: str, offset: int | None, form: str, session: str | None, as_js
     if as_json:
         print_json(shown)
     elif form == "vt":
-        _paint(shown["screen"], shown["rows"])
+        _paint(shown["screen"])
     elif shown["screen"]:
         sys.stdout.buffer.write(shown["screen"].encode() + b"\n")
 
 
-def _paint(vt: str, rows: int) -> None:
-    """Write it; a person's terminal shows it and is then as it was."""
+def _paint(vt: str) -> None:
+    """Write it; a person's terminal shows it, and is then as it was, with the cursor below."""
     if sys.stdout.isatty():
         vt = _ALTERNATE.sub("", vt)
         modes = TerminalModes()
         modes.feed(vt.encode())
-        vt += f"{modes.take_back().decode()}\x1b[r\x1b[{rows};1H\n"
+        lowest = max(map(int, _ROW.findall(vt.rpartition(_CLEAR)[2])), default=1)
+        vt += f"{modes.take_back().decode()}\x1b[r\x1b[{lowest};1H\r\n"
     sys.stdout.buffer.write(vt.encode())
