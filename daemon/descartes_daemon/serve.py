@@ -21,6 +21,7 @@ from descartes_daemon.adopt import Adoption
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.answers import Answers, Ending
 from descartes_daemon.attaching import Attaching
+from descartes_daemon.audit import Audits
 from descartes_daemon.background import Background
 from descartes_daemon.batch import Batches
 from descartes_daemon.collecting import Collecting
@@ -51,7 +52,7 @@ from descartes_daemon.showing import Showing
 from descartes_daemon.sockets import Listening
 from descartes_daemon.spawning import Habits, Spawner
 from descartes_daemon.store import Store
-from descartes_daemon.terminal_socket import TerminalDoor
+from descartes_daemon.terminal_socket import terminal_route
 from descartes_daemon.unit import Unit
 from descartes_daemon.unix_rpc import Limits, UnixDoor
 from descartes_daemon.verbs import Verbs
@@ -202,6 +203,7 @@ class Daemon:
         reads("agent.output", Reading(self.agents).output)
         reads("agent.screen", Showing(self.agents, self.screens).screen)
         reads("agent.wait", verbs.wait)
+        reads("agent.audit", Audits(self.agents).audit)
         reads("session.info", answers.session)
         reads("event.list", EventList(self.feed).list)
         reads("system.health", answers.health)
@@ -262,7 +264,7 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         token=read_or_make(setup.home),
         instance_id=daemon.upkeep.instance_id,
         now=daemon.now,
-        sockets=[_terminal_door(daemon).route],
+        sockets=[terminal_route(daemon.attaching, setup.settings)],
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(doors.serve(listening, stop_web, ready=ready, notices=daemon.upkeep.notices), name="web")
@@ -291,12 +293,6 @@ async def _take_down(daemon: Daemon, notifier: Notifier, unix: asyncio.Server, s
     unix.close()
     daemon.door.close()
     stop_web.set()
-
-
-def _terminal_door(daemon: Daemon) -> TerminalDoor:
-    terminals, deepest = daemon.setup.settings.terminals, daemon.setup.settings.server.max_nesting
-    times = {"ping_every": terminals.ping_every, "idle_timeout": terminals.idle_timeout}
-    return TerminalDoor(daemon.attaching, **times, deepest=deepest)
 
 
 def _listen_to_signals(stop: asyncio.Event) -> None:

@@ -178,11 +178,8 @@ class Store:
 
     async def agents(self, living_only: bool = False) -> list[AgentRow]:
         """Return the agents, oldest first."""
-        if living_only:
-            rows = await self._read("living_agents", final=json.dumps(sorted(FINAL)))
-        else:
-            rows = await self._read("agents")
-        return [AgentRow.from_row(row) for row in rows]
+        which, params = ("living_agents", {"final": json.dumps(sorted(FINAL))}) if living_only else ("agents", {})
+        return [AgentRow.from_row(row) for row in await self._read(which, **params)]
 
     async def agent(self, agent_id: str) -> AgentRow | None:
         """Return one agent."""
@@ -230,9 +227,13 @@ class Store:
         """Return what is still to be ended."""
         return [Remain(*row) for row in await self._read("remains")]
 
-    async def inputs(self, agent_id: str) -> list[tuple[float, str, int]]:
-        """Return when, by whom and how much was typed into an agent, oldest first."""
-        return [(row["at"], row["client"], row["length"]) for row in await self._read("inputs", agent=agent_id)]
+    async def inputs(self, agent_id: str, limit: int = 10_000) -> list[tuple[float, str, int]]:
+        """Return when, by whom and how much was typed into an agent: the newest so many, oldest first."""
+        return [tuple(row) for row in await self._read("inputs", agent=agent_id, limit=limit)]
+
+    async def inputs_in_all(self, agent_id: str) -> tuple[int, int]:
+        """Return how often something was typed into an agent, and how many bytes."""
+        return tuple((await self._read("inputs_in_all", agent=agent_id))[0])
 
     async def noted(self, key: str) -> str | None:
         """Return a word kept about the session."""

@@ -19,9 +19,11 @@ from descartes_daemon.attachment import Attachment
 from descartes_daemon.dispatch import checked
 from descartes_daemon.safety import refusal
 from descartes_daemon.web import STUCK_AFTER
+from descartes_local.config import Settings
 
 _log = logging.getLogger(__name__)
 
+PATH = "/agents/{agent_id}/terminal"
 #: Close codes: done; nonsense; too big; a fault of ours. All others are 4000 and the HTTP status of an error.
 DONE, POLICY, TOO_BIG, FAULT, IDLE, OURS = 1000, 1008, 1009, 1011, 4408, 4000
 #: What a close frame has room for (RFC 6455, 5.5).
@@ -36,7 +38,7 @@ Closing = tuple[int, str] | None
 
 
 class TerminalDoor:
-    """The door at /agents/{agent_id}/terminal."""
+    """The door at PATH."""
 
     def __init__(
         self,
@@ -47,7 +49,6 @@ class TerminalDoor:
         stuck_after: float = STUCK_AFTER,
         deepest: int = jsonrpc.DEEPEST,
     ) -> None:
-        self.route = WebSocketRoute("/agents/{agent_id}/terminal", self.serve)
         self._attaching = attaching
         self._ping_every = ping_every
         self.idle_timeout, self.stuck_after, self.deepest = idle_timeout, stuck_after, deepest
@@ -71,6 +72,17 @@ class TerminalDoor:
                 with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
                     async with asyncio.timeout(self.stuck_after):
                         await websocket.close(*closing)
+
+
+def terminal_route(attaching: Attaching, settings: Settings) -> WebSocketRoute:
+    """Return the route to terminals, as it is configured."""
+    door = TerminalDoor(
+        attaching,
+        ping_every=settings.terminals.ping_every,
+        idle_timeout=settings.terminals.idle_timeout,
+        deepest=settings.server.max_nesting,
+    )
+    return WebSocketRoute(PATH, door.serve)
 
 
 class TerminalSocket:

@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import websockets
+from starlette.routing import WebSocketRoute
 
 from descartes_daemon.app import build
-from descartes_daemon.terminal_socket import TerminalDoor
+from descartes_daemon.terminal_socket import PATH, TerminalDoor
 from tests.support.inside import PATIENCE, Inside, open_inside
 from tests.support.tcp_doors import TOKEN, listening, served
 
@@ -102,7 +103,7 @@ async def open_terminals(directory: Path, **options: Any) -> AsyncIterator[Termi
             ws_port=ws,
             token=TOKEN,
             instance_id="an instance",
-            sockets=[door.route],
+            sockets=[WebSocketRoute(PATH, door.serve)],
         )
         async with served(app, sockets):
             yield TerminalDoors(inside, http, ws)

@@ -99,8 +99,11 @@ SELECT ifnull(max(seq), 0) FROM events;
 -- reply_of --
 SELECT method, reply FROM requests WHERE id = :id;
 
--- inputs -- oldest first
-SELECT at, client, length FROM inputs WHERE agent = :agent ORDER BY id;
+-- inputs -- the newest so many, oldest first
+SELECT at, client, length FROM (SELECT * FROM inputs WHERE agent = :agent ORDER BY id DESC LIMIT :limit) ORDER BY id;
+
+-- inputs_in_all --
+SELECT count(*), ifnull(sum(length), 0) FROM inputs WHERE agent = :agent;
 
 -- remains --
 SELECT * FROM remains ORDER BY agent, pid;
