@@ -21,6 +21,7 @@ BENCHES = (
     "renames",
     "flood",
     "idle",
+    "screens",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
