@@ -60,11 +60,6 @@ def guess(log: OutputLog, rows: int, end: int | None = None) -> Guess:
     )
 
 
-def first_screen(log: OutputLog, rows: int) -> str:
-    """Return what paints something like the present screen in an empty terminal of this height."""
-    return guess(log, rows).vt
-
-
 def _recent(log: OutputLog, end: int) -> bytes:
     """Return the last bytes before this offset, behind what is not there any more."""
     start, recent = max(0, end - _MODES_FROM), b""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from descartes_daemon.first_screen import first_screen
+from descartes_daemon.first_screen import guess
 from descartes_daemon.output_log import OutputLog
 
 #: Cursor keys, mouse, focus, paste, alternate screen, cursor: what may be switched.
@@ -49,7 +49,7 @@ PIECES = st.sampled_from(
 
 def screen_of(directory: Path, output: bytes, rows: int = 24) -> str:
     (directory / "output.log").write_bytes(output)
-    return first_screen(OutputLog(directory), rows)
+    return guess(OutputLog(directory), rows).vt
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
