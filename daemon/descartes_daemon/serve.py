@@ -184,6 +184,8 @@ class Daemon:
         habits = Habits(
             command=settings.command,
             grace=settings.grace,
+            rows=settings.rows,
+            cols=settings.cols,
             most_agents=settings.max_agents,
             max_arguments=settings.max_arguments,
             max_name=settings.max_name,

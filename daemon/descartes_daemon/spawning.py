@@ -52,6 +52,8 @@ class Habits:
 
     command: list[str]
     grace: float
+    rows: int
+    cols: int
     most_agents: int
     #: Words of a command line, characters of a name, bytes of an environment.
     max_arguments: int
@@ -127,8 +129,8 @@ class Spawner:
             name=name,
             command=tuple(command),
             cwd=cwd,
-            rows=request.rows,
-            cols=request.cols,
+            rows=request.rows or self._habits.rows,
+            cols=request.cols or self._habits.cols,
             grace=self._habits.grace if request.grace is None else request.grace,
             stop_signal=surroundings.stop_signal(request, command),
             leave=request.leave,

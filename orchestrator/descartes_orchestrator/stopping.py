@@ -35,8 +35,10 @@ PATIENCE = 10.0
 #: Where no grace is given agents have their own, usually 10 s; longer ones are cut here.
 OWN_GRACE = 30.0
 
-#: From TERM to KILL for a daemon, unless a grace is given.
+#: From TERM to KILL for a daemon that no supervisor keeps, unless a grace is given.
 DAEMON_GRACE = 10.0
+#: The supervisor has its own grace for a daemon, which may be configured; this is for a supervisor that hangs.
+_LONGEST_GRACE = 3600.0
 
 
 def stop(
@@ -61,7 +63,9 @@ def stop(
         if ended is None and not force:
             _refuse_survivors(session, entry)
         if supervisor is not None:
-            supervisor.call("stop", {"id": session.id, "grace": daemon_grace}, timeout=daemon_grace + patience)
+            longest = _LONGEST_GRACE if grace is None else daemon_grace
+            asked = {} if grace is None else {"grace": daemon_grace}
+            supervisor.call("stop", {"id": session.id, **asked}, timeout=longest + patience)
     run = living_run(home, session.id)
     if run is not None:  # the supervisor knows nothing of this one, or there is no supervisor
         _end_lone(run, asked=ended is not None, force=force, grace=daemon_grace, patience=patience)

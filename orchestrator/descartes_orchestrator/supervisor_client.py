@@ -77,6 +77,9 @@ def _start(home: Home, command: Sequence[str], patience: float) -> Connection | 
         try:
             with _listening(home) as listener:
                 start_detached(command, [listener.fileno(), life], home)
+        except SupervisorUnreachable:
+            home.supervisor_socket.unlink(missing_ok=True)
+            raise
         finally:
             os.close(life)
     # The socket listens already: who connects now waits in its backlog until the supervisor has begun.

@@ -93,8 +93,9 @@ class Spawn(Change):
     umask: Annotated[int, Field(ge=0, le=0o777)] = 0o022
     #: Whether it gets a terminal; else its stdin is a pipe, and it writes stdout and stderr into files itself.
     tty: bool = True
-    rows: Rows = 24
-    cols: Rows = 80
+    #: Size of its terminal; default from the configuration (24 and 80).
+    rows: Rows | None = None
+    cols: Rows | None = None
     #: Seconds between the stop signal and KILL; default from the configuration (10).
     grace: Grace | None = None
     #: Default: HUP for shells, TERM for all else.
