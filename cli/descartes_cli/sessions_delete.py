@@ -14,7 +14,6 @@ from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable
 from descartes_cli.session_named import find_session
 from descartes_core.errors import Refused
-from descartes_core.ids import is_id
 from descartes_local.home import Home, find_home
 from descartes_orchestrator import deletion
 from descartes_orchestrator.sessions import Session
@@ -99,11 +98,12 @@ def _refuse_vague(session: Session, text: str) -> None:
 
     """
     place = Path(os.path.expanduser(text))
-    is_name = text == session.name or (len(text) >= 4 and session.id.startswith(text.lower())) or is_id(text)
-    if "\0" in text or not place.exists() or not session.path.exists():
+    is_name = text == session.name or (len(text) >= 4 and session.id.startswith(text.lower()))
+    try:
+        is_itself = os.path.samefile(place, session.path)
+    except (OSError, ValueError):  # it is no path, or gone by now
         return
-    if os.path.samefile(place, session.path):
-        if place.is_symlink():
-            raise Refused(f"{place} is a link: name {session.path} itself")
-    elif not is_name:
+    if is_itself and place.is_symlink():
+        raise Refused(f"{place} is a link: name {session.path} itself")
+    if not is_itself and not is_name:
         raise Refused(f"{place} lies within the workspace {session.path}: name that one")

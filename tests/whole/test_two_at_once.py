@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,35 @@ def test_sessions(person: Person, shop: Path) -> None:
     assert codes(both(person, "sessions", "stop", "--force", shop)) == [DONE, DONE]
     assert codes(both(person, "supervisor", "status")) == [DONE, DONE]
     assert codes(both(person, "supervisor", "stop")) == [DONE, DONE]
+
+
+def test_a_session_s_whole_life(person: Person, shop: Path) -> None:
+    """The second of two finds it done, does it again, or is refused: never is anything torn."""
+    missing = 3
+
+    def record() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((shop / ".scud/session.json").read_text())
+        return found
+
+    assert codes(both(person, "sessions", "rename", shop, "store")) == [DONE, DONE]
+    person.run("sessions", "start", shop)
+    assert codes(both(person, "sessions", "rename", shop, "again")) == [DONE, DONE]
+    assert codes(both(person, "sessions", "archive", shop)) == [DONE, REFUSED]
+    assert (record()["name"], record()["status"]) == ("again", "Archived")
+    assert codes(both(person, "sessions", "start", shop)) == [REFUSED, REFUSED]
+    assert codes(both(person, "sessions", "unarchive", shop)) == [DONE, REFUSED]
+    moved = shop.rename(shop.with_name("moved"))
+    assert codes(both(person, "sessions", "relocate", "again", moved)) == [DONE, DONE]
+    shop = moved
+    copy = shop.with_name("copy")
+    shutil.copytree(shop, copy)
+    assert codes(both(person, "sessions", "adopt", copy)) == [DONE, REFUSED]
+    assert codes(both(person, "sessions", "use", copy)) == [DONE, DONE]
+    assert codes(both(person, "sessions", "delete", copy)) == [DONE, DONE]
+    assert set(codes(both(person, "sessions", "delete", "--files", "--yes", copy))) <= {DONE, missing}
+    assert set(codes(both(person, "sessions", "delete", "--files", "--data", "--yes", shop))) <= {DONE, missing}
+    assert list(shop.parent.iterdir()) == []
+    assert person.run("sessions", "list", "-a", "--json").json["sessions"] == []
 
 
 def test_spawns_with_one_name(person: Person, shop: Path) -> None:

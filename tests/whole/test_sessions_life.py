@@ -1,0 +1,258 @@
+"""A session's whole life, with the installed command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from descartes_local.rpc_client import call
+from tests.support.person import Person
+from tests.support.refusing import refused
+from tests.support.serving import kill_daemon, only_run
+
+
+@pytest.fixture
+def shop(person: Person) -> Path:
+    """Give a workspace that was made, and is known."""
+    place = person.directory / "projects" / "shop"
+    person.run("sessions", "create", place)
+    return place
+
+
+def listed(person: Person, *words: object) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = person.run("sessions", "list", "--json", *words).json["sessions"]
+    return found
+
+
+def record_of(workspace: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((workspace / ".scud/session.json").read_text())
+    return found
+
+
+def test_it_is_renamed_at_rest_and_while_it_runs(person: Person, shop: Path) -> None:
+    identity = person.run("sessions", "rename", "shop", "store", "--json").json["id"]
+    assert record_of(shop)["name"] == "store"
+    refused(person, 3, ["sessions", "show", "shop"])
+    agent = person.spawn(shop, ["cat"])
+    person.run("sessions", "rename", "store", "the 🐢 shop")
+    assert record_of(shop)["name"] == only_run(person.home).name == "the 🐢 shop"
+    assert person.run("ps", "--json").json["sessions"][0]["name"] == "the 🐢 shop"
+    (told,) = [one for one in person.run("events").stdout.splitlines() if "session_renamed" in one]
+    assert '"was": "store"' in told
+    shutil.rmtree(shop / ".scud")
+    killed = kill_daemon(person.home)
+    assert only_run(person.home).name == killed.name, "the supervisor started it by its new name"
+    assert person.run("ps", "--json").json["agents"][0]["id"] == agent["id"]
+    person.run("sessions", "stop", "--force", "the 🐢 shop")
+    assert (record_of(shop)["name"], record_of(shop)["id"]) == ("the 🐢 shop", identity)
+    for name in ("", " ", "a/b", "two\nlines", "x" * 101):
+        refused(person, 2, ["sessions", "rename", shop, name], "name")
+    assert record_of(shop)["name"] == "the 🐢 shop"
+
+
+def test_it_is_laid_aside_and_taken_up_again(person: Person, shop: Path) -> None:
+    person.run("sessions", "use", shop)
+    agent = person.spawn(shop, ["cat"])
+    refused(person, 5, ["sessions", "archive", "shop"], "--force")
+    archived = person.run("sessions", "archive", "--force", "shop", "--json").json
+    assert (archived["status"], archived["ended"], archived["pid"]) == ("Archived", [agent["id"]], None)
+    assert record_of(shop)["status"] == "Archived"
+    for words in (["start", "shop"], ["use", "shop"], ["use", "--no-start", "shop"], ["archive", "shop"]):
+        refused(person, 5, ["sessions", *words], "Archived", "unarchive" if words[0] != "archive" else "nothing to do")
+    refused(person, 5, ["spawn", shop, "--", "true"], "descartes sessions unarchive")
+    refused(person, 3, ["spawn", "--", "true"], "no active session")
+    assert listed(person) == []
+    told = person.run("sessions", "list", "--json").json
+    assert (told["active_session_id"], told["counts"]["Archived"], told["counts"]["Inactive"]) == (None, 1, 0)
+    for words in (["-a"], ["--status", "archived"], ["--status", "ARCHIVED", "--name", "SHO"]):
+        assert [one["status"] for one in listed(person, *words)] == ["Archived"]
+    assert person.run("sessions", "unarchive", "shop", "--json").json["status"] == "Inactive"
+    refused(person, 5, ["sessions", "unarchive", "shop"], "Inactive")
+    person.run("sessions", "start", "shop")
+    assert "cat" in person.run("ps", "-a").stdout, "its history has stayed"
+
+
+def test_the_list_is_filtered_and_counted(person: Person, shop: Path) -> None:
+    bank = person.workspace("bank")
+    person.run("sessions", "use", shop)
+    gone = person.directory / "gone"
+    env = {"DESCARTES_DISCOVERY__SEARCH_PATHS": json.dumps(["~/projects", str(gone)])}
+    told = person.run("sessions", "list", "--json", env=env).json
+    assert [one["name"] for one in told["sessions"]] == ["bank", "shop"]
+    assert told["active_session_id"] == told["sessions"][1]["id"]
+    assert told["errors"] == {str(gone): "No such file or directory"}
+    assert told["counts"] == dict.fromkeys(("Starting", "Stopping", "Archived", "Error"), 0) | {
+        "Active": 1,
+        "Inactive": 1,
+    }
+    for words, names in (
+        (["--status", "active"], ["shop"]),
+        (["--status", "Inactive"], ["bank"]),
+        (["--name", "AN"], ["bank"]),
+        (["--path", "~/projects/sh"], ["shop"]),
+        (["--path", bank, "--status", "active"], []),
+    ):
+        assert [one["name"] for one in listed(person, *words)] == names
+    refused(person, 2, ["sessions", "list", "--status", "asleep"], "inactive")
+    assert "none of 2 sessions" in person.run("sessions", "list", "--name", "nobody").stdout
+
+
+def test_use_starts_it_unless_told_not_to(person: Person, shop: Path) -> None:
+    assert person.run("sessions", "use", "--no-start", "shop", "--json").json["status"] == "Inactive"
+    used = person.run("sessions", "use", "shop", "--json").json
+    assert (used["status"], used["is_active"], used["pid"]) == ("Active", True, only_run(person.home).pid)
+
+
+def test_it_is_forgotten_and_nothing_is_lost(person: Person, shop: Path) -> None:
+    agent = person.spawn(shop, ["echo", "kept"])
+    person.run("wait", agent["id"])
+    sleeper = person.spawn(shop, ["sleep", "600"])
+    refused(person, 5, ["sessions", "delete", "shop"], "alive")
+    person.run("kill", sleeper["id"])
+    before = sorted(path.name for path in shop.iterdir())
+    deleted = person.run("sessions", "delete", "shop", "--json").json
+    assert (deleted["path"], deleted["files_removed"]) == (str(shop), False)
+    assert sorted(path.name for path in shop.iterdir()) == before
+    assert not (shop / ".scud/session.json").exists()
+    assert (Path(deleted["data"]) / "agents" / agent["id"] / "output.log").read_text() == "kept\n"
+    assert [one["id"] for one in listed(person) if one["id"] == deleted["id"]] == []
+    assert person.run("sessions", "delete", shop).code == 0, "there is nothing more to do"
+
+
+def test_it_is_removed_with_all_its_files(person: Person, shop: Path) -> None:
+    person.run("sessions", "use", shop)
+    beside = shop.with_name("precious")
+    beside.mkdir()
+    (beside / "kept").write_text("")
+    (shop / "link").symlink_to(beside)
+    deep = shop / "read only" / "deep"
+    deep.mkdir(parents=True)
+    (deep / "file").write_text("")
+    deep.chmod(0o555)
+    deep.parent.chmod(0o555)
+    refused(person, 5, ["sessions", "delete", "shop", "--files"], "--yes", shop)
+    deleted = person.run("sessions", "delete", "shop", "--files", "--yes", "--json").json
+    assert deleted["files_removed"]
+    assert os.listdir(shop.parent) == ["precious"]
+    assert (beside / "kept").exists()
+    assert Path(deleted["data"]).is_dir()
+    assert (listed(person), person.run("sessions", "list", "--json").json["active_session_id"]) == ([], None)
+
+
+def test_its_history_is_removed_only_when_told_so(person: Person, shop: Path) -> None:
+    person.run("sessions", "start", shop)
+    data = Path(person.run("sessions", "show", shop, "--json").json["data"])
+    assert data.is_dir()
+    refused(person, 5, ["sessions", "delete", "shop", "--data"], "history", "--yes")
+    assert data.is_dir()
+    deleted = person.run("sessions", "delete", "shop", "--data", "--files", "-y", "--json").json
+    assert deleted["data"] is None
+    assert (data.exists(), shop.exists()) == (False, False)
+    assert os.listdir(data.parent) == []
+
+
+def test_what_must_not_be_removed_is_refused(person: Person, shop: Path, tmp_path: Path) -> None:
+    link = person.directory / "link"
+    link.symlink_to(shop)
+    inner = person.workspace("shop/inner")
+    person.run("sessions", "start", inner)
+    (person.directory / ".scud").mkdir()
+    for words, why in (
+        ([person.directory], "never removed"),
+        ([link], "is a link"),
+        ([f"{link}/"], "is a link"),
+        ([shop / "data"], "lies within"),
+        ([shop], f"the workspace {inner} in it is served"),
+    ):
+        refused(person, 5, ["sessions", "delete", "--files", "--yes", *words], why)
+    refused(person, 3, ["sessions", "delete", "--files", "--yes", "/"], "workspace")
+    refused(person, 3, ["sessions", "delete", "--files", "--yes", tmp_path], "not in a workspace")
+    refused(person, 3, ["sessions", "delete", "--files", "--yes", "nobody"])
+    assert (shop / ".scud/session.json").exists()
+    assert (inner / ".scud/session.json").exists()
+    person.run("sessions", "stop", inner)
+    assert f"{inner.name}" in refused(person, 5, ["sessions", "delete", "--files", shop], "1 workspaces within").stderr
+    person.run("sessions", "delete", "--files", "--yes", shop)
+    assert not shop.exists()
+
+
+def test_a_moved_one_is_found_again_or_told_where_it_is(person: Person, shop: Path) -> None:
+    identity = record_of(shop)["id"]
+    agent = person.spawn(shop, ["echo", "kept"])
+    person.run("wait", agent["id"])
+    away = person.directory / "away" / "shop"
+    away.parent.mkdir()
+    refused(person, 5, ["sessions", "relocate", "shop", shop], "lives")
+    person.run("sessions", "stop", "shop")
+    shop.rename(away)
+    refused(person, 3, ["sessions", "relocate", "shop", person.directory / "nowhere"], "nowhere")
+    refused(person, 5, ["sessions", "relocate", "shop", person.workspace("other")], "session.json")
+    assert person.run("sessions", "relocate", "shop", away, "--json").json["path"] == str(away)
+    assert (record_of(away)["path"], record_of(away)["id"]) == (str(away), identity)
+    assert person.run("logs", agent["id"]).stdout == "kept\n"
+    person.run("sessions", "stop", "shop")
+    back = person.directory / "projects" / "back"
+    away.rename(back)
+    assert [(one["id"], one["path"]) for one in listed(person) if one["id"] == identity] == [(identity, str(back))]
+    assert person.run("sessions", "start", back, "--json").json["id"] == identity
+
+
+def test_a_copy_is_a_conflict_until_it_is_adopted(person: Person, shop: Path) -> None:
+    agent = person.spawn(shop, ["echo", "kept"])
+    person.run("wait", agent["id"])
+    person.run("sessions", "stop", "shop")
+    copy = shop.with_name("copy")
+    shutil.copytree(shop, copy)
+    for place in (shop, copy):
+        for words in (["sessions", "start", place], ["spawn", place, "--", "true"], ["sessions", "use", place]):
+            refused(person, 5, words, shop, copy, "descartes sessions adopt")
+    assert {one["path"]: one["rival"] for one in listed(person)} == {str(shop): str(copy), str(copy): str(shop)}
+    refused(person, 5, ["sessions", "rename", copy, "other"], "adopt")
+    refused(person, 5, ["sessions", "relocate", "shop", copy], shop, copy)
+    adopted = person.run("sessions", "adopt", copy, "--json").json
+    assert adopted["id"] != record_of(shop)["id"]
+    assert (adopted["name"], adopted["rival"], record_of(copy)["id"]) == ("shop", None, adopted["id"])
+    refused(person, 5, ["sessions", "adopt", copy], "only workspace")
+    started = [person.run("sessions", "start", place, "--json").json for place in (shop, copy)]
+    assert len({one["http_endpoint"] for one in started}) == 2
+    assert call(started[0]["socket"], "agent.list", {"all": True})["agents"][0]["id"] == agent["id"]
+    assert call(started[1]["socket"], "agent.list", {"all": True})["agents"] == []
+
+
+def test_the_original_may_be_given_up_for_its_copy(person: Person, shop: Path) -> None:
+    identity = record_of(shop)["id"]
+    copy = shop.with_name("copy")
+    shutil.copytree(shop, copy)
+    person.run("sessions", "list")
+    assert person.run("sessions", "adopt", shop, "--json").json["id"] != identity
+    assert person.run("sessions", "start", copy, "--json").json["id"] == identity
+    assert {one["path"]: one["rival"] for one in listed(person)} == {str(shop): None, str(copy): None}
+
+
+def test_a_copy_of_what_runs_is_deleted_and_the_original_runs_on(person: Person, shop: Path) -> None:
+    agent = person.spawn(shop, ["cat"])
+    copy = shop.with_name("copy")
+    shutil.copytree(shop, copy)
+    refused(person, 5, ["sessions", "stop", "--force", copy], "adopt")
+    refused(person, 5, ["sessions", "delete", "--files", "--data", "--yes", copy], "not removed with a copy")
+    person.run("sessions", "delete", "--files", "--yes", copy)
+    assert person.run("ps", "--json").json["agents"][0]["id"] == agent["id"]
+    assert person.run("spawn", shop, "--wait", "--", "true").code == 0
+
+
+def test_another_home_is_told_who_serves_it(person: Person, shop: Path) -> None:
+    person.run("sessions", "start", shop)
+    env = {"DESCARTES_HOME": str(person.directory / "another")}
+    for _ in range(2):
+        for words in (["sessions", "start", shop], ["spawn", shop, "--", "true"], ["sessions", "use", shop]):
+            refused(person, 5, words, only_run(person.home).pid, person.home.path, env=env)
+        refused(person, 5, ["sessions", "rename", shop, "mine"], person.home.path, env=env)
+        refused(person, 5, ["sessions", "archive", shop], person.home.path, env=env)
+        refused(person, 5, ["sessions", "delete", "--files", "--yes", shop], person.home.path, env=env)
+        kill_daemon(person.home)  # what is in keeping is held all the same
+    assert record_of(shop)["name"] == "shop"
