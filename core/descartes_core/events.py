@@ -26,6 +26,8 @@ class Kind:
 
 #: What every move of an agent tells.
 _MOVE = ("name", "was", "status", "cause", "evidence")
+#: What is told of who attaches; `untold` so many comings and goings before it were not, because there was a flood.
+_WATCHER = ("name", "client", "mode", "watchers", "untold")
 #: What the daemon tells of itself.
 _DAEMON = ("instance_id", "pid", "version")
 
@@ -47,10 +49,8 @@ TOLD = (
     Kind("AgentEvent", "completed", "it ended by itself with exit code 0", _MOVE),
     Kind("AgentEvent", "failed", "it could not be run, or ended badly by itself", _MOVE),
     Kind("AgentEvent", "killed", "it ended after somebody asked for its end", _MOVE),
-    Kind(
-        "AgentEvent", "attach_connected", "somebody watches its terminal, or types into it", ("name", "client", "mode")
-    ),
-    Kind("AgentEvent", "attach_disconnected", "somebody no longer does", ("name", "client", "mode")),
+    Kind("AgentEvent", "attach_connected", "somebody watches its terminal, or types into it", _WATCHER),
+    Kind("AgentEvent", "attach_disconnected", "somebody no longer does", _WATCHER),
     Kind(
         "AgentEvent",
         "output_dropped",
