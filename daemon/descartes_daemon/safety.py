@@ -44,7 +44,9 @@ _DRAIN_PATIENCE = 2.0
 def refusal(error: DescartesError, status: int | None = None) -> Response:
     """Return an error as HTTP has it."""
     body = json.dumps({"error": error_object(error)}).encode()
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    if isinstance(error, TooLarge):
+        headers["Connection"] = "close"  # the rest of it may never end
     return Response(body, status or error.status, headers, media_type="application/json")
 
 
