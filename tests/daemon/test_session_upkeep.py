@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from descartes_core.errors import Locked, Unavailable
+from descartes_core.errors import Conflict, Locked, Refused, Unavailable
 from descartes_core.session_life import State
 from descartes_core.session_record import SessionRecord
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
 from descartes_local.home import Home
 from descartes_local.run_file import read_run_files
+from descartes_local.session_file import save
 
 ID = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
 DOORS = Endpoints("127.0.0.1", 19280, 19380, "/a/socket")
 
 
@@ -124,3 +128,69 @@ def test_where_nothing_can_be_written_that_is_told_once(upkeep: Upkeep) -> None:
     assert sorted(upkeep.locks) == ["lock-data"]
     assert [notice for notice in upkeep.notices if "session.json stays as it is" in notice] != []
     assert len(upkeep.notices) == len(set(upkeep.notices))
+
+
+def test_what_a_command_changed_before_the_locks_were_ours_is_taken_up(upkeep: Upkeep) -> None:
+    upkeep.lock({})
+    save(upkeep.workspace, replace(upkeep.record, name="renamed", more={"theirs": 2}))
+    upkeep.read_again()
+    assert (upkeep.record.name, upkeep.record.more) == ("renamed", {"theirs": 2})
+
+
+def test_what_was_laid_aside_or_became_another_s_is_not_served(upkeep: Upkeep) -> None:
+    upkeep.lock({})
+    save(upkeep.workspace, replace(upkeep.record, status=State.ARCHIVED))
+    with pytest.raises(Refused, match="unarchive"):
+        upkeep.read_again()
+    save(upkeep.workspace, replace(upkeep.record, id=OTHER))
+    with pytest.raises(Conflict, match="by now"):
+        upkeep.read_again()
+
+
+def test_a_scud_that_vanished_is_made_and_locked_anew(upkeep: Upkeep, tmp_path: Path) -> None:
+    upkeep.lock({})
+    upkeep.write(State.ACTIVE, DOORS)
+    before = written(upkeep)
+    assert upkeep.is_whole()
+    assert upkeep.lock_again() is None
+    shutil.rmtree(upkeep.workspace / ".scud")
+    assert not upkeep.is_whole()
+    assert upkeep.lock_again() == upkeep.locks["lock-workspace"]
+    upkeep.write_again()
+    assert upkeep.is_whole()
+    assert written(upkeep) == before
+    with pytest.raises(Locked):
+        an_upkeep(tmp_path).lock({})
+
+
+@pytest.mark.parametrize("content", ["", json.dumps({"id": OTHER, "name": "n", "path": "/", "created_at": ""})])
+def test_what_is_not_ours_is_not_whole_and_set_aside(upkeep: Upkeep, content: str) -> None:
+    upkeep.lock({})
+    upkeep.write(State.ACTIVE, DOORS)
+    path = upkeep.workspace / ".scud" / "session.json"
+    path.write_text(content)
+    assert not upkeep.is_whole()
+    upkeep.write_again()
+    assert upkeep.is_whole()
+    (aside,) = path.parent.glob("session.json.torn-*")
+    assert aside.read_text() == content
+
+
+def test_a_name_is_written_and_announced_while_there_is_a_run_file(upkeep: Upkeep) -> None:
+    upkeep.lock({})
+    upkeep.write(State.ACTIVE, DOORS)
+    upkeep.rename("before")
+    assert read_run_files(upkeep.home) == []
+    upkeep.announce(DOORS)
+    upkeep.rename("store")
+    assert (read_run_files(upkeep.home)[0].name, written(upkeep)["name"]) == ("store", "store")
+    upkeep.withdraw()
+    upkeep.rename("after")
+    assert read_run_files(upkeep.home) == []
+
+
+def test_what_is_told_takes_the_place_of_what_it_makes_untrue(upkeep: Upkeep) -> None:
+    upkeep.tell("one")
+    upkeep.tell("other")
+    upkeep.tell("one, twice", instead_of="one")
+    assert upkeep.notices == ["other", "one, twice"]
