@@ -20,6 +20,7 @@ BENCHES = (
     "listeners",
     "renames",
     "flood",
+    "no_tty",
     "idle",
     "screens",
 )
