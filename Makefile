@@ -1,7 +1,7 @@
 # Every check of this project; `make help` lists them.
 BIN ?= .venv/bin
 
-.PHONY: help check lint format types contracts pages docs test soak bench ci
+.PHONY: help check lint format types contracts pages docs test soak fuzz bench ci
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
@@ -34,6 +34,9 @@ test:  ## all tests, budgets and mirror among them
 
 soak:  ## the long stories, told longer
 	$(BIN)/pytest -m soak -n 0 --timeout 3600
+
+fuzz:  ## every parser on hostile input, SECONDS (60) each
+	$(BIN)/python -m tests.fuzz all --seconds $(or $(SECONDS),60)
 
 bench:  ## figures beside their floors, written to docs/benchmarks.md
 	$(BIN)/python -m tests.bench --write

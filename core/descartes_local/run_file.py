@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from descartes_local.home import Home
@@ -46,12 +46,18 @@ def write_run_file(home: Home, run: RunFile) -> None:
 
 
 def read_run_file(path: Path) -> RunFile | None:
-    """Return what a run file tells, None when it is gone or is not one."""
+    """Return what a run file tells, None when it is gone or is not one; what newer daemons tell besides is left out."""
     try:
         value = read_json(path)
-        return RunFile(**{**value, "pid": int(value["pid"]), "process_started": int(value["process_started"])})
+        run = RunFile(**{field.name: value[field.name] for field in fields(RunFile)})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+    return run if all(map(_is_usable, asdict(run).values(), (field.type for field in fields(RunFile)))) else None
+
+
+def _is_usable(value: object, kind: object) -> bool:
+    # Types are known by their names here; no path and no name holds NUL.
+    return type(value).__name__ == kind and not (isinstance(value, str) and "\0" in value)
 
 
 def read_run_files(home: Home) -> list[RunFile]:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def test_they_come_by_name(home: Home, me: Process) -> None:
 def test_what_is_none_counts_as_none(content: str, home: Home) -> None:
     (home.run / "0b6c9d6e.json").write_text(content)
     assert read_run_files(home) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("name", {"a": 1}), ("pid", "1"), ("pid", 1e999), ("socket", "/a\0b")])
+def test_what_is_of_another_type_counts_as_none(key: str, value: object, home: Home, me: Process) -> None:
+    """A name that was no text once made every command fail that lists sessions."""
+    write_run_file(home, run_file(new_id(), me))
+    other = {**asdict(run_file(new_id(), me)), key: value}
+    (home.run / "other.json").write_text(json.dumps(other))
+    assert len(read_run_files(home)) == 1
+
+
+def test_what_a_newer_daemon_tells_besides_is_left_out(home: Home, me: Process) -> None:
+    run = run_file(new_id(), me)
+    (home.run / "other.json").write_text(json.dumps({**asdict(run), "gateway": "http://127.0.0.1:8321"}))
+    assert read_run_files(home) == [run]
 
 
 def test_without_a_directory_there_are_none(tmp_path: Path) -> None:
