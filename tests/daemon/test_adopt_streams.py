@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from descartes_core.errors import NeverSpawned, OutcomeUnknown, Refused
 from descartes_core.ids import new_id
+from descartes_local.rpc_client import call
 from tests.support.kept_daemon import KeptDaemon, kept_daemon
 from tests.support.moments import Moments
 from tests.support.person import Person
@@ -147,3 +149,36 @@ def test_nothing_of_an_ended_agent_stays_in_keeping(kept: KeptDaemon) -> None:
     write(kept, living, eof=False, text="x")
     kept.call("system.shutdown", force=True, grace=0.2)
     assert "agent-" not in kept.until("kept")
+
+
+def test_without_a_keeper_it_goes_on_without_its_input(person: Person, moments: Moments) -> None:
+    """Alone, a killed daemon takes the writing end of stdin along; the files are the program's own."""
+    session, shop = new_id(), person.workspace()
+    words = ("--workdir", shop, "--session-id", session, "--http-port", 28082, "--ws-port", 28083)
+    first = person.start(*words, command="descartes-daemon")
+    moments.wait_for("daemon.ready")
+    socket, go = person.home.daemon_socket(session), person.directory / "go"
+    script = f"cat; echo over; while [ ! -e {go} ]; do sleep 0.05; done; echo late; sleep 600"
+    asked: dict[str, Any] = {"command": ["sh", "-c", script], "tty": False}
+    going, ended = (call(socket, "agent.spawn", one)["agent"] for one in (asked, {**asked, "command": ["cat"]}))
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    process_gone(ended["pid"])
+    go.touch()
+    second = person.start(*words, command="descartes-daemon")
+    moments.wait_for("daemon.ready")
+    assert call(socket, "agent.get", {"agent_id": going["id"]})["agent"]["status"] == "running"
+    with pytest.raises(Refused, match="input has ended"):
+        call(socket, "agent.write", {"agent_id": going["id"], "text": "x"})
+    said = b""
+    while not said.endswith(b"late\n"):
+        reply = call(socket, "agent.output", {"agent_id": going["id"], "offset": len(said), "wait": 10.0})
+        said += base64.b64decode(reply["data"])
+    assert said == b"over\nlate\n"
+    unknown = call(socket, "agent.get", {"agent_id": ended["id"]})["agent"]
+    assert (unknown["status"], unknown["exit_code"], unknown["evidence"]) == ("failed", None, "exit status unknown")
+    killed = call(socket, "agent.kill", {"agent_id": going["id"]})["agent"]
+    assert killed["status"] == "terminated"
+    process_gone(going["pid"])
+    call(socket, "system.shutdown", {})
+    assert second.wait(20) == 0
