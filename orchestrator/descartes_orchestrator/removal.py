@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +18,14 @@ from descartes_core.errors import Conflict, Unavailable
 from descartes_local import registry
 from descartes_local.home import Home
 from descartes_local.json_file import sync_directory
+from descartes_local.locks import lock_directory
 from descartes_local.probe import reached
 from descartes_local.registry import Removal
 
 #: File systems take 255 bytes in a name; ours adds 18 to it.
 _LONGEST_NAME = 236
+#: Another command may be removing the same: a million files take minutes (seconds).
+_PATIENCE = 600.0
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -67,6 +70,7 @@ def finish(home: Home, removal: Removal) -> None:
 
     Raises:
         Unavailable: not all of it can be removed; the message tells why, and it may be tried again.
+        Locked: another command is removing it.
 
     """
     trash = Path(removal.trash)
@@ -78,13 +82,34 @@ def finish(home: Home, removal: Removal) -> None:
     except OSError as error:
         raise _unfinished(trash, error) from error
     try:
-        _remove_directory(trash.name, parent)
+        with _alone(trash, parent):
+            _remove_directory(trash.name, parent)
+    except FileNotFoundError:
+        pass  # another one has finished it
     except OSError as error:
         raise _unfinished(trash, error) from error
     finally:
         os.close(parent)
     sync_directory(trash.parent)
     _done(home, removal)
+
+
+@contextlib.contextmanager
+def _alone(trash: Path, parent: int) -> Iterator[None]:
+    """Let nobody else remove it meanwhile.
+
+    Raises:
+        Locked: another one does not get done.
+        OSError: it is gone, or cannot be opened.
+
+    """
+    _make_writable(trash.name, parent)
+    lock = lock_directory(trash, patience=_PATIENCE)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def left_of(home: Home) -> list[Removal]:
@@ -103,21 +128,17 @@ def _unfinished(trash: Path, error: OSError) -> Unavailable:
 
 
 def _remove_directory(name: str, parent: int) -> None:
-    """Remove a directory, however deep: all directories in it are first brought up, so that no way is long.
-
-    What another one removes at the same time is gone as well.
-    """
-    with contextlib.suppress(FileNotFoundError):
-        root = _open(name, parent)
-        try:
-            _empty(root, root)
-            while names := os.listdir(root):
-                for below in names:
-                    _remove_below(below, root)
-        finally:
-            os.close(root)
-        reached("session.delete.emptied")
-        os.rmdir(name, dir_fd=parent)
+    """Remove a directory, however deep: all directories in it are first brought up, so that no way is long."""
+    root = _open(name, parent)
+    try:
+        _empty(root, root)
+        while names := os.listdir(root):
+            for below in names:
+                _remove_below(below, root)
+    finally:
+        os.close(root)
+    reached("session.delete.emptied")
+    os.rmdir(name, dir_fd=parent)
 
 
 def _remove_below(name: str, root: int) -> None:

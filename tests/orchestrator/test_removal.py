@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from descartes_core.errors import Conflict, Unavailable
+from descartes_core.ids import new_id
+from descartes_local import registry
+from descartes_local.home import Home
+from descartes_local.registry import Removal
+from descartes_orchestrator.removal import finish, left_of, remove
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root mounts")
+
+ID = new_id()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    place = tmp_path / "projects" / "shop"
+    (place / "src").mkdir(parents=True)
+    (place / "src" / "code").write_text("x")
+    return place
+
+
+def anything(_: Path) -> bool:
+    return True
+
+
+def test_all_of_it_is_gone_and_nothing_is_remembered(home: Home, shop: Path) -> None:
+    remove(home, shop, ID, anything)
+    assert list(shop.parent.iterdir()) == []
+    assert (left_of(home), registry.read(home)) == ([], registry.Registry())
+
+
+def test_nothing_is_removed_through_links(home: Home, shop: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "kept").write_text("")
+    (shop / "link").symlink_to(precious)
+    (shop / "src" / "deeper").symlink_to(precious)
+    (shop / "loop").symlink_to(shop)
+    os.link(precious / "kept", shop / "hard")
+    os.mkfifo(shop / "pipe")
+    remove(home, shop, ID, anything)
+    assert [path.name for path in precious.iterdir()] == ["kept"]
+
+
+def test_a_directory_that_became_a_link_at_the_last_moment_is_let_be(home: Home, shop: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "kept").write_text("")
+    shop.rename(shop.with_name("away"))
+    shop.symlink_to(precious)
+    with pytest.raises(Conflict, match="replaced by something else"):
+        remove(home, shop, ID, lambda renamed: not renamed.is_symlink())
+    assert (precious / "kept").exists()
+    assert shop.is_symlink()
+    assert left_of(home) == []
+
+
+def test_a_very_deep_tree_goes_too(home: Home, shop: Path) -> None:
+    """By the names of all directories above it nobody could reach it, and a walk by recursion would end."""
+    here = os.open(shop, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("deeper", dir_fd=here)
+        below = os.open("deeper", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    remove(home, shop, ID, anything)
+    assert list(shop.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "żółw" * 30, os.fsdecode(b"\xff" * 200), "-rf", "two\nlines"])
+def test_a_directory_of_any_name_goes(name: str, home: Home, tmp_path: Path) -> None:
+    place = tmp_path / name
+    place.mkdir()
+    (place / name).write_text("")
+    remove(home, place, ID, anything)
+    assert not place.exists()
+    assert [path for path in tmp_path.iterdir() if "deleted" in path.name] == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.dictionaries(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4).map(tuple), st.booleans()))
+def test_any_tree_goes(tree: dict[tuple[str, ...], bool]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory) / "shop"
+        place.mkdir()
+        for path, is_file in tree.items():
+            there = place.joinpath(*path)
+            if any(above.is_file() for above in (there, *there.parents)) or there.exists():
+                continue
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text("") if is_file else there.mkdir()
+        remove(Home(Path(directory) / "home"), place, ID, anything)
+        assert os.listdir(directory) == ["home"]
+
+
+def test_what_is_gone_already_is_finished(home: Home, shop: Path) -> None:
+    finish(home, Removal(str(shop), str(shop.with_name("gone")), ID))
+    finish(home, Removal(str(shop), "/no/such/place/gone", ID))
+    assert shop.exists()
+
+
+@as_root
+@pytest.mark.parametrize("place", ["mounted", "src/mounted"])
+@pytest.mark.parametrize("bind", [True, False])
+def test_another_file_system_in_it_is_not_touched_and_a_repeat_goes_on(
+    place: str, bind: bool, home: Home, shop: Path, tmp_path: Path
+) -> None:
+    """Whoever plans a removal refuses this; somebody may mount it a moment later."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (shop / place).mkdir()
+    kind = ["--bind", precious] if bind else ["-t", "tmpfs", "tmpfs"]
+    subprocess.run(["mount", *kind, shop / place], check=True)
+    try:
+        (shop / place / "kept").write_text("")
+        with pytest.raises(Unavailable, match=r"cannot be removed whole: .*busy"):
+            remove(home, shop, ID, anything)
+        (left,) = left_of(home)
+        assert len(list(Path(left.trash).rglob("kept"))) == 1
+    finally:
+        mounted = next(Path(left.trash).rglob("mounted")) if left_of(home) else shop / place
+        subprocess.run(["umount", mounted], check=True)
+    finish(home, left)
+    assert list(shop.parent.iterdir()) == []
+    assert (precious / "kept").exists() is bind
+
+
+def test_what_cannot_be_renamed_is_whole_and_nothing_is_remembered(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be removed"):
+        remove(home, tmp_path / "gone", ID, anything)
+    assert left_of(home) == []
+
+
+def test_what_was_only_intended_is_forgotten_with_the_next(home: Home, shop: Path) -> None:
+    home.make()
+    with registry.updating(home) as change:
+        change.registry = replace(change.registry, removing=(Removal("/a", "/no/such/trash", ID),))
+    assert left_of(home) == []
+    remove(home, shop, ID, anything)
+    assert registry.read(home).removing == ()
+
+
+def test_two_that_remove_the_same_both_finish(home: Home, shop: Path) -> None:
+    for number in range(200):
+        (shop / f"{number % 10}" / f"{number}").mkdir(parents=True)
+    home.make()
+    trash = shop.rename(shop.with_name(".shop.deleted-1"))
+    faults: list[Exception] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as fault:
+            faults.append(fault)
+
+    removal = Removal(str(shop), str(trash), ID)
+    threads = [threading.Thread(target=run, args=(lambda: finish(home, removal),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not trash.exists()
+    assert faults == []
