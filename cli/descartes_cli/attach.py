@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -20,24 +21,36 @@ from descartes_local.home import find_home
 
 #: Telnet's key; shells leave it alone, and vim uses it seldom.
 USUAL_KEY = "ctrl-]"
+_EXAMPLES = """\b
+Examples:
+  descartes attach fixer
+  descartes attach --read-only fixer      to look over somebody's shoulder
+  descartes attach --take fixer           to go on where another terminal has it
+"""
 
 
-@click.command("attach")
+@click.command("attach", epilog=_EXAMPLES)
 @click.argument("agent", metavar="AGENT")
 @click.option("--read-only", is_flag=True, help="Only watch.")
+@click.option("--take", is_flag=True, help="Take the pen, also from who types now.")
 @click.option("--detach-key", default=USUAL_KEY, show_default=True, metavar="KEY", help="The key that lets go.")
 @options.session
-def attach(agent: str, read_only: bool, detach_key: str, session: str | None) -> int:
+def attach(agent: str, read_only: bool, take: bool, detach_key: str, session: str | None) -> int:
     """Use an agent's terminal until it ends, or until the detach key lets go of it.
 
     An agent that is let go of goes on. When it ends, this ends with its exit code.
+
+    Many may attach, one types: who came first, until it lets go. Others watch, and are told who types; Ctrl-T takes the
+    pen, and with it the terminal gets the size of this one.
     """
+    if read_only and take:
+        raise click.UsageError("--read-only and --take exclude each other")
     key = DetachKey(detach_key)
     check_terminal(agent)
     found = find_agent(find_home(), agent, session)
     if found.has_ended:
         raise Refused(f"{found.name} has ended; descartes logs {short(found.id)} shows what it said")
-    return run_attached(found.socket, found.agent, read_only=read_only, key=key)
+    return run_attached(found.socket, found.agent, read_only=read_only, take=take, key=key)
 
 
 def check_terminal(agent: str) -> None:
@@ -53,14 +66,16 @@ def check_terminal(agent: str) -> None:
         )
 
 
-def run_attached(socket: str, agent: dict[str, Any], *, read_only: bool = False, key: DetachKey | None = None) -> int:
+def run_attached(
+    socket: str, agent: dict[str, Any], *, read_only: bool = False, take: bool = False, key: DetachKey | None = None
+) -> int:
     """Lend the terminal to an agent; return the agent's exit code, 0 when it was let go of."""
     check_terminal(agent["name"])
     key = key or DetachKey(USUAL_KEY)
     name = printable(agent["name"])
     click.echo(f"[{name}: {key.name} lets go, the agent goes on]", err=True)
     sys.stdout.flush()
-    screen = Screen(socket, agent["id"], key, read_only=read_only)
+    screen = Screen(socket, agent, key, read_only=read_only, take=take, client=_our_name())
     try:
         ended = screen.run()
     except (Refused, NotFound):
@@ -74,6 +89,13 @@ def run_attached(socket: str, agent: dict[str, Any], *, read_only: bool = False,
     how = ended["signal"] or ("code unknown" if ended["exit_code"] is None else f"code {ended['exit_code']}")
     click.echo(f"\r\n[{name} has ended: {how}]", err=True)
     return exit_status(ended)
+
+
+def _our_name() -> str:
+    """Return what others are told who types here: the user and the terminal."""
+    user = os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}"
+    terminal = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
+    return printable(f"{user}@{terminal}")[:100]
 
 
 def _ended_meanwhile(socket: str, agent_id: str, offset: int) -> dict[str, Any] | None:

@@ -31,10 +31,10 @@ class DetachKey:
             % (re.escape(bytes([ord(character.upper()) & 0x1F])), code, code)
         )
 
-    def find(self, typed: bytes) -> int | None:
-        """Return where the key stands in what was typed, None when it is not there."""
+    def split(self, typed: bytes) -> tuple[bytes, bytes] | None:
+        """Return what was typed before the key, and behind it; None when it is not there."""
         for found in self._pattern.finditer(typed):
             modifiers = found["kitty"] or found["xterm"]
             if modifiers is None or (int(modifiers) - 1) & ~_LOCKS == _CONTROL:
-                return found.start()
+                return typed[: found.start()], typed[found.end() :]
         return None

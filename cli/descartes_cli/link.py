@@ -64,7 +64,7 @@ class Link:
             self._outgoing += json_frame(value)
 
     def take(self) -> None:
-        """Take the pen: who types last holds it."""
+        """Take the pen."""
         self.tell({"type": "take"})
 
     def resized(self, rows: int, columns: int) -> None:
@@ -73,7 +73,7 @@ class Link:
         self.tell({"type": "resize", "rows": rows, "cols": columns})
 
     def go_on(self, *, now: float) -> Iterator[bytes | dict[str, Any]]:
-        """Send and receive what is possible; yield what arrived.
+        """Send and receive what is possible; yield what arrived, and `attached` each time the daemon has agreed.
 
         Raises:
             DescartesError: the daemon refused to attach.
@@ -124,6 +124,7 @@ class Link:
                 self._received = line
                 return
             self._agreed(json.loads(line))
+            yield {"type": "attached"}  # now, and before what was typed meanwhile, the pen may be taken
         for frame in self._frames.feed(data):
             if isinstance(frame, bytes):
                 self.offset = (self.offset or 0) + len(frame)
@@ -136,8 +137,6 @@ class Link:
     def _agreed(self, answer: dict[str, Any]) -> None:
         result_of(answer)
         self.is_open, self._broken_since = True, None
-        if self._params["mode"] == "rw":
-            self.take()
 
     def _connect(self) -> None:
         self.due = None

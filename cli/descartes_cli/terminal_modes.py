@@ -45,6 +45,11 @@ class TerminalModes:
         tail = _OPEN.search(text)
         self._held = tail[0] if tail else b""
 
+    @property
+    def is_within(self) -> bool:
+        """Whether what was written so far ends in the middle of a sequence, as far as this knows sequences."""
+        return bool(self._held)
+
     def take_back(self) -> bytes:
         """Return what puts the terminal back to what is usual."""
         alternate = [mode for mode in self._changed if mode in _ALTERNATE_SCREENS]

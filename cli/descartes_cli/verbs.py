@@ -15,6 +15,7 @@ VERBS = {
     "attach": ("descartes_cli.attach:attach", "Use an agent's terminal."),
     "logs": ("descartes_cli.logs:logs", "Read what an agent said."),
     "screen": ("descartes_cli.showing:screen", "Show what an agent's terminal shows."),
+    "audit": ("descartes_cli.audit:audit", "Tell who typed into an agent, and how much."),
     "send": ("descartes_cli.send:send", "Type text into an agent."),
     "wait": ("descartes_cli.wait:wait", "Wait for an agent's end; end with its exit code."),
     "stop": ("descartes_cli.stop:stop", "Ask agents to end; kill them after their grace."),

@@ -29,8 +29,8 @@ from descartes_cli.attach import run_attached
 from descartes_cli.running import run
 import descartes_cli.verbs
 import click
-path, agent, read_only = sys.argv[1], {agent!r}, len(sys.argv) > 2
-command = click.Command("x", callback=lambda: run_attached(path, agent, read_only=read_only))
+path, agent, how = sys.argv[1], {agent!r}, {{word: True for word in sys.argv[2:]}}
+command = click.Command("x", callback=lambda: run_attached(path, agent, **how))
 descartes_cli.verbs.descartes.verbs = {{"x": ("descartes_cli:x", "")}}
 descartes_cli.x = command
 sys.exit(run(["x"]))
@@ -143,6 +143,11 @@ class Attached:
         while select.select([self.master], [], [], 0)[0]:
             self.written += os.read(self.master, 65_536)
         return self.process.returncode
+
+    @property
+    def name(self) -> str:
+        """What the terminal is called."""
+        return os.ttyname(self.slave).removeprefix("/dev/")
 
     def is_as_before(self) -> bool:
         """Say whether the terminal is in its first mode."""
