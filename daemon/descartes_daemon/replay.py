@@ -19,7 +19,7 @@ _END = 4 * 1024 * 1024
 _HEAD = 65_536
 #: What is fed in one go; between two the clock is looked at.
 _PIECE = 16_384
-#: Some sequences are an hour's work in a kilobyte: then there is no screen.
+#: Some sequences (REP with a huge count) are a second's work in one piece: then there is no exact screen.
 _DEADLINE = 3.0
 #: CAN ends a sequence that was cut; what would colour or move what comes is put back, and the screen is cleared.
 _JUMP = b"\x18\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[?69l\x1b[4l\x1b[H\x1b[2J"

@@ -114,7 +114,7 @@ class Screen(Model):
     alternate: bool
     #: The window title the program has set.
     title: str
-    #: Up to which offset of the log this is true.
+    #: Where the log goes on behind this screen; a little before the offset asked for, where that cuts a sequence.
     offset: int
-    #: emulator: exact; text: no emulator is installed, text without control sequences.
+    #: emulator: exact; text: there is no emulator, or it gave up: text without control sequences.
     source: Literal["emulator", "text"]

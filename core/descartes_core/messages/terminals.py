@@ -16,7 +16,7 @@ class Write(Change):
     text: Annotated[str, StringConstraints(max_length=LARGEST_PIECE)] | None = None
     #: base64
     data: Annotated[str, StringConstraints(max_length=LARGEST_PIECE * 2)] | None = None
-    #: Press Enter, as a write of its own, once the echo has been quiet for 120 ms (1 s at most).
+    #: Press Enter, as a write of its own, once the echo was seen and has been quiet for 120 ms (1 s at most).
     enter: bool = False
     #: Paste the text as the program asked for (bracketed where mode 2004 is on); its control bytes are left out.
     paste: bool = False
