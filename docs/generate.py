@@ -10,21 +10,16 @@ from pathlib import Path
 from commands import command_reference
 from fields import FieldDoc, fields_of, models_within
 from pydantic import BaseModel
+from settings import configuration
+from tables import table
 
 from descartes_core import agent_life, methods, session_life
-from descartes_core.errors import ConfigInvalid, DeadlineOver, DescartesError, InvalidParams, Unauthorized, all_errors
+from descartes_core.errors import DeadlineOver, DescartesError, InvalidParams, Unauthorized, all_errors
+from descartes_core.events import NOT_TOLD, TOLD
 from descartes_core.messages.common import Model
-from descartes_local.config import Settings
 
 DOCS = Path(__file__).parent
 MARK = "<!-- Made by docs/generate.py: change the source it names, then run `make docs`. -->\n\n"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table."""
-    head = list(head)
-    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 Table = Mapping[tuple[StrEnum, StrEnum], agent_life.Move | session_life.Move]
@@ -164,58 +159,11 @@ def _error_doc(error: type[DescartesError]) -> str:
     return (error.__doc__ or "").strip().partition("\n")[0]
 
 
-def configuration() -> str:
-    """Return the page of all that can be configured."""
-    parts = [CONFIGURATION]
-    for section, field in Settings.model_fields.items():
-        model = field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        rows = [
-            (f"`{one.name}`", one.type, one.default, one.text, f"`DESCARTES_{section}__{one.name}`".upper())
-            for one in fields_of(model)
-        ]
-        parts.append(
-            f"## [{section}]\n\n{_doc(model)}\n\n" + table(("key", "type", "default", "", "environment"), rows)
-        )
-    return "\n".join(parts)
-
-
-CONFIGURATION = f"""# Configuration
-
-Nothing needs to be configured. What is, counts key by key: environment before files before defaults. The files, the
-first that has a key wins:
-
-1. the file named by `--config` (for a workspace whose root `config.toml` is Descartes' own, that file)
-2. `~/.descartes/sessions/<session-id>/config.toml`
-3. `<workspace>/.scud/descartes.toml`
-4. `~/.descartes/config.toml`
-5. `~/.descartes/daemon.toml`
-
-All are TOML with the sections below. An unknown key or a wrong value is an error
-([`{ConfigInvalid.code}`](errors.md#{ConfigInvalid.code})) that names the file, the key and what is allowed; nothing
-starts half-configured. In the environment a list is written as JSON. `DESCARTES_HOME` (default `~/.descartes`) says
-where everything of the user lies. Made from `descartes_local/config.py`. For example:
-
-```toml
-[discovery]
-search_paths = ["~/projects", "~/work"]
-
-[agents]
-command = ["claude"]
-grace = 5
-```
-
-A daemon reads its configuration when it starts, and takes the environment from the command that starts it; the
-supervisor does the same with `[supervisor]`. So a change counts for a running session after `descartes sessions stop`,
-or, where its agents are to go on, after its daemon was ended with `kill` (`descartes sessions show` has the pid) and
-started with `descartes sessions start`. An agent's grace is settled when it is spawned. `[discovery]` counts at once.
-"""
-
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": command_reference,
     "configuration.md": configuration,
     "errors.md": error_reference,
+    "events.md": event_reference,
     "http.md": method_reference,
     "lifecycle.md": lifecycle,
 }

@@ -61,8 +61,9 @@ TOLD = (
     Kind(
         "SystemEvent", "daemon_stopping", "a daemon ends in order; `staying` are the agents kept", (*_DAEMON, "staying")
     ),
-    Kind("SystemEvent", "session_renamed", "the session has another name", ("name", "was")),
-    Kind("SystemEvent", "workspace_rewritten", "session.json had vanished and was written anew", ("path",)),
+    Kind("SystemEvent", "session_renamed", "the session has another name", ("session_id", "was", "name")),
+    Kind("SystemEvent", "workspace_rewritten", "session.json had vanished and was written anew", ("path", "times")),
+    Kind("SystemEvent", "workspace_gone", "the workspace itself has vanished; the agents go on", ("path",)),
     Kind("SystemEvent", "disk_full", "the disk takes no more: agents wait, or lose output (`policy`)", _DISK),
     Kind("SystemEvent", "disk_room", "the disk takes more again", ("path",)),
     Kind(

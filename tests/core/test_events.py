@@ -5,7 +5,7 @@ import pytest
 from descartes_core.agent_life import TABLE, Cause, State
 from descartes_core.events import CATEGORIES, NOT_TOLD, TOLD, agent_event, fits
 from descartes_core.messages.events import EventFilter
-from tests.support.house import ROOT, events_of, sources
+from tests.support.house import FLOORS, ROOT, events_of, sources
 
 #: The original's words (facts of the seed): each is told, or it is said why not.
 WORDS = {
@@ -35,6 +35,9 @@ def test_each_of_the_original_s_words_has_its_place() -> None:
 def test_every_event_that_the_source_tells_is_in_the_list() -> None:
     told = {(kind.type, kind.event_type) for kind in TOLD}
     assert {event for path in sources() for event in events_of(path)} - told == set()
+    daemon = "".join(path.read_text() for path in FLOORS["daemon"].glob("*.py"))
+    by_moves = {agent_event(cause, row.to) for (_, cause), row in TABLE.items()}
+    assert {kind.event_type for kind in TOLD if f'"{kind.event_type}"' not in daemon} <= by_moves
     assert events_of(ROOT / "daemon/descartes_daemon/faults.py") == {("SystemEvent", "error")}
 
 

@@ -80,6 +80,8 @@ def events_of(path: Path) -> set[tuple[str, str]]:
             words = [part.value if isinstance(part, ast.Constant) else None for part in node.args[:2]]
             if node.func.attr == "event" and len(words) == 2 and all(isinstance(word, str) for word in words):
                 found.add((str(words[0]), str(words[1])))
-            elif node.func.attr == "tell" and words and isinstance(words[0], str) and words[0].isidentifier():
-                found.add(("SystemEvent", words[0]))  # Daemon.tell
+            elif (
+                node.func.attr in ("tell", "_event") and words and isinstance(words[0], str) and words[0].isidentifier()
+            ):
+                found.add(("SystemEvent", words[0]))  # Daemon.tell and its like
     return found
