@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
 from commands import command_reference
+from event_page import event_reference
 from fields import FieldDoc, fields_of, models_within
 from pydantic import BaseModel
 from settings import configuration
@@ -15,7 +16,6 @@ from tables import table
 
 from descartes_core import agent_life, methods, session_life
 from descartes_core.errors import DeadlineOver, DescartesError, InvalidParams, Unauthorized, all_errors
-from descartes_core.events import NOT_TOLD, TOLD
 from descartes_core.messages.common import Model
 
 DOCS = Path(__file__).parent
