@@ -113,8 +113,21 @@ def checked(method: str, params: dict[str, Any]) -> Model:
     if method not in METHODS:
         raise MethodNotFound(f"there is no method {method[:100]!r}")
     try:
-        return METHODS[method].request.model_validate(params)
+        try:
+            return METHODS[method].request.model_validate(params)
+        except ValidationError:
+            # In JSON 24.0 is an integer, and some languages write it so; only who does pays for it.
+            return METHODS[method].request.model_validate(_whole(params))
     except ValidationError as error:
         # The input itself may be a secret, or huge: only where and why are told.
         told = [f"{'.'.join(map(str, one['loc'])) or 'params'}: {one['msg']}" for one in error.errors()[:5]]
         raise InvalidParams(f"{method}: {'; '.join(told)[:1000]}") from None
+
+
+def _whole(value: Any) -> Any:
+    """Return a JSON value with its whole numbers as integers."""
+    if isinstance(value, dict):
+        return {key: _whole(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value

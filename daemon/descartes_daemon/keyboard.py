@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -134,5 +133,5 @@ def _bytes_of(request: Write) -> bytes:
             raise InvalidParams("the text holds half a character") from error
     try:
         return base64.b64decode(request.data or "", validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or letters beyond ASCII
         raise InvalidParams(f"data is not base64: {error}") from error

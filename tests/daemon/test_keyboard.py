@@ -50,7 +50,9 @@ async def test_enter_is_pressed_after_the_echo(short: Path) -> None:
         await inside.until(identity, b"heard: \r\n")
 
 
-@pytest.mark.parametrize("wrong", [{}, {"text": "a", "data": "YQ=="}, {"data": "no base64"}, {"text": "\ud800"}])
+@pytest.mark.parametrize(
+    "wrong", [{}, {"text": "a", "data": "YQ=="}, {"data": "no base64"}, {"data": "größe"}, {"text": "\ud800"}]
+)
 async def test_what_cannot_be_typed_is_refused(short: Path, wrong: dict[str, Any]) -> None:
     async with open_inside(short) as inside:
         identity = await an_echoer(inside)

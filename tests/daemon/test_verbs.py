@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from descartes_core.errors import AgentNotFound, Ambiguous, InvalidParams, Refused
+from descartes_daemon.dispatch import checked
 from tests.support.inside import Inside, open_inside
 from tests.support.programs import agent
 
@@ -149,3 +150,11 @@ async def test_a_living_name_comes_before_an_ended_one(short: Path) -> None:
         assert (await inside.call("agent.get", agent_id="fixer"))["agent"]["id"] == first["id"]
         second = await inside.spawn(agent("silent"), name="fixer")
         assert (await inside.call("agent.get", agent_id="fixer"))["agent"]["id"] == second["id"]
+
+
+def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
+    asked = checked("agent.spawn", {"rows": 24.0, "cols": 8e1, "grace": 2.5, "command": ["true"]})
+    assert asked == checked("agent.spawn", {"rows": 24, "cols": 80, "grace": 2.5, "command": ["true"]})
+    for wrong in (24.5, "24", True, 1e300):
+        with pytest.raises(InvalidParams):
+            checked("agent.spawn", {"rows": wrong})
