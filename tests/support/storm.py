@@ -128,7 +128,7 @@ class Hand:
         identity = new_id()
         params = {"agent_id": identity, "request_id": new_id(), "command": list(command), "cwd": str(self.directory)}
         try:
-            self._ask("agent.spawn", params)
+            self._ask("agent.spawn", {**params, "tty": self.dice.random() < 0.6})
         except NeverSpawned:
             self.never_spawned += 1
             return None
