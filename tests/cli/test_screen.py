@@ -67,7 +67,7 @@ def test_a_signal_counts_from_128_and_the_unknown_is_no_success(
 @pytest.mark.parametrize("key", [b"\x1d", b"\x1b[93;5u"])
 def test_the_detach_key_lets_go(attach: Callable[..., Attached], key: bytes) -> None:
     person = attach()
-    daemon = person.accept().agree(SCREEN, b"\x1b[?1049h\x1b[?25l\x1b[>1u")
+    person.accept().agree(SCREEN, b"\x1b[?1049h\x1b[?25l\x1b[>1u")
     person.see(b"\x1b[>1u")
     person.type(b"last" + key + b"not this")
     assert person.end() == 0

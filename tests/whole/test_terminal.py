@@ -40,6 +40,11 @@ def let_go(terminal: Tmux) -> None:
     terminal.see("comes back]")
 
 
+def prompted(terminal: Tmux) -> None:
+    """Wait until the agent's screen, and nothing else, is shown."""
+    wait_until(lambda: terminal.screen().startswith("here%"), "the agent's prompt on a screen of its own", 20)
+
+
 @needs_vim
 def test_vim_is_let_go_of_and_come_back_to(terminal: Tmux, shop: Path) -> None:
     before, flags = terminal.modes("before"), terminal.flags()
@@ -86,7 +91,7 @@ def test_a_shell_controls_its_jobs_and_gives_its_exit_code(person: Person, termi
     before = terminal.modes("before")
     person.run("spawn", "projects/shop", "--name", "shell", "--env", "PS1=here% ", "--", "bash", "--norc")
     terminal.enter("descartes attach shell; echo code=$?")
-    terminal.see("\nhere%")
+    prompted(terminal)
     terminal.enter("sleep 600")
     terminal.see("here% sleep 600\n")
     terminal.press("C-z")
@@ -101,7 +106,7 @@ def test_a_shell_controls_its_jobs_and_gives_its_exit_code(person: Person, termi
     terminal.clear()
     assert terminal.modes("let-go") == before
     terminal.enter("descartes attach shell; echo code=$?")
-    terminal.see("\nhere%")
+    prompted(terminal)
     # Just after attaching its size is another one for a moment, so that programs paint anew.
     terminal.enter(f'until test "$(stty size)" = "{terminal.size}"; do :; done; exit 5')
     assert "[shell has ended: code 5]" in terminal.see("code=5")
@@ -119,7 +124,7 @@ def test_a_signal_that_ends_the_agent_is_told_as_a_shell_does(person: Person, te
 def test_a_terminal_that_is_closed_harms_no_agent(person: Person, terminal: Tmux) -> None:
     """The window is closed while attached: HUP ends the command, and the agent goes on."""
     terminal.enter("descartes spawn projects/shop --name shell --env 'PS1=here% ' --attach -- bash --norc")
-    terminal.see("\nhere%")
+    prompted(terminal)
     terminal.close()
     (found,) = person.run("ps", "--json").json["agents"]
     assert found["status"] == "running"
