@@ -7,7 +7,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from descartes_core.errors import InvalidParams, NotHere, Refused
+from descartes_core.errors import InvalidParams, LimitReached, NotHere, Refused
 from descartes_daemon.agent import Agent
 from descartes_daemon.emulator import Emulator, Emulators, load
 from descartes_daemon.first_screen import guess
@@ -15,6 +15,9 @@ from descartes_daemon.replay import Replay, Wanted
 from descartes_daemon.trying import trying
 
 _log = logging.getLogger(__name__)
+
+#: Screens that may wait for their turn.
+_MOST_MAKING = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,15 @@ class Screens:
             NotHere: the agent has no terminal.
             InvalidParams: the offset lies beyond what there is.
             Refused: its output was removed.
+            LimitReached: too many ask for too many.
 
         """
         wanted = _wanted(agent, offset)
         key = agent.id, wanted.end, wanted.rows * wanted.is_now, wanted.cols * wanted.is_now
         making = self._making.get(key)
         if making is None:
+            if len(self._making) >= _MOST_MAKING:
+                raise LimitReached(f"{_MOST_MAKING} screens are being made already: ask again")
             making = asyncio.get_running_loop().run_in_executor(self._thread, self._make, wanted)
             self._making[key] = making
             making.add_done_callback(lambda _: self._making.pop(key))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from descartes_core.errors import InvalidParams, NotHere, Refused
+from descartes_core.errors import InvalidParams, LimitReached, NotHere, Refused
 from descartes_daemon import replay
 from descartes_daemon.agent import Agent
 from descartes_daemon.emulator import load
@@ -199,6 +199,14 @@ async def test_who_asks_at_once_gets_the_same(tmp_path: Path, screens: Screens) 
     found = await asyncio.gather(*others)
     assert all(one is found[0] for one in found)
     assert isinstance(found[0], Shown)
+
+
+async def test_too_many_at_once_are_refused(tmp_path: Path, screens: Screens) -> None:
+    agent = an_agent_that_said(tmp_path, b"x" * 1000)
+    found = await asyncio.gather(*(screens.at(agent, offset) for offset in range(300)), return_exceptions=True)
+    refused = [one for one in found if isinstance(one, LimitReached)]
+    assert len(refused) == 300 - 256
+    assert (await screens.at(agent)).offset == 1000
 
 
 async def test_what_has_no_screen_is_refused(tmp_path: Path, screens: Screens) -> None:
