@@ -85,7 +85,9 @@ class Caps:
     def grew(self, log: OutputLog, count: int) -> None:
         """Take note of growth: called often, and cheap."""
         self.kept += count
-        if 0 < self._agent_cap < log.kept and str(log.path) not in self._cannot:
+        # First what costs nothing to ask: this is called some ten thousand times a second.
+        is_near = 0 < self._agent_cap < log.size - log.begin
+        if is_near and self._agent_cap < log.kept and str(log.path) not in self._cannot:
             self._over.add(log)
         elif self._session_cap == 0 or self.kept <= self._session_cap or self._is_session_stuck:
             return

@@ -63,33 +63,35 @@ class IndexWriter:
         self._end = os.fstat(self._descriptor).st_size // RECORD * RECORD
         self._rows, self._cols = rows, cols
         self._noted = 0.0
-        self._waiting: Record | None = None
+        #: When, and the size then.
+        self._waiting: tuple[float, int] | None = None
 
     def note(self, size: int) -> None:
         """Write down that the log has this size now, with the next one where the last one is but a moment old."""
-        record = Record(time.time(), size, self._rows, self._cols)
-        if 0 <= record.at - self._noted < _EVERY:
-            self._waiting = record
+        now = time.time()
+        if 0 <= now - self._noted < _EVERY:
+            self._waiting = now, size
         else:
             self.settle()
-            self._write(record)
+            self._write(now, size)
 
     def resized(self, size: int, rows: int, cols: int) -> None:
         """Write down the terminal's new size, at this offset."""
         self.settle()
         self._rows, self._cols = rows, cols
-        self._write(Record(time.time(), size, rows, cols))
+        self._write(time.time(), size)
 
     def settle(self) -> None:
         """Write what waits."""
         if self._waiting is not None:
-            record, self._waiting = self._waiting, None
-            self._write(record)
+            waiting, self._waiting = self._waiting, None
+            self._write(*waiting)
 
-    def _write(self, record: Record) -> None:
-        self._noted = record.at
+    def _write(self, at: float, size: int) -> None:
+        self._noted = at
+        record = Record(at, size, self._rows, self._cols).as_bytes()
         with contextlib.suppress(OSError):  # a full disk: the index may lag, the log is the truth
-            if os.pwrite(self._descriptor, record.as_bytes(), self._end) == RECORD:
+            if os.pwrite(self._descriptor, record, self._end) == RECORD:
                 self._end += RECORD
 
     def close(self) -> None:

@@ -80,7 +80,8 @@ class OutputLog:
 
     def grew(self, count: int) -> None:
         """Take note of bytes that the recorder has just stored."""
-        self.end_gap()
+        if self._lost:
+            self.end_gap()
         self.size += count
         if self._index is not None:
             self._index.note(self.size)

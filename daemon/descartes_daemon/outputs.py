@@ -32,7 +32,7 @@ class Outputs:
         self._known: WeakValueDictionary[tuple[str, str], OutputLog] = WeakValueDictionary()
         #: What an agent does when the disk is full (output.on_full_disk).
         self.drops_when_full = False
-        #: Told by every log; set by who counts and who tells.
+        #: Told by every log that is made from then on; set by who counts and who tells.
         self.on_growth: Callable[[OutputLog, int], None] = lambda _log, _count: None
         self.on_trouble: Callable[[OutputLog, str | None], None] = lambda _log, _trouble: None
         self.on_gap: Callable[[OutputLog, Gap], None] = lambda _log, _gap: None
@@ -76,7 +76,7 @@ class Outputs:
         log.drops_when_full = self.drops_when_full
         if row.collected_at is not None:
             log.begin_reason = _removed(row.collected_at)
-        log.on_growth = self.grew
+        log.on_growth = self.on_growth
         log.on_trouble = lambda log, trouble: self.on_trouble(log, trouble)
         log.on_gap = lambda log, gap: self.on_gap(log, gap)
         return log
@@ -84,10 +84,6 @@ class Outputs:
     def errors_of(self, row: AgentRow) -> OutputLog | None:
         """Return the log of an agent's stderr; None where it has a terminal."""
         return None if row.tty else self.of(row, "stderr")
-
-    def grew(self, log: OutputLog, count: int) -> None:
-        """Pass growth on to who counts."""
-        self.on_growth(log, count)
 
 
 def _removed(at: float) -> str:
