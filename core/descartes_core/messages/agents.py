@@ -37,6 +37,7 @@ class AgentInfo(Model):
     exit_code: int | None
     #: Name of the signal that ended it, e.g. SIGKILL.
     signal: str | None
+    #: All it has said, of both streams where it has no terminal.
     output_bytes: int
     #: Whether it has a terminal; without one its stdout and stderr are two streams.
     tty: bool
@@ -62,7 +63,7 @@ class AgentDetail(AgentInfo):
     #: Offsets before this were dropped (caps, `gc`); for stdout or the terminal, and for stderr.
     output_from: int
     errors_from: int
-    #: How the output is taken: splice, copy, or none any more.
+    #: How the output is taken: splice, copy, file (without a terminal its program writes itself), or none any more.
     recording: str
 
 
