@@ -17,7 +17,8 @@ from descartes_core.ids import stable_id
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
 from descartes_daemon.daemon_log import log_to
-from descartes_daemon.serve import Setup, serve
+from descartes_daemon.serve import serve
+from descartes_daemon.setup import Setup
 from descartes_daemon.sockets import take_inherited
 from descartes_local import registry, session_file
 from descartes_local.config import examine, files

@@ -23,10 +23,12 @@ from descartes_core.ids import new_id
 from descartes_core.methods import METHODS
 from descartes_core.session_record import SessionRecord
 from descartes_daemon.agent import Agent
+from descartes_daemon.answering import register
+from descartes_daemon.assembly import Daemon
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.notify import Notifier
-from descartes_daemon.serve import Daemon, Setup
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
+from descartes_daemon.setup import Setup
 from descartes_daemon.sockets import bind_unix
 from descartes_daemon.store import Store
 from descartes_local.config import load
@@ -210,7 +212,9 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
     notifier = Notifier(setup.notify_socket)
     async with Store.open(setup.home.session(setup.record.id) / "state.db") as store:
         keeping = Keeping(notifier, setup.supervisor, setup.inherited)
-        inside = Inside(Daemon(setup, store, keeping, upkeep, endpoints), setup.home.path.parent, [])
+        daemon = Daemon(setup, store, keeping, upkeep, endpoints)
+        register(daemon)
+        inside = Inside(daemon, setup.home.path.parent, [])
         await inside.daemon.adopt()
         server = await inside.daemon.door.serve(door)
         try:

@@ -1,0 +1,111 @@
+"""Everything that works, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+
+from descartes_core import VERSION
+from descartes_daemon.adopt import Adoption
+from descartes_daemon.agents import Agents, Place
+from descartes_daemon.attaching import Attaching
+from descartes_daemon.background import Background
+from descartes_daemon.collecting import Collecting
+from descartes_daemon.counting import Counting
+from descartes_daemon.counts import Counts, OpenNow
+from descartes_daemon.disk_news import DiskNews
+from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.dropping import Caps
+from descartes_daemon.effects import Effects
+from descartes_daemon.faults import Faults
+from descartes_daemon.feed import Feed
+from descartes_daemon.keeping import Keeping
+from descartes_daemon.leaving import Leaving
+from descartes_daemon.once import Once
+from descartes_daemon.orphans import Orphans
+from descartes_daemon.output_log import OutputLog
+from descartes_daemon.screens import Screens
+from descartes_daemon.scud_watch import ScudWatch
+from descartes_daemon.session_upkeep import Endpoints, Upkeep
+from descartes_daemon.setup import Setup
+from descartes_daemon.store import Store
+from descartes_daemon.unit import Unit
+from descartes_daemon.unix_rpc import Limits, UnixDoor
+from descartes_daemon.watching import Watch
+from descartes_local.probe import reached
+
+
+class Daemon:
+    """Everything that works, put together."""
+
+    def __init__(self, setup: Setup, store: Store, keeping: Keeping, upkeep: Upkeep, endpoints: Endpoints) -> None:
+        self.setup = setup
+        self.store = store
+        self.keeping = keeping
+        self.upkeep = upkeep
+        self.endpoints = endpoints
+        self.stop = asyncio.Event()
+        self.background = Background()
+        place = Place(setup.record.id, str(setup.workspace), setup.home.session(setup.record.id), endpoints.socket)
+        self.agents = Agents(place, store, keeping, self.background)
+        output = setup.settings.output
+        self.agents.outputs.drops_when_full = output.on_full_disk == "drop"
+        self.disk_news = DiskNews(self.agents)
+        self.caps = Caps(self.agents, output.agent_cap, output.session_cap, upkeep.notices)
+        self.effects = Effects(self.agents)
+        self.watch = Watch(self.agents)
+        self.orphans = Orphans(self.agents)
+        self.leaving = Leaving(self.agents, self.effects, self.orphans)
+        self.feed = Feed(store)
+        self.once = Once(store)
+        days = setup.settings.retention
+        self.collecting = Collecting(
+            self.agents, self.caps, self.once, output_days=days.output_days, event_days=days.event_days
+        )
+        self.screens = Screens(setup.settings.output.checkpoint_every)
+        self.dispatcher = Dispatcher(self.once)
+        self.scud_watch = ScudWatch(upkeep, keep=self._keep_lock, tell=self.tell)
+        server = setup.settings.server
+        limits = Limits(server.max_connections, server.max_message, server.max_nesting)
+        self.attaching = Attaching(self.agents, self.screens, most=setup.settings.terminals.max_watchers)
+        self.door = UnixDoor(self.dispatcher, self.attaching, self.background, limits)
+        faults = Faults(store)
+        self.dispatcher.on_fault = faults.note
+        self.background.on_fault = lambda fault: faults.note("background", fault)
+        self.counts, self.now = Counts(), OpenNow()
+        self.counting = Counting(self.agents, self.feed, self.dispatcher, self.counts, self.now)
+        self._count()
+
+    def _count(self) -> None:
+        self.dispatcher.on_done = self.counts.called
+        self.feed.on_lag, self.feed.on_gap = self.counts.lag.add, self.counts.missed
+        self.agents.outputs.on_growth = self._grew
+        self.now.unix, self.now.unix_total = lambda: len(self.door.connections), lambda: self.door.connected
+
+    def _grew(self, log: OutputLog, count: int) -> None:
+        self.counts.output_bytes += count
+        self.caps.grew(log, count)
+
+    async def _keep_lock(self, locks: Mapping[str, int]) -> None:
+        if self.keeping.has_keeper:
+            await self.keeping.forget(*locks)
+            await self.keeping.keep(locks)
+
+    async def adopt(self) -> None:
+        """Take over what an earlier daemon left."""
+        await self.once.prune()
+        adopted = await Adoption(self.agents, self.watch, self.effects).run()
+        await self.orphans.begin()
+        self.background.start(self.caps.begin(), "count what is kept")
+        self.background.start(self.collecting.begin(), "finish what gc began")
+        self.counting.starts = 1 + int(await self.store.noted("starts") or 0)
+        self.store.enqueue(Unit().note("starts", str(self.counting.starts)))
+        await self.tell("daemon_started", adopted=adopted, notices=self.upkeep.notices)
+        reached("daemon.adopted")
+
+    async def tell(self, event_type: str, **data: object) -> None:
+        """Store and tell an event about the daemon itself."""
+        about = {"instance_id": self.upkeep.instance_id, "pid": os.getpid(), "version": VERSION, **data}
+        await self.store.commit(Unit().event("SystemEvent", event_type, None, about, time.time()))

@@ -1,0 +1,32 @@
+"""What is decided before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from descartes_core.session_record import SessionRecord
+from descartes_local.config import Settings
+from descartes_local.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that is decided before anything runs."""
+
+    home: Home
+    workspace: Path
+    record: SessionRecord
+    settings: Settings
+    http_port: int
+    ws_port: int
+    #: Descriptors handed over, by name.
+    inherited: Mapping[str, int]
+    #: Who started us, and who keeps.
+    notify_socket: str | None
+    supervisor: str | None
+    #: The soft descriptor limit that agents are given back.
+    soft_nofile: int | None
+    #: Writes down with what configuration we began, once the session is ours.
+    note_start: Callable[[], None] = lambda: None
