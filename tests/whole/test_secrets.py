@@ -14,6 +14,8 @@ from tests.support.serving import only_run
 
 #: Nothing else has this in it.
 SECRET = "hunter2hunter2"
+#: Given by --env alone, it is not even in the store.
+GIVEN = "swordfish-by-env"
 COMMANDS = (
     ["sh", "-c", f"A_TOKEN={SECRET} true; exit 3"],
     ["env", f"OPENAI_API_KEY={SECRET} with blanks", "true"],
@@ -26,13 +28,17 @@ CANNOT_RUN = (
 )
 
 
+def holds(path: Path, secret: str) -> bool:
+    return secret.encode() in path.read_bytes()
+
+
 def files_with(secret: str, directory: Path) -> list[str]:
     """Return the files that hold a secret, but the store, whose history is true, and what agents said themselves."""
     found = []
     for parent, _, names in os.walk(directory):
         for path in (Path(parent) / name for name in names):
             is_apart = path.name.startswith("state.db") or path.name.startswith(("output.", "errors."))
-            if path.is_file() and not is_apart and secret.encode() in path.read_bytes():
+            if path.is_file() and not is_apart and holds(path, secret):
                 found.append(str(path))
     return found
 
@@ -44,7 +50,7 @@ def test_no_list_event_log_or_error_tells_a_secret(person: Person, monkeypatch: 
     monkeypatch.setenv("GITHUB_TOKEN", SECRET)
     told = []
     for command in COMMANDS:
-        options = ("--env", f"MORE={SECRET}", "--env", f"X_SECRET={SECRET}", "--json")
+        options = ("--env", f"MORE={GIVEN}", "--env", f"X_SECRET={SECRET}", "--json")
         told.append(person.run("spawn", shop, *options, "--wait", "--", *command, check=False))
     told += [person.run("spawn", shop, "--env", f"MORE={SECRET}", "--", *words, check=False) for words in CANNOT_RUN]
     assert [ran.code for ran in told] == [3, 0, 0, 0, 4, 4]
@@ -63,6 +69,7 @@ def test_no_list_event_log_or_error_tells_a_secret(person: Person, monkeypatch: 
     told += [person.run("ps", "-a", "--json"), person.run("sessions", "show", shop)]
     assert [str(ran) for ran in told if SECRET in ran.stdout + ran.stderr] == []
     assert files_with(SECRET, person.directory) == []
+    assert [str(path) for path in person.directory.rglob("*") if path.is_file() and holds(path, GIVEN)] == []
 
 
 def test_the_token_is_told_to_nobody(person: Person) -> None:
