@@ -1,4 +1,4 @@
-"""Open what an agent needs, anew or from what was kept, and start the helper that becomes its program."""
+"""Open what an agent needs, anew or from keeping, and start its helper."""
 
 from __future__ import annotations
 
