@@ -1,0 +1,101 @@
+"""A daemon that has no descriptor left lives on, and goes on once there are some."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import socket
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from descartes_local.rpc_client import call
+from descartes_local.run_file import RunFile, read_run_files
+from tests.support.person import Person
+from tests.support.programs import agent
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def run(person: Person) -> RunFile:
+    """Give a daemon with one agent."""
+    person.spawn(person.workspace("shop"), agent("echoer"), "--name", "echoer")
+    (found,) = read_run_files(person.home)
+    return found
+
+
+def descriptors_of(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def memory_of(pid: int) -> int:
+    """Return what a process accounts for itself alone, in bytes."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return sum(int(line.split()[1]) * 1024 for line in file if line.startswith(("Pss:",)))
+
+
+@pytest.mark.parametrize("door", ["unix", "http"])
+def test_without_descriptors_a_daemon_waits_and_goes_on(person: Person, run: RunFile, door: str) -> None:
+    """asyncio stops accepting for a second each time, and takes up again by itself."""
+    before = resource.prlimit(run.pid, resource.RLIMIT_NOFILE)
+    address = run.socket if door == "unix" else ("127.0.0.1", int(run.http_endpoint.rpartition(":")[2]))
+    family = socket.AF_UNIX if door == "unix" else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        held = stack.enter_context(socket.socket(socket.AF_UNIX))
+        held.connect(run.socket)
+        resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (descriptors_of(run.pid) + 2, before[1]))
+        for _ in range(30):
+            stack.enter_context(socket.socket(family)).connect(address)
+        log = person.home.session(run.session_id) / "daemon.log"
+        wait_until(lambda: "out of system resource" in log.read_text(), "the shortage is in the log")
+        held.settimeout(20)
+        held.sendall(b'{"jsonrpc": "2.0", "id": 1, "method": "system.health"}\n')
+        assert json.loads(held.makefile("rb").readline())["result"]["status"] == "healthy"
+        resource.prlimit(run.pid, resource.RLIMIT_NOFILE, before)
+        assert call(run.socket, "system.health")["pid"] == run.pid
+    person.run("send", "echoer", "still here", "--enter")
+    wait_until(lambda: "heard: still here" in person.run("logs", "echoer").stdout, "the agent answers")
+    assert [one.pid for one in read_run_files(person.home)] == [run.pid]
+
+
+def test_a_hundred_listeners_that_come_and_go_leave_nothing(person: Person, run: RunFile) -> None:
+    headers = {"Authorization": f"Bearer {(person.home.path / 'token').read_text().strip()}"}
+
+    def listen(times: int) -> None:
+        for number in range(times):
+            with connect(f"{run.ws_endpoint}/events", additional_headers=headers) as listener:
+                listener.send('{"type": "Subscribe", "payload": {"since": 0}}')
+                assert "SubscriptionConfirmed" in str(listener.recv(timeout=20))
+                if number % 2:
+                    listener.socket.shutdown(socket.SHUT_RDWR)  # without a word
+
+    def settled() -> bool:
+        return call(run.socket, "system.stats")["subscriptions"] == 0
+
+    listen(10)
+    wait_until(settled, "the first have gone")
+    descriptors, memory = descriptors_of(run.pid), memory_of(run.pid)
+    listen(100)
+    wait_until(settled, "all have gone")
+    assert descriptors_of(run.pid) <= descriptors + 4
+    assert memory_of(run.pid) <= memory + 10 * 1024 * 1024
+
+
+def test_connections_that_say_nothing_cost_a_daemon_no_time(person: Person, run: RunFile) -> None:
+    def used() -> int:
+        fields = Path(f"/proc/{run.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(run.socket)
+        assert call(run.socket, "system.stats")["connections"]["unix"] >= 300
+        before = used()
+        ours, theirs = socket.socketpair()
+        with ours, theirs, contextlib.suppress(TimeoutError):
+            ours.settimeout(2.0)
+            ours.recv(1)
+        assert used() - before <= 5
