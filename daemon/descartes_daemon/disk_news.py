@@ -1,4 +1,4 @@
-"""Tell of full disks and of what was lost by them, once there is room to store it."""
+"""Tell of full disks, and of what they cost, once there is room to store it."""
 
 from __future__ import annotations
 

@@ -136,6 +136,13 @@ class OutputIndex:
                 number, within = number + 1, 0
             return found[:most]
 
+    def end_before(self, begin: int) -> int:
+        """Return how many of its own bytes tell of nothing but what was said before this offset."""
+        with self._blocks() as blocks:
+            place = _first(blocks, lambda record: record.offset >= begin)
+            # The block before holds the size of the terminal at that offset.
+            return max(0, (0 if place is None else place[0]) - 1) * _BLOCK * RECORD
+
     @contextlib.contextmanager
     def _blocks(self) -> Iterator[_Blocks]:
         try:

@@ -207,17 +207,16 @@ class OutputLog:
         self.tell()
 
     def punch(self) -> None:
-        """Give back what lies before the beginning; may be called in a thread, and again.
+        """Give back what lies before the beginning, of the index too; may be called in a thread, and again.
 
         Raises:
             OSError: the file system will not.
 
         """
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            hole.punch(descriptor, 0, self.begin)
-        finally:
-            os.close(descriptor)
+        _punch(self.path, self.begin)
+        index = self.path.with_suffix(".idx")
+        if (end := OutputIndex(index).end_before(self.begin)) > 0:
+            _punch(index, end)
 
     def close(self) -> None:
         """Nothing more will come: close the files and tell the followers."""
@@ -232,6 +231,14 @@ class OutputLog:
             self._index.close()
             self._index = None
         self.tell()
+
+
+def _punch(path: Path, end: int) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        hole.punch(descriptor, 0, end)
+    finally:
+        os.close(descriptor)
 
 
 def _offset_of_tail(descriptor: int, first: int, size: int, lines: int) -> int:

@@ -97,6 +97,16 @@ def test_a_punched_front_is_passed_over(path: Path) -> None:
     assert index.offset_since(2500) == 14_990
 
 
+def test_what_tells_of_dropped_output_only_may_go_too(path: Path) -> None:
+    records = growing(2000)
+    index = index_of(path, records)
+    assert [index.end_before(begin) for begin in (0, 2000, 6000, 19_000)] == [0, 0, 256 * RECORD, 6 * 256 * RECORD]
+    assert index.end_before(100_000) == 0
+    with path.open("r+b") as file:
+        file.write(b"\0" * index.end_before(19_000))
+    assert index.records(19_000, 19_020, 9) == records[1900:1903]
+
+
 @given(st.binary(max_size=500))
 def test_garbage_is_no_record(data: bytes) -> None:
     for record in parse(data):

@@ -165,6 +165,19 @@ def test_what_was_dropped_is_a_gap_and_never_zeros(tmp_path: Path) -> None:
     assert (OutputLog(tmp_path, begin=10_000).kept, OutputLog(tmp_path, begin=10_000).read(0, 9)) == (4, b"")
 
 
+def test_the_front_of_the_index_is_given_back_too(tmp_path: Path) -> None:
+    log = recorded(tmp_path)
+    for size in range(3000):
+        log.resized(24 + size % 2, 80)
+        store(log, b"x" * 10)
+    before = (tmp_path / "output.idx").stat().st_blocks
+    log.drop(29_000)
+    log.punch()
+    assert (tmp_path / "output.idx").stat().st_blocks < before / 4
+    assert log.index.records(29_995, 30_000, 9)[-1].offset >= 29_990
+    log.close()
+
+
 def test_it_never_begins_earlier_again(tmp_path: Path) -> None:
     log = recorded(tmp_path, b"0123456789")
     log.drop(6)
