@@ -129,7 +129,8 @@ def log_to(path: Path, settings: Log, *, level: str | None = None) -> DaemonLog:
     handler = DaemonLog(path, settings)
     handler.hide(value for name, value in os.environ.items() if is_secret_name(name))
     logging.basicConfig(level=(level or settings.level).upper(), handlers=[handler], force=True)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for noisy in ("asyncio", "aiosqlite"):  # each statement would be two lines
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda told: _log.critical(
