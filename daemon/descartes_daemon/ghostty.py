@@ -170,6 +170,7 @@ class Ghost:
             region=self._extra(scrolling_region=True),
             cursor=self._extra(screen=ScreenExtra(cursor=True)),
             pen=self._extra(screen=ScreenExtra(style=True)),
+            link=self._extra(screen=ScreenExtra(hyperlink=True)),
             charsets=self._extra(screen=ScreenExtra(charsets=True)),
             keyboard=self._extra(screen=ScreenExtra(kitty_keyboard=True)),
         )
@@ -183,7 +184,7 @@ class Ghost:
         self, first: tuple[int, int], last: tuple[int, int], extra: TerminalExtra | None = None, emit: str = "VT"
     ) -> str:
         """Return the cells from one (column, row) to another."""
-        extra = TerminalExtra(screen=ScreenExtra(hyperlink=emit == "VT")) if extra is None else extra
+        extra = extra or TerminalExtra()
         extra.size, extra.screen.size = ctypes.sizeof(extra), ctypes.sizeof(extra.screen)
         selection = Selection(size=ctypes.sizeof(Selection), start=self._place(*first), end=self._place(*last))
         number = NUMBERS[f"FORMATTER_FORMAT_{emit}"]

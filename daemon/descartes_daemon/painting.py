@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 #: Everything that would move or colour what is painted is put back, then the screen is cleared: there may be something
 #: on it, of this program or another.
-_BEGIN = "\x1b[?1049l\x1b[?6l\x1b[?69l\x1b[4l\x1b[?7h\x1b(B\x1b)B\x0f\x1b[0m\x1b[r\x1b[H\x1b[2J"
+_BEGIN = "\x1b[?1049l\x1b[?6l\x1b[?69l\x1b[4l\x1b[?7h\x1b(B\x1b)B\x0f\x1b]8;;\x1b\\\x1b[0m\x1b[r\x1b[H\x1b[2J"
 #: Reverse video, cursor keys, mouse, focus, paste, colour schemes: private modes that stay, are off in a fresh
 #: terminal, and ask nothing. Not among them: 2026 (a terminal that waits for its end shows nothing), 2027 (on in some)
 #: and 2048 (the terminal tells its size at once).
@@ -35,6 +35,8 @@ class Canvas:
     #: Where the cursor is; with the last cell again where the next letter begins a new line.
     cursor: str
     pen: str
+    #: The link that what is written next belongs to; those of what was written are not told.
+    link: str
     charsets: str
     #: The keyboard protocol.
     keyboard: str
@@ -77,7 +79,7 @@ def _placed(canvas: Canvas, mode: Callable[[int], bool]) -> list[str]:
         top, left = _number(_TOP, canvas.region), _number(_LEFT, canvas.region)
         parts.append("\x1b[?6h")
         cursor = _PLACE.sub(lambda at: f"\x1b[{max(int(at[1]) - top, 0) + 1};{max(int(at[2]) - left, 0) + 1}H", cursor)
-    return [*parts, cursor, canvas.pen, canvas.charsets]
+    return [*parts, cursor, canvas.pen, canvas.link, canvas.charsets]
 
 
 def _number(pattern: re.Pattern[str], text: str) -> int:

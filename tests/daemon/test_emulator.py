@@ -63,6 +63,7 @@ PIECES = st.sampled_from(
         b"\x0e",
         b"\x1b]2;a title \xc2\x9b6n\x07",
         b"\x1b]8;;http://example.org/\xc2\x9c\x07link\x1b]8;;\x07",
+        b"\x1b]8;;http://open/\x07",
         b"\x1b[6n\x1b[c\x1b[>0q\x1b]11;?\x07\x1b]52;c;?\x07\x1bP+q544e\x1b\\\x05",
         b"\x1b_Ga=T,f=24,s=1,v=1;AAAA\x1b\\",
         b"\x1bPq#0~~\x1b\\",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from descartes_daemon.painting import Canvas, paint
 from tests.support.asked import questions_of
 
-EMPTY = Canvas(rows=("", ""), region="", cursor="\x1b[1;1H", pen="\x1b[0m", charsets="", keyboard="")
+EMPTY = Canvas(rows=("", ""), region="", cursor="\x1b[1;1H", pen="\x1b[0m", link="", charsets="", keyboard="")
 
 
 def on(*modes: int) -> Callable[[int], bool]:

@@ -11,6 +11,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from itertools import pairwise
@@ -24,7 +25,7 @@ from descartes_core.lines import Lines
 from descartes_core.plain_text import PlainText
 from descartes_core.redaction import redact, redact_text
 from descartes_core.session_record import read_record
-from descartes_daemon import event_stream, exec_helper, gaps
+from descartes_daemon import emulator, event_stream, exec_helper, gaps
 from descartes_daemon.checkpoints import Checkpoints
 from descartes_daemon.dispatch import checked
 from descartes_daemon.launch import Order, has_run
@@ -34,6 +35,7 @@ from descartes_local.config import load
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_orchestrator.supervisor.notify import NotifySocket
+from tests.support.asked import questions_of
 
 ID = "5d3e1c9a-0000-4000-8000-000000000001"
 
@@ -238,6 +240,20 @@ def _checkpoint(data: bytes) -> str:
     return "none" if found is None else "one"
 
 
+def _screen(data: bytes) -> str:
+    emulators = emulator.load()
+    if emulators is None:
+        return "no emulator"
+    with closing(emulators.make(24, 80)) as first, closing(emulators.make(24, 80)) as second:
+        first.feed(data[:8192])
+        painted = first.snapshot()
+        assert questions_of(painted) == [], "a painted screen asks something"
+        second.feed(painted.encode())
+        assert second.text() == first.text(), "what is painted is not what is shown"
+        modes = [first.mode(number) for number in (6, 7, 69, 1000, 2004)]
+        return f"{first.alternate} {first.cursor_visible} {modes} {bool(first.title)} {bool(first.pending())}"
+
+
 def _token(data: bytes) -> str:
     home = Home(scratch() / "home")
     home.token.write_bytes(data)
@@ -393,6 +409,21 @@ _TARGETS = (
     Target("gaps", (_gap(0, 5) + _gap(9, 20),), (_gap(4, 6), _gap(6, 4), _gap(2**63, 2**64 - 1), b"\0" * 20), _gaps),
     Target(
         "checkpoint", (struct.pack("<8sQI", b"DSCREEN1", 100, zlib.crc32(b"x")) + b"x",), (b"DSCREEN1",), _checkpoint
+    ),
+    Target(
+        "screen",
+        (_TERMINAL, b"$ vim\x1b[?1049h\x1b[2;20r\x1b[44mtext\xf0\x9f\xa6\x8a\x1b[6n\x1b]2;title\x07"),
+        (
+            b"\x1b[?1049h",
+            b"\x1b[?6h",
+            b"\x1b[?69h\x1b[5;9s",
+            b"\x1b]8;;x\x07",
+            b"\xe6\xbc\xa2",
+            b"\xcc\x81",
+            b"\x1b[K",
+            b"\r\n",
+        ),
+        _screen,
     ),
     Target("token", (b"a" * 43 + b"\n", b""), (b"\n", b" ", b"\0", b"=" * 40, b"A" * 500), _token),
     Target("notice", (b"READY=1\nSTATUS=well", b"FDSTORE=1\nFDNAME=a"), (b"=", b"\n", b"FDNAME=", b"\r"), _notice),
