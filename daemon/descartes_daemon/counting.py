@@ -15,11 +15,9 @@ from descartes_daemon.agents import Agents
 from descartes_daemon.counts import Counts, OpenNow
 from descartes_daemon.dispatch import Dispatcher
 from descartes_daemon.feed import Feed
+from descartes_local.descriptors import limit_of_descriptors, open_descriptors
 
 Reply = dict[str, Any]
-
-#: Where the kernel lists a process's own descriptors: Linux, and others.
-_DESCRIPTORS = ("/proc/self/fd", "/dev/fd")
 
 
 class Counting:
@@ -62,8 +60,8 @@ class Counting:
             "input_bytes": totals["input_bytes"],
             "recording": {agent.id: agent.recording for agent in present},
             "gaps": self._counts.gaps,
-            "descriptors": _descriptors(),
-            "descriptors_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "descriptors": open_descriptors() or 0,
+            "descriptors_limit": limit_of_descriptors(),
             "memory_bytes": _memory(),
             "uptime_secs": round(time.monotonic() - self._began, 3),
         }
@@ -83,15 +81,6 @@ def _on_disk(directory: Path) -> int:
         except OSError:
             continue  # removed meanwhile
     return total
-
-
-def _descriptors() -> int:
-    for where in _DESCRIPTORS:
-        try:
-            return len(os.listdir(where)) - 1  # the listing itself needs one
-        except OSError:
-            continue
-    return 0
 
 
 def _memory() -> int:
