@@ -89,8 +89,8 @@ A daemon reads its configuration when it starts, and takes the environment from 
 supervisor does the same with `[supervisor]`. So a change counts for a running session after `descartes sessions stop`,
 or, where its agents are to go on, after its daemon was ended with `kill` (`descartes sessions show` has the pid) and
 started with `descartes sessions start`. Until then `sessions show`, `config show`, `doctor` and `session.info` say that
-it is pending, and which keys; of a change of `[supervisor]` they do not. An agent's grace is settled when it is spawned.
-`[discovery]` counts at once.
+it is pending, and which keys; of a change of `[supervisor]` they do not. An agent's grace is settled when it is
+spawned. `[discovery]` counts at once.
 
 ## Files in a workspace
 
