@@ -8,7 +8,7 @@ import time
 from descartes_daemon.store import Store
 from descartes_daemon.unit import Unit
 
-#: What one client types is noted at most this often (seconds), and only while it types.
+#: The first key is noted at once; what follows at most this often (seconds), and only while somebody types.
 NOTE_EVERY = 1.0
 
 
@@ -24,15 +24,20 @@ class Tally:
         """Count so many bytes more."""
         self._typed += count
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(NOTE_EVERY, self._note)
+            self._note()
 
     def _note(self) -> None:
+        """Note what is not noted yet; where there is something, look again a moment later."""
         self._timer = None
-        typed, self._typed = self._typed, 0
-        self._store.enqueue(Unit().typed(self._agent_id, time.time(), self._client, typed))
+        if self._typed:
+            typed, self._typed = self._typed, 0
+            self._store.enqueue(Unit().typed(self._agent_id, time.time(), self._client, typed))
+            self._timer = asyncio.get_running_loop().call_later(NOTE_EVERY, self._note)
 
     def close(self) -> None:
-        """Note what is not noted yet."""
+        """Note what is left."""
         if self._timer is not None:
             self._timer.cancel()
             self._note()
+        if self._timer is not None:
+            self._timer.cancel()
