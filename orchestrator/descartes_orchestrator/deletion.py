@@ -1,4 +1,4 @@
-"""Delete a session: what Descartes knows of it, and, only when told so, the workspace and the history."""
+"""Delete a session: forget it, and, only when told so, remove its files and its history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say where a session lies: one that was moved, or a copy that shall be one of its own."""
+"""Say where a session lies that was moved, and tell a copy from its original."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One session's life: causes in, effects done.
 
-This is the only caller of session_life.move.
+Of what becomes of daemons this is the only caller of session_life.move.
 """
 
 from __future__ import annotations
