@@ -1,8 +1,8 @@
 """The life of a session: one table is the truth.
 
 Whoever holds the session's lock writes the state into session.json: the daemon while it lives, else the supervisor,
-which feeds in what becomes of daemons, or, for a moment, the command that archives or unarchives. Backoff and the number
-of tries are fields of the supervisor's record, not states.
+which feeds in what becomes of daemons, or, for a moment, the command that archives or unarchives. Backoff and the
+number of tries are fields of the supervisor's record, not states.
 """
 
 from __future__ import annotations
