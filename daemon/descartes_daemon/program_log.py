@@ -57,11 +57,16 @@ class ProgramLog(OutputLog):
     @property
     def size(self) -> int:
         """How many bytes there are at this moment, those included that were dropped."""
+        in_loop = threading.get_ident() == self._thread
         try:
-            size = max(os.stat(self.path).st_size, self.begin)
+            found = os.stat(self.path)
         except OSError:
-            return self._known
-        if threading.get_ident() == self._thread:
+            # Somebody removed it: what the program says meanwhile is read all the same, until the daemon ends.
+            if not in_loop or self.descriptor < 0:
+                return self._known
+            found = os.fstat(self.descriptor)
+        size = max(found.st_size, self.begin)
+        if in_loop:
             if size < self._known:
                 _log.warning("%s: its program cut it from %d bytes to %d", self.path, self._known, size)
             self._known = size

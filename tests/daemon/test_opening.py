@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from descartes_core.errors import NotHere, Refused
+from descartes_core.errors import LimitReached, NotHere, Refused, SpawnFailed
+from descartes_core.ids import new_id
+from descartes_daemon import keyboard
+from descartes_daemon.agent import Agent
+from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.opening import open_anew
 from tests.support.inside import PATIENCE, Inside, open_inside
+from tests.support.leftovers import open_descriptors
 from tests.support.programs import agent
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +191,57 @@ async def test_what_cannot_run_leaves_nothing(short: Path) -> None:
         assert (failed["status"], failed["tty"]) == ("failed", False)
         await inside.gone(failed["id"])
         assert inside.daemon.agents.present == {}
+
+
+async def test_who_reads_nothing_is_told_of(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyboard, "_TYPE_DEADLINE", 0.2)
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(["sleep", "60"], tty=False)
+        with pytest.raises(LimitReached, match="does not read"):
+            await write(inside, spawned["id"], "x" * 300_000)
+        with pytest.raises(LimitReached, match="does not read"):
+            await write(inside, spawned["id"], "y" * 900_000)
+        with pytest.raises(LimitReached, match="bytes wait already"):
+            await write(inside, spawned["id"], "z" * 900_000)
+
+
+@pytest.mark.parametrize("tty", [True, False])
+async def test_a_lack_of_descriptors_in_the_middle_leaves_nothing(short: Path, tty: bool) -> None:
+    """Whichever step finds none: what the steps before it opened is closed again, and the helper ends."""
+    async with open_inside(short) as inside:
+        agents, before = inside.daemon.agents, resource.getrlimit(resource.RLIMIT_NOFILE)
+        outcomes = set()
+        for spare in range(16):
+            row = AgentRow(new_id(), "a", ("true",), "/", 24, 80, 1.0, "SIGTERM", False, 0o22, 0.0, tty=tty)
+            agent = Agent(row, "a", agents.outputs.of(row), agents.outputs.errors_of(row))
+            agent.log.directory.mkdir(parents=True)
+            descriptors = open_descriptors()
+            # Descriptors are counted by the highest number: so the lowest free ones are taken first.
+            fillers = fill_holes()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + spare, before[1]))
+            try:
+                opened = open_anew(agent, agents.keeping)
+                outcomes.add("opened")
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+                opened.launch.close()
+                opened.body.close()
+                for log in agent.logs:
+                    log.close()
+                os.close(opened.pidfd or -1)
+            except SpawnFailed:
+                outcomes.add("failed")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+                for filler in fillers:
+                    os.close(filler)
+            agents.outputs.growth.close()
+            assert open_descriptors() == descriptors, spare
+        assert outcomes == {"failed", "opened"}
+
+
+def fill_holes() -> list[int]:
+    """Take every free number below the highest."""
+    highest, fillers = max(map(int, os.listdir("/proc/self/fd"))), [os.dup(0)]
+    while fillers[-1] < highest:
+        fillers.append(os.dup(0))
+    return fillers

@@ -138,11 +138,15 @@ async def test_a_program_may_cut_its_own_log(log: ProgramLog) -> None:
     assert sum(counted) == 3
 
 
-async def test_a_log_that_was_removed_keeps_its_size(log: ProgramLog) -> None:
-    write(log, b"12345")
+async def test_a_log_that_was_removed_is_read_as_long_as_it_is_open(log: ProgramLog) -> None:
+    program = log.for_program()
+    os.write(program, b"12345")
     assert log.size == 5
     log.path.unlink()
-    assert log.size == 5
+    os.write(program, b"67890")
+    os.close(program)
+    assert log.size == 10
+    assert log.read(0, 100) == b"1234567890"
     grew = asyncio.Event()
     log.followers.add(grew.set)  # what cannot be watched is looked at by a timer
     log.followers.discard(grew.set)
