@@ -1,4 +1,4 @@
-"""Every event there is, which one a move of an agent is, and whom a filter lets through."""
+"""Every event there is, which one a move is, and what a filter lets through."""
 
 from __future__ import annotations
 

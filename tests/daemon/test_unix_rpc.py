@@ -106,7 +106,7 @@ async def test_a_notification_is_done_and_not_answered(short: Path) -> None:
 async def test_lines_may_come_in_pieces_and_together(short: Path) -> None:
     async with open_inside(short) as inside:
         connection = await inside.line()
-        whole = b"".join(call("system.stats", number) + b"\n" for number in range(50))
+        whole = b"".join(call("session.info", number) + b"\n" for number in range(50))
         for start in range(0, len(whole), 7):
             connection.writer.write(whole[start : start + 7])
             await connection.writer.drain()
