@@ -16,6 +16,8 @@ from descartes_daemon.trying import trying
 
 _log = logging.getLogger(__name__)
 
+#: What paints a screen must fit into a message (a thousand lines of a thousand colours do not).
+_LARGEST_VT = 2 * 1024 * 1024
 #: Screens that may wait for their turn.
 _MOST_MAKING = 256
 
@@ -89,9 +91,10 @@ class Screens:
         if self._emulators is not None:
             try:
                 with trying(wanted.log.directory) as is_allowed:
-                    if is_allowed:
-                        return _exact(self._emulators, wanted, self._every)
-            except RuntimeError as error:
+                    if not is_allowed:
+                        raise RuntimeError("two daemons died while they made it")
+                    return _exact(self._emulators, wanted, self._every)
+            except (RuntimeError, OSError) as error:
                 _log.warning("no exact screen of %s: %s", wanted.log.directory.name, error)
         return _guessed(wanted)
 
@@ -122,8 +125,11 @@ def _exact(emulators: Emulators, wanted: Wanted, every: int) -> Shown:
 def _shown(emulator: Emulator, offset: int) -> Shown:
     rows, cols = emulator.size
     row, col = emulator.cursor
+    vt = emulator.snapshot()
+    if len(vt) > _LARGEST_VT:
+        raise RuntimeError(f"what paints it are {len(vt)} bytes")
     return Shown(
-        vt=emulator.snapshot(),
+        vt=vt,
         text=emulator.text(),
         rows=rows,
         cols=cols,

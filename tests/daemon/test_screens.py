@@ -190,6 +190,15 @@ async def test_a_screen_at_which_daemons_died_is_not_tried_again(tmp_path: Path,
         shown = await screens.at(agent)
         assert (shown.is_exact, shown.text) == (is_exact, "text")
         assert mark.exists() is not is_exact
+    os.utime(mark, (NOW, NOW))
+    assert (await screens.at(agent)).is_exact
+
+
+@needs_emulator
+async def test_a_screen_that_fits_into_no_message_is_text(tmp_path: Path, screens: Screens) -> None:
+    colours = b"".join(b"\x1b[38;2;%d;%d;7mx" % (number % 256, number // 256 % 256) for number in range(300_000))
+    shown = await screens.at(an_agent_that_said(tmp_path, colours, rows=1000, cols=1000))
+    assert (shown.is_exact, len(shown.vt) < 100_000) == (False, True)
 
 
 async def test_who_asks_at_once_gets_the_same(tmp_path: Path, screens: Screens) -> None:
