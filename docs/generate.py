@@ -9,14 +9,12 @@ from pathlib import Path
 
 from commands import command_reference
 from event_page import event_reference
-from fields import FieldDoc, fields_of, models_within
-from pydantic import BaseModel
+from method_page import method_reference
 from settings import configuration
 from tables import table
 
-from descartes_core import agent_life, methods, session_life
-from descartes_core.errors import DeadlineOver, DescartesError, InvalidParams, Unauthorized, all_errors
-from descartes_core.messages.common import Model
+from descartes_core import agent_life, session_life
+from descartes_core.errors import DescartesError, all_errors
 
 DOCS = Path(__file__).parent
 MARK = "<!-- Made by docs/generate.py: change the source it names, then run `make docs`. -->\n\n"
@@ -53,68 +51,6 @@ def _life(title: str, moves: Table, final: set[StrEnum], first: StrEnum) -> str:
     ended = f"Final: {', '.join(f'`{state.value}`' for state in sorted(final))}.\n\n" if final else ""
     drawing = "```mermaid\nstateDiagram-v2\n" + "\n".join(arrows) + "\n```\n\n"
     return f"## {title}\n\n{drawing}{ended}" + table(("from", "cause", "to", "effects"), rows)
-
-
-def method_reference() -> str:
-    """Return the page of all methods."""
-    parts = [
-        "# Methods\n\n"
-        "One table of methods, `descartes_core/methods.py`, is behind every door: the daemon's Unix socket "
-        "(newline-delimited JSON-RPC 2.0) and HTTP `POST /rpc` (the same, with the token). "
-        "[protocol.md](protocol.md) has the doors themselves, [errors.md](errors.md) the errors. "
-        "Any method may also answer "
-        + ", ".join(_error_link(error) for error in (InvalidParams, Unauthorized, DeadlineOver))
-        + ". Unknown parameters are refused.\n\n"
-        + "".join(f"- [`{name}`](#{_anchor(name)})\n" for name in methods.METHODS)
-    ]
-    parts += [_method(method) for method in methods.METHODS.values()]
-    parts.append("## Objects\n")
-    parts += [f"### {model.__name__}\n\n{_doc(model)}\n\n{_fields(model)}" for model in _objects()]
-    return "\n".join(parts)
-
-
-def _method(method: methods.Method) -> str:
-    errors = ", ".join(_error_link(error) for error in method.errors) or "none of its own"
-    return (
-        f"## {method.name}\n\n{method.doc}\n\n"
-        f"Parameters:\n\n{_fields(method.request)}\n"
-        f"Reply — {_doc(method.reply)}\n\n{_fields(method.reply)}\n"
-        f"Errors: {errors}.\n"
-    )
-
-
-def _objects() -> list[type[BaseModel]]:
-    names: dict[str, None] = {}
-    for method in methods.METHODS.values():
-        for model in (method.request, method.reply):
-            names |= dict.fromkeys(models_within(model))
-    known = {model.__name__: model for model in _all_models(Model)}
-    return [known[name] for name in sorted(names)]
-
-
-def _all_models(root: type[BaseModel]) -> list[type[BaseModel]]:
-    return [found for child in root.__subclasses__() for found in (child, *_all_models(child))]
-
-
-def _doc(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").strip()
-
-
-def _fields(model: type[BaseModel]) -> str:
-    rows = [_row(field) for field in fields_of(model)]
-    return table(("name", "type", "default", ""), rows) if rows else "None.\n"
-
-
-def _row(field: FieldDoc) -> tuple[str, str, str, str]:
-    return f"`{field.name}`", field.type, field.default, field.text
-
-
-def _anchor(name: str) -> str:
-    return name.replace(".", "")
-
-
-def _error_link(error: type[DescartesError]) -> str:
-    return f"[`{error.code}`](errors.md#{error.code})"
 
 
 def error_reference() -> str:

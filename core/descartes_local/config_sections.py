@@ -56,7 +56,7 @@ class Server(Section):
     request_timeout: Seconds = 30.0
     #: Connections at the same time, on each door.
     max_connections: Count = 1000
-    #: Connections a second that may come without a valid token, from all together; 0: any number.
+    #: Requests a second that are answered without a valid token, all together; 0: any number.
     max_strangers: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 200
     #: Seconds a client may take to send its request's head, and to send anything more of its body.
     read_timeout: Seconds = 15.0

@@ -84,6 +84,11 @@ def _histogram(name: str, about: str, measured: Mapping[str, Durations]) -> Metr
     return family
 
 
+def families(stats: Stats, counts: Counts, commits: int, starts: int) -> list[Metric]:
+    """Return every metric, by its name and with what it says."""
+    return list(_Collector(stats, counts, commits, starts).collect())
+
+
 def text_of(stats: Stats, counts: Counts, commits: int, starts: int) -> str:
     """Return the exposition in Prometheus' text format 0.0.4; may be called in a thread."""
     registry = CollectorRegistry(auto_describe=False)

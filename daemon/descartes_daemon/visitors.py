@@ -1,4 +1,4 @@
-"""Everybody who is connected to the two ports: how many, who must leave first, and who takes too long."""
+"""Everybody who is connected to the two ports: how many, and who leaves first."""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
         body["command"] = COMMANDS[len(str(body)) % len(COMMANDS)]
         body.pop("agent_id", None)
     for name in ("wait", "timeout", "grace"):
-        if isinstance(body.get(name), int | float) and not isinstance(body[name], bool) and 0 <= body[name] <= 3600:
+        # What is beyond the limits is to be refused.
+        if isinstance(body.get(name), int | float) and not isinstance(body[name], bool) and 0 <= body[name] <= 300:
             body[name] = 0.01
     named = body.get("agent_id")
     if AGENTS and isinstance(named, str) and 1 <= len(named) <= 100 and len(str(body)) % 2:
