@@ -35,18 +35,23 @@ _SHAPES = (
 
 def redact(command: Sequence[str]) -> list[str]:
     """Return a command's words without its secrets; their number stays the same."""
-    return list(_shown(tuple(command))) if _may_hold("\0".join(command)) else list(command)
+    words = tuple(command)
+    return list(_remembered(words) if sum(map(len, words)) < _LONG else _shown(words))
 
 
-# The same agents are listed again and again, and a command line may have megabytes.
-@lru_cache(maxsize=256)
 def _shown(command: tuple[str, ...]) -> tuple[str, ...]:
+    if not _may_hold("\0".join(command)):
+        return command
     shown: list[str] = []
     is_value = False
     for word in command:
         shown.append(HIDDEN if is_value and not word.startswith("--") else _word(word))
         is_value = _is_option(word)
     return tuple(shown)
+
+
+#: The same agents are listed again and again; a command line that has megabytes is not kept for that.
+_remembered, _LONG = lru_cache(maxsize=1024)(_shown), 4096
 
 
 def redact_text(text: str, known: Iterable[str] = ()) -> str:
