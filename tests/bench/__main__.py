@@ -22,7 +22,11 @@ BENCHES = (
     "flood",
     "no_tty",
     "idle",
+    "health",
+    "memory",
     "screens",
+    "attach",
+    "pages",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
