@@ -43,12 +43,12 @@ def list_sessions(everything: bool, name: str | None, path: str | None, status: 
     """
     home = find_home()
     listing = find_sessions(home)
-    all_of_them = [as_object(home, session) for session in listing.sessions]
+    active = registry.read(home).active_session_id
+    all_of_them = [as_object(home, session, active or "") for session in listing.sessions]
     told = [one for one in all_of_them if _is_wanted(one, everything, name, path, status)]
     if as_json:
         counts = {state.value: sum(one["status"] == state for one in all_of_them) for state in State}
         errors = {str(place): reason for place, reason in listing.errors}
-        active = registry.read(home).active_session_id
         print_json(
             {
                 "sessions": told,

@@ -40,9 +40,10 @@ def show(session: str | None, as_json: bool) -> None:
     print_notes(told["notes"])
 
 
-def as_object(home: Home, session: Session) -> dict[str, Any]:
-    """Return a session as the session verbs print it."""
+def as_object(home: Home, session: Session, active: str | None = None) -> dict[str, Any]:
+    """Return a session as the session verbs print it; who prints many has looked once which is the active one."""
     run = session.run
+    active = active if active is not None else registry.read(home).active_session_id
     return {
         "id": session.id,
         "name": session.name,
@@ -54,7 +55,7 @@ def as_object(home: Home, session: Session) -> dict[str, Any]:
         "started_at": run.started_at if run else None,
         "created_at": session.record.created_at,
         "last_accessed": session.record.last_accessed,
-        "is_active": registry.read(home).active_session_id == session.id,
+        "is_active": active == session.id,
         "data": str(home.session(session.id)),
         "rival": str(session.rival) if session.rival else None,
         "notes": [*session.notes, *filter(None, _about_configuration(home, session))],

@@ -78,14 +78,14 @@ def workspace_around(home: Home, path: str | os.PathLike[str]) -> Path:
     raise NoWorkspace(f"{place} is not in a workspace: make one there with `descartes sessions create {place}`")
 
 
-def session_of(home: Home, workspace: Path) -> Session:
-    """Return the session of a workspace, given resolved.
+def session_of(home: Home, workspace: Path, known: registry.Registry | None = None) -> Session:
+    """Return the session of a workspace, given resolved; who asks for many has read what is known once for all.
 
     Raises:
         NoWorkspace: it vanished.
 
     """
-    known = registry.read(home)
+    known = known or registry.read(home)
     notes = [known.note] if known.note else []
     record = None
     try:

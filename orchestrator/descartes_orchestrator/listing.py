@@ -42,14 +42,14 @@ def list_sessions(home: Home, settings: Settings | None = None) -> Listing:
     roots = [Path(os.path.expanduser(path)) for path in settings.discovery.search_paths]
     found = find(roots, settings.discovery.max_depth, home=home)
     sessions = {session.path: session for session in known(home)}
-    errors = found.errors
+    errors, remembered = found.errors, registry.read(home)
     for workspace in found.workspaces:
         if workspace not in sessions:
             try:
-                sessions[workspace] = session_of(home, workspace)
+                sessions[workspace] = session_of(home, workspace, remembered)
             except NoWorkspace as error:  # it vanished while we looked
                 errors.append((workspace, error.message))
-    note = registry.read(home).note
+    note = remembered.note
     return Listing(
         in_order(_with_copies(home, _without_ghosts(list(sessions.values())))),
         [(path, reason) for path, reason in errors if _is_worth_telling(path, settings)],

@@ -98,11 +98,12 @@ def _is_marked(text: str) -> bool:
 
 def known(home: Home) -> list[Session]:
     """Return every session that was once used or runs now, by name; nothing is searched."""
-    paths = dict(registry.read(home).known)
+    remembered = registry.read(home)
+    paths = dict(remembered.known)
     for run in read_run_files(home):
         if run.is_alive:
             paths.setdefault(run.session_id, run.path)
-    sessions = (_known(home, session_id, Path(path)) for session_id, path in paths.items())
+    sessions = (_known(home, remembered, session_id, Path(path)) for session_id, path in paths.items())
     # A workspace that bears another id by now is one session, not two.
     return in_order({session.id: session for session in sessions}.values())
 
@@ -112,10 +113,10 @@ def in_order(sessions: Iterable[Session]) -> list[Session]:
     return sorted(sessions, key=lambda session: (session.name.casefold(), session.name, str(session.path)))
 
 
-def _known(home: Home, session_id: str, path: Path) -> Session:
+def _known(home: Home, remembered: registry.Registry, session_id: str, path: Path) -> Session:
     with contextlib.suppress(NoWorkspace, OSError):
         if path.is_dir():  # also without a marker: `git clean -fdX` deletes .scud
-            return session_of(home, path)
+            return session_of(home, path, remembered)
     run = living_run(home, session_id)
     record = fresh_record(session_id, path, 0.0)
     return Session(record, path, False, effective(record.status, run), run, (f"{path} is not there any more",))
