@@ -66,17 +66,6 @@ async def test_what_pause_does_no_signal_does(short: Path) -> None:
                 await inside.call("agent.signal", agent_id=identity, signal=nonsense)
 
 
-async def test_output_is_read_from_an_offset(short: Path) -> None:
-    async with open_inside(short) as inside:
-        identity = await has_said(inside, "0123456789")
-        reply = await inside.call("agent.output", agent_id=identity, offset=3, limit=4)
-        assert reply == {"offset": 3, "data": "MzQ1Ng==", "next_offset": 7, "size": 10, "ended": True}
-        reply = await inside.call("agent.output", agent_id=identity, offset=10, wait=10.0)
-        assert (reply["data"], reply["ended"]) == ("", True)
-        with pytest.raises(InvalidParams, match="beyond"):
-            await inside.call("agent.output", agent_id=identity, offset=11)
-
-
 async def test_a_tail_is_the_last_lines(short: Path) -> None:
     async with open_inside(short) as inside:
         identity = await has_said(inside, "one\ntwo\nthree\n")
@@ -124,9 +113,8 @@ async def test_a_cut_log_is_not_waited_for(short: Path) -> None:
     async with open_inside(short) as inside:
         identity = await has_said(inside, "0123456789")
         reply = await inside.call("agent.output", agent_id=identity, offset=4)
-        found = await inside.daemon.agents.find(identity)
         assert reply["next_offset"] == 10
-        found.log.path.unlink()
+        (inside.daemon.agents.place.agent(identity) / "output.log").unlink()
         assert (await inside.call("agent.output", agent_id=identity))["size"] == 0
 
 
