@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -39,7 +39,7 @@ TOLD = (
     Kind(
         "AgentEvent",
         "spawned",
-        "it is intended and stored; its program does not run yet",
+        "it is intended and stored; its program does not run yet (of a long command the beginning)",
         ("name", "status", "command"),
     ),
     Kind("AgentEvent", "started", "its program runs", _MOVE),
@@ -100,6 +100,9 @@ NOT_TOLD = (
     *(Kind("StateEvent", word, "comes with the methods `state.*`") for word in ("created", "updated", "deleted")),
 )
 
+#: Characters of a command line in an event; `agent.get` has all of it.
+LONGEST_COMMAND = 4000
+
 #: type → category, as filters name it.
 CATEGORIES: Mapping[str, str] = MappingProxyType(
     {
@@ -126,6 +129,18 @@ def agent_event(cause: Cause, became: State) -> str:
     if cause in (Cause.RESUME_ASKED, Cause.FOUND, Cause.FOUND_PAUSED):
         return "resumed" if cause is Cause.RESUME_ASKED else "status_changed"
     return _BY_STATE.get(became, "status_changed")
+
+
+def in_brief(command: Sequence[str]) -> list[str]:
+    """Return a command as an event tells it: thousands of events are at hand, and a command may have megabytes."""
+    told: list[str] = []
+    room = LONGEST_COMMAND
+    for word in command:
+        if len(word) >= room:
+            return [*told, f"{word[:room]}…"]
+        told.append(word)
+        room -= len(word) + 1
+    return told
 
 
 def fits(event: Mapping[str, Any], wanted: EventFilter) -> bool:

@@ -26,6 +26,7 @@ from descartes_core.errors import (
     Refused,
     SpawnFailed,
 )
+from descartes_core.events import in_brief
 from descartes_core.ids import LONGEST_NAME, check_name, new_id
 from descartes_core.messages.agents import Spawn
 from descartes_core.redaction import redact
@@ -177,7 +178,7 @@ class Spawner:
         await self._commit_running(agent, asking)
 
     async def _commit_intent(self, agent: Agent, asking: Asking) -> None:
-        data = {"name": agent.row.name, "status": agent.row.state, "command": redact(agent.row.command)}
+        data = {"name": agent.row.name, "status": agent.row.state, "command": in_brief(redact(agent.row.command))}
         unit = Unit().add_agent(agent.row).event("AgentEvent", "spawned", agent.id, data, agent.row.created_at)
         await self._agents.store.commit(asking.accepted(unit))
         agent.is_stored = True

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from descartes_core.agent_life import TABLE, Cause, State
-from descartes_core.events import CATEGORIES, NOT_TOLD, TOLD, agent_event, fits
+from descartes_core.events import CATEGORIES, NOT_TOLD, TOLD, agent_event, fits, in_brief
 from descartes_core.messages.events import EventFilter
 from tests.support.house import FLOORS, ROOT, events_of, sources
 
@@ -56,6 +56,15 @@ def test_every_event_that_the_source_tells_is_in_the_list() -> None:
 )
 def test_a_move_has_its_word(cause: Cause, became: State, event: str) -> None:
     assert agent_event(cause, became) == event
+
+
+def test_a_long_command_is_told_by_its_beginning() -> None:
+    """A thousand events at hand, each with a command of megabytes, were gigabytes."""
+    assert in_brief(["ls", "-l"]) == ["ls", "-l"]
+    assert in_brief(["a" * 5000, "b"]) == ["a" * 4000 + "…"]
+    many = in_brief(["word"] * 100_000)
+    assert len(many) == 801
+    assert many[-1] == "…"
 
 
 def an_event(kind: str, agent: str | None = None, **data: str) -> dict[str, object]:
