@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from descartes_local.rpc_client import call
 from tests.support.person import Person
+from tests.support.programs import installed
 from tests.support.refusing import refused
 from tests.support.serving import kill_daemon, only_run
 
@@ -256,3 +260,48 @@ def test_another_home_is_told_who_serves_it(person: Person, shop: Path) -> None:
         refused(person, 5, ["sessions", "delete", "--files", "--yes", shop], person.home.path, env=env)
         kill_daemon(person.home)  # what is in keeping is held all the same
     assert record_of(shop)["name"] == "shop"
+
+
+def test_a_lone_daemon_serves_nothing_that_was_laid_aside_or_is_another_s(person: Person, shop: Path) -> None:
+    before = record_of(shop)
+    for words, why in (([], "unarchive"), (["--session-id", str(uuid.uuid4())], before["id"])):
+        if not words:
+            person.run("sessions", "archive", shop)
+        command = [installed("descartes-daemon"), "--workdir", str(shop), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=40)
+        assert (done.returncode, "Traceback" in done.stderr) == (5, False), done.stderr
+        assert why in done.stderr.splitlines()[-1]
+        assert record_of(shop)["id"] == before["id"]
+        if not words:
+            person.run("sessions", "unarchive", shop)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root mounts")
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_where_nothing_can_be_written_it_is_refused_and_stays_whole(person: Person, how: str) -> None:
+    disk = person.directory / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
+    try:
+        shop, copy = disk / "shop", disk / "copy"
+        person.run("sessions", "create", shop)
+        shutil.copytree(shop, copy)
+        before = record_of(shop)
+        if how == "full":
+            with contextlib.suppress(OSError), (disk / "filler").open("wb") as filler:
+                filler.write(bytes(1 << 17))
+        else:
+            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        why = "No space left" if how == "full" else "Read-only file system"
+        for words in (["rename", shop, "store"], ["archive", shop], ["adopt", copy]):
+            refused(person, 4, ["sessions", *words], why)
+        if how == "read-only":
+            refused(person, 4, ["sessions", "delete", shop], why)
+            refused(person, 4, ["sessions", "delete", "--files", "--yes", shop], why)
+        assert record_of(shop) == record_of(copy) == before
+        assert [path.name for path in (shop / ".scud").iterdir() if path.name.startswith(".")] == []
+        if how == "full":  # to make room one must be able to delete
+            person.run("sessions", "delete", "--files", "--yes", copy)
+            assert not copy.exists()
+    finally:
+        subprocess.run(["umount", disk], check=True)
