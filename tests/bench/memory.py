@@ -18,8 +18,6 @@ def measure() -> list[Figure]:
     """Look at a daemon, and at an interpreter that has imported its libraries and does nothing."""
     with running_session() as ground:
         ground.fill(AGENTS)
-        with ground.connect() as connection:
-            connection.call("system.stats", {})
         daemon, proportional = _resident_of(ground.daemon.pid), pss_of(ground.daemon.pid)
     command = [sys.executable, "-c", f"import {LIBRARIES}; {_SHOW}"]
     bare = _resident(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

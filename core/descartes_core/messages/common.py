@@ -26,7 +26,8 @@ Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=13
 class Model(BaseModel):
     """What crosses a door: strict, and nothing unknown."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Built when it is first used: most replies never are, and a daemon's start pays for none.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Nothing(Model):
