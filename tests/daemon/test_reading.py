@@ -18,9 +18,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def said(inside: Inside, script: str) -> str:
-    """Run a script to its end and return its agent's id."""
+    """Run a script to its end, and to that of its log, and return its agent's id."""
     spawned = await inside.spawn(["sh", "-c", f"stty -onlcr; {script}"])
     await inside.ended(spawned["id"])
+    await inside.gone(spawned["id"])
     return str(spawned["id"])
 
 
