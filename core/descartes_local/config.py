@@ -26,6 +26,7 @@ from descartes_local.config_files import (
     has_key,
     merged,
     read_layers,
+    unknown_sections,
     variable_of,
 )
 from descartes_local.config_original import hint, translated
@@ -170,12 +171,14 @@ def examine_layers(read: Sequence[Layer], in_workspace: set[Path], *, with_envir
 
 
 def _checked(layers: Sequence[Layer], *, with_environment: bool) -> tuple[Settings | None, list[str]]:
-    tables = merged(layers)
+    wrong = unknown_sections(layers, Settings, hint=hint)
+    tables = {section: table for section, table in merged(layers).items() if section in Settings.model_fields}
     try:
         # No variable can have such a name.
-        return Settings(**tables) if with_environment else Settings(_env_prefix="\0", **tables), []
+        settings = Settings(**tables) if with_environment else Settings(_env_prefix="\0", **tables)
+        return (None if wrong else settings), wrong
     except ValidationError as error:
-        return None, complaints(error, Settings, layers, hint=hint)
+        return None, [*wrong, *complaints(error, Settings, layers, hint=hint)]
     except SettingsError as error:
         # Which variable is no JSON was told by its name; the files are looked at without it.
         _, more = _checked(layers, with_environment=False)

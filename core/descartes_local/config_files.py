@@ -133,6 +133,18 @@ def complaints(
     return [_complaint(dict(found), model, layers, hint) for found in error.errors(include_url=False)]
 
 
+def unknown_sections(
+    layers: Sequence[Layer], model: type[BaseModel], *, hint: Callable[[str], str] = lambda _: ""
+) -> list[str]:
+    """Return a complaint for each section there is none of by its exact name.
+
+    pydantic-settings takes a name in any case: what may not be said as [agents] would come in as [AGENTS].
+    """
+    unknown = dict.fromkeys(section for layer in layers for section in layer.tables)
+    found = [{"loc": (section,), "type": "extra_forbidden"} for section in unknown if section not in model.model_fields]
+    return [_complaint(one, model, layers, hint) for one in found]
+
+
 def _complaint(
     found: Mapping[str, Any], model: type[BaseModel], layers: Sequence[Layer], hint: Callable[[str], str]
 ) -> str:

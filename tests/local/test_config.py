@@ -124,6 +124,19 @@ def test_what_is_wrong_names_file_key_and_what_is_allowed(text: str, told: str, 
     assert told in caught.value.message
 
 
+@pytest.mark.parametrize("section", ["AGENTS", "Agents", "aGents"])
+def test_a_section_in_another_case_is_unknown(section: str, home: Home, tmp_path: Path) -> None:
+    """The library takes a name in any case: so a workspace's own file could once name the command to run."""
+    text = f'[{section}]\ncommand = ["anything"]\n'
+    foreign = write(tmp_path / "w" / ".scud" / "descartes.toml", text)
+    with pytest.raises(ConfigInvalid, match=f"{foreign}.*unknown key {section}; allowed: server, "):
+        load(home, workspace=tmp_path / "w", session_id="x")
+    foreign.unlink()
+    own = write(home.path / "config.toml", text)
+    with pytest.raises(ConfigInvalid, match=f"{own}.*unknown key {section}"):
+        load(home)
+
+
 def test_the_file_that_is_asked_for_must_be_there(home: Home, tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match=r"gone\.toml: there is no such file"):
         load(home, config_file=tmp_path / "gone.toml")
