@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from descartes_core.errors import DescartesError, InvalidParams, ProtocolError, Refused
@@ -31,6 +31,8 @@ class House:
     agents: Agents
     screens: Screens
     comings: Comings
+    #: Screens are made one after the other; who waits here can still go away, and then none is made for nobody.
+    painting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 class Attachment:
@@ -57,6 +59,7 @@ class Attachment:
         self._is_painting = True
         self._nonsense = 0
         self._finished: asyncio.Task[None] | None = None
+        self._painter: asyncio.Task[None] | None = None
         agent.listeners.add(self._told)
 
     def begin(self, on_news: Callable[[], None]) -> None:
@@ -72,7 +75,7 @@ class Attachment:
         self._house.comings.came(self._agent, self._client, self._request.mode)
         self._finished = self._start(self._until_ended(), "attached to")
         if self._request.offset is None:
-            self._start(self._paint(is_resized=is_resized), "screen of")
+            self._painter = self._start(self._paint(is_resized=is_resized), "screen of")
         else:
             self._opening = {"type": "offset", "offset": self._offset}
             self._is_painting = False
@@ -159,7 +162,8 @@ class Attachment:
         is_exact = True
         self._opening = {"type": "offset", "offset": self._offset}
         try:
-            shown = await self._house.screens.at(self._agent)
+            async with self._house.painting:
+                shown = await self._house.screens.at(self._agent)
             is_exact, self._offset = shown.is_exact, shown.offset
             size = {"rows": shown.rows, "cols": shown.cols}
             self._opening = {"type": "screen", "vt": shown.vt, **size, "offset": shown.offset, "exact": is_exact}
@@ -213,7 +217,7 @@ class Attachment:
             case {"type": "screen"}:
                 if not self._is_painting:
                     self._is_painting = True
-                    self._start(self._paint(), "screen of")
+                    self._painter = self._start(self._paint(), "screen of")
             case _:
                 raise InvalidParams("a frame is input (data), resize (rows and cols, 1 to 1000), take or screen")
 
@@ -232,6 +236,8 @@ class Attachment:
         self._agent.listeners.discard(self._told)
         self._on_news = self._typist.on_news = lambda: None
         self._typist.close()
+        if self._painter is not None:
+            self._painter.cancel()
         if self._finished is not None:
             self._finished.cancel()
             self._house.comings.went(self._agent, self._client, self._request.mode)

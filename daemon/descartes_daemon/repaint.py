@@ -17,7 +17,9 @@ async def make_paint(agent: Agent) -> None:
     terminal, rows, cols = agent.body.terminal, agent.row.rows, agent.row.cols
     nudged = (rows - 1 if rows > 1 else rows + 1), cols
     terminal.resize(*nudged)
-    await asyncio.sleep(_NUDGE)
-    # Whoever else came meanwhile may have given it a size, and it may have ended.
-    if agent.body is not None and terminal.size == nudged:
-        terminal.resize(agent.row.rows, agent.row.cols)
+    try:
+        await asyncio.sleep(_NUDGE)
+    finally:
+        # Whoever else came meanwhile may have given it a size, and it may have ended.
+        if agent.body is not None and terminal.size == nudged:
+            terminal.resize(agent.row.rows, agent.row.cols)

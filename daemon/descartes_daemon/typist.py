@@ -14,6 +14,8 @@ from descartes_daemon.tally import Tally
 
 #: The most that is typed in one go; who pastes more sends more frames, and is held back between them.
 LARGEST_INPUT = 512 * 1024
+#: The size is another one at most this often (seconds).
+_SETTLE = 0.05
 
 
 class Typist:
@@ -28,6 +30,7 @@ class Typist:
         self.taken = 0
         self._untold = 0
         self._is_held = False
+        self._resizing: asyncio.TimerHandle | None = None
         #: Called when there is something to tell.
         self.on_news: Callable[[], None] = lambda: None
         #: Set while more may be typed; a connection reads no further without it.
@@ -59,6 +62,13 @@ class Typist:
     def resize(self, rows: int, cols: int) -> None:
         """Have another size; it counts while this one types, others watch in theirs."""
         self._size = rows, cols
+        if self._resizing is None:
+            self._apply_size()
+            self._resizing = asyncio.get_running_loop().call_later(_SETTLE, self._resized)
+
+    def _resized(self) -> None:
+        """Look once more: of many sizes in a row, as of a window that is dragged, the last one counts."""
+        self._resizing = None
         self._apply_size()
 
     def _apply_size(self) -> bool:
@@ -113,6 +123,8 @@ class Typist:
         """Pass the pen back, and note what was typed."""
         self._tally.close()
         self.room.set()
+        if self._resizing is not None:
+            self._resizing.cancel()
         if self.has_pen:
             self._agent.pen = self._agent.pen_holder = None
             self._agent.tell({"type": "pen"})

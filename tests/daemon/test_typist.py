@@ -114,6 +114,21 @@ async def size(inside: Inside, identity: str) -> tuple[int, int]:
     return body.terminal.size
 
 
+async def test_of_many_sizes_in_a_row_the_last_one_counts(short: Path) -> None:
+    """Each one is a signal to the program, a record beside the log and a write to the store."""
+    async with open_inside(short) as inside:
+        identity = await an_echoer(inside)
+        line = await attached(inside, identity, offset=0)
+        told = []
+        inside.agent(identity).listeners.add(told.append)
+        for rows in range(1, 1001):
+            line.tell(type="resize", rows=rows, cols=50)
+        while await size(inside, identity) != (1000, 50):
+            pass
+        assert len(told) < 100
+        inside.agent(identity).listeners.discard(told.append)
+
+
 async def test_two_who_come_at_once_leave_the_size_as_it_was(short: Path) -> None:
     """Each may make the program paint anew by another size for a moment; the second once took that for the real one."""
     async with open_inside(short) as inside:

@@ -68,6 +68,7 @@ async def test_who_vanishes_leaves_nothing_behind(short: Path) -> None:
         while inside.agent(identity).listeners:
             await inside.call("system.health")
         assert inside.agent(identity).log.followers == set()
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("screen of")]
 
 
 async def test_a_large_paste_arrives_whole(short: Path) -> None:
