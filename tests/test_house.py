@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from descartes_cli.verbs import VERBS
+from descartes_cli.options import complete_agents, complete_sessions
+from descartes_cli.verbs import VERBS, descartes
 from tests.support.house import (
     FLOORS,
     ROOT,
@@ -101,10 +104,37 @@ def test_every_link_in_the_docs_leads_somewhere() -> None:
     assert [(name_of(page), link) for page in pages for link in broken_links(page)] == []
 
 
+def test_every_verb_has_examples() -> None:
+    assert [path for path, verb in every_verb() if not (verb.epilog or "").startswith("\b\nExamples:\n  ")] == []
+
+
+def test_a_shell_completes_every_agent_and_session() -> None:
+    names = {"agent", "agents", "session", "workspace"}
+    arguments = [(path, one) for path, verb in every_verb() for one in verb.params if one.name in names]
+    assert len({path for path, _ in arguments}) > 20
+    assert [(path, one.name) for path, one in arguments if is_incomplete(one)] == []
+
+
 def slow_imports(module: str) -> str:
     """Return what an interpreter of its own has imported of the slow ones after this module."""
     code = f"import sys, {module}; print(*sorted(set({SLOW!r}) & set(sys.modules)), end='')"
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def every_verb(group: click.Group = descartes, path: str = "descartes") -> Iterator[tuple[str, click.Command]]:
+    """Yield each verb with all that is typed to call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from every_verb(command, f"{path} {name}")
+        elif command is not None:
+            yield f"{path} {name}", command
+
+
+def is_incomplete(parameter: click.Parameter) -> bool:
+    """Whether a shell is told nothing of what may stand there."""
+    return parameter._custom_shell_complete not in (complete_agents, complete_sessions)
 
 
 def broken_links(page: Path) -> list[str]:

@@ -29,7 +29,7 @@ Examples:
 
 
 @click.command("show", epilog=_EXAMPLES)
-@click.argument("session", required=False)
+@click.argument("session", required=False, shell_complete=options.complete_sessions)
 @options.as_json
 def show(session: str | None, as_json: bool) -> None:
     """Tell every key, its value, and where that comes from: default, a file, or a variable of the environment.

@@ -62,10 +62,11 @@ def gc(
     """
     home = find_home()
     session = around(home, workspace, "descartes gc WORKSPACE")
-    socket = sessions.start(home, session)["socket"]
     ages = {"older_than": output_age, "events_older_than": event_age}
     asked = {key: value for key, value in ages.items() if value is not None}
-    plan = change(socket, "session.collect", {**asked, "dry_run": True})
+    with lasting(f"looking for old output of {printable(session.name)}"):
+        socket = sessions.start(home, session)["socket"]
+        plan = change(socket, "session.collect", {**asked, "dry_run": True})
     if not as_json:
         _show(plan)
     if not dry_run and (plan["agents"] or plan["events"]):

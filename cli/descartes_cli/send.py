@@ -26,7 +26,7 @@ Examples:
 
 
 @click.command("send", epilog=_EXAMPLES)
-@click.argument("agent", metavar="AGENT")
+@options.agent
 @click.argument("text", metavar="[TEXT]", required=False)
 @click.option("--enter", is_flag=True, help="Then press Enter, once the echo was seen and has been quiet.")
 @click.option("--raw", is_flag=True, help="Type TEXT as it is, with all control characters in it.")

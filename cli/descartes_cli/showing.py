@@ -30,7 +30,7 @@ Examples:
 
 
 @click.command("screen", epilog=_EXAMPLES)
-@click.argument("agent", metavar="AGENT")
+@options.agent
 @click.option("--offset", type=click.IntRange(min=0), metavar="N", help="As it was when its output had N bytes.")
 @click.option(
     "--format",

@@ -10,6 +10,7 @@ import click
 
 from descartes_cli import options
 from descartes_cli.client import change, exit_status
+from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable, say_wrong
 from descartes_cli.session_named import find_session
 from descartes_cli.surroundings import (
@@ -54,7 +55,7 @@ class _CommandAfterDashes(click.Command):
 
 
 @click.command("spawn", cls=_CommandAfterDashes, epilog=_EXAMPLES)
-@click.argument("workspace", required=False, metavar="[WORKSPACE]")
+@click.argument("workspace", required=False, metavar="[WORKSPACE]", shell_complete=options.complete_sessions)
 @click.argument("stray", nargs=-1, metavar="")
 @click.option("--name", help="What to call it; default: the program's name and the beginning of its id.")
 @click.option("--cwd", metavar="DIR", help="Where it begins; see above.")
@@ -86,8 +87,9 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
     home = find_home()
     session = _session(home, workspace)
     wish = _wish(context.meta["command"], given, directory_for(given["cwd"], session.path, is_named=bool(workspace)))
-    started = sessions.start(home, session)
-    agent = _spawn(started["socket"], wish)
+    with lasting(f"starting in {printable(session.name)}"):
+        started = sessions.start(home, session)
+        agent = _spawn(started["socket"], wish)
     if given["as_json"]:
         print_json(agent)
     elif not given["then_attach"]:
