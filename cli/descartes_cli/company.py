@@ -1,4 +1,4 @@
-"""Who else is at an agent's terminal, and in what words a person is told of it."""
+"""Who else is at an agent's terminal, and how a person is told of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A word over an agent's terminal: its bottom line for a moment, the window's title, the bell."""
+"""A word over an agent's terminal: its bottom line for a moment, its title, the bell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check the configuration for those who do not use it, at a few `stat` where there is none."""
+"""Check the configuration for who does not use it; without one that costs little."""
 
 from __future__ import annotations
 

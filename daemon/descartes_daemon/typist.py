@@ -1,4 +1,4 @@
-"""One who may type into an agent: one at a time does, and gives the terminal its size."""
+"""One who may type into an agent: one at a time does, and sets its size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remove a directory: a kill at any moment leaves it whole, or a leftover that is told.
+"""Remove a directory: a kill at any moment leaves it whole, or a known leftover.
 
 What is to go is first written down, then renamed beside itself in one step, then removed. Everything is reached from
 the descriptor of its directory, so that no link that somebody puts there meanwhile leads out of it.
