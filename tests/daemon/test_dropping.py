@@ -31,6 +31,13 @@ def lines(count: int) -> list[str]:
     return ["sh", "-c", f"stty -onlcr; seq -f %099.0f {count}"]
 
 
+async def finished(inside: Inside, spawned: dict[str, Any]) -> None:
+    """Wait until an agent has ended, all it said is stored, and nothing of it is dropped any more."""
+    await inside.ended(spawned["id"])
+    await inside.gone(spawned["id"])
+    await rested(inside)
+
+
 async def rested(inside: Inside) -> None:
     """Wait until nothing is dropped any more."""
     if inside.daemon.caps._work is not None:
@@ -47,8 +54,7 @@ async def test_an_agent_keeps_within_its_cap(short: Path) -> None:
     configure(short, agent_cap=4 * MEBIBYTE)
     async with open_inside(short) as inside:
         spawned = await inside.spawn(lines(200_000))
-        await inside.ended(spawned["id"])
-        await rested(inside)
+        await finished(inside, spawned)
         detail = (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]
         begin, size = detail["output_from"], detail["output_bytes"]
         assert size == 20_000_000
@@ -72,8 +78,7 @@ async def test_a_session_gives_up_the_longest_ended_first(short: Path) -> None:
         agents = []
         for _ in range(4):
             agents.append(await inside.spawn(lines(30_000)))
-            await inside.ended(agents[-1]["id"])
-            await rested(inside)
+            await finished(inside, agents[-1])
         found = [(await inside.call("agent.get", agent_id=agent["id"]))["agent"] for agent in agents]
         begins = [one["output_from"] for one in found]
         assert begins[0] > 3_000_000 - MEBIBYTE  # of the rest there would be little gain
@@ -100,8 +105,7 @@ async def test_readers_are_told_of_the_gap(short: Path) -> None:
     configure(short, agent_cap=MEBIBYTE)
     async with open_inside(short) as inside:
         spawned = await inside.spawn(lines(50_000))
-        await inside.ended(spawned["id"])
-        await rested(inside)
+        await finished(inside, spawned)
         reply = await inside.call("agent.output", agent_id=spawned["id"], offset=500)
         begin = (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]["output_from"]
         assert (reply["gap"]["begin"], reply["gap"]["end"], reply["offset"]) == (500, begin, begin)
@@ -114,7 +118,7 @@ async def test_a_killed_daemon_leaves_a_front_that_the_next_one_gives_back(short
     identity = new_id()
     async with open_inside(short, identity=identity) as inside:
         spawned = await inside.spawn(lines(30_000))
-        await inside.ended(spawned["id"])
+        await finished(inside, spawned)
         await inside.daemon.store.commit(Unit().set_begin(spawned["id"], "stdout", 2_000_000))
         path = Path((await inside.call("agent.get", agent_id=spawned["id"]))["agent"]["log_path"])
     assert path.stat().st_blocks * 512 > 2_500_000
@@ -137,8 +141,7 @@ async def test_where_nothing_can_be_given_back_nothing_is_dropped_and_it_is_told
     configure(short, agent_cap=MEBIBYTE, session_cap=2 * MEBIBYTE)
     async with open_inside(short) as inside:
         spawned = await inside.spawn(lines(50_000))
-        await inside.ended(spawned["id"])
-        await rested(inside)
+        await finished(inside, spawned)
         assert (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]["output_from"] == 0
         assert await dropped(inside) == []
         notices = (await inside.call("session.info"))["session"]["notices"]
@@ -152,7 +155,7 @@ def test_a_step_is_never_more_than_half_of_a_cap() -> None:
 async def test_counting_again_finds_the_same(short: Path) -> None:
     async with open_inside(short) as inside:
         for count in (1000, 2000):
-            await inside.ended((await inside.spawn(lines(count)))["id"])
+            await finished(inside, await inside.spawn(lines(count)))
         living = await inside.spawn(["sh", "-c", "printf x; read x"])
         await inside.until(living["id"], b"x")
         kept = inside.daemon.caps.kept
