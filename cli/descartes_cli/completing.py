@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 from click.shell_completion import CompletionItem
 
+from descartes_cli.render import printable
+
+#: What every shell takes as one word and as it stands. A name may come from a cloned workspace: one that a shell would
+#: read otherwise must not get into a line that is about to be run.
+_PLAIN = re.compile(r"\w[\w.+@-]*")
 #: Daemons that take longer than this are left out: who types waits for nobody (seconds).
 _DEADLINE = 0.3
 
@@ -23,7 +30,7 @@ def agents(_context: click.Context, _parameter: click.Parameter, incomplete: str
         for agent in answer["agents"]
     ]
     return [
-        CompletionItem(name, help=f"{agent['status']} in {session}")
+        CompletionItem(name, help=printable(f"{agent['name']}, {agent['status']} in {session}"))
         for agent, session in found
         for name in _names(agent["name"], agent["id"], incomplete)
     ]
@@ -37,14 +44,14 @@ def sessions(_context: click.Context, _parameter: click.Parameter, incomplete: s
     if incomplete.startswith(("/", ".", "~")):
         return [CompletionItem(incomplete, type="dir")]
     return [
-        CompletionItem(name, help=f"{session.status.value} {session.path}")
+        CompletionItem(name, help=printable(f"{session.name}, {session.status.value} {session.path}"))
         for session in known(find_home())
         for name in _names(session.name, session.id, incomplete)
     ]
 
 
 def _names(name: str, identity: str, incomplete: str) -> list[str]:
-    """Return the name, or the id for who has begun to type one."""
-    if name.startswith(incomplete) and name.isprintable():
-        return [name]
+    """Return the name, or the id for who has begun to type one, and of what bears a name that is no plain word."""
+    if name.startswith(incomplete):
+        return [name if _PLAIN.fullmatch(name) else identity]
     return [identity] if incomplete and identity.startswith(incomplete) else []

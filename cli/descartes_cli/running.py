@@ -63,7 +63,7 @@ def _run(arguments: list[str]) -> int:
 
         gc.enable()  # some verbs run for days
         if "_DESCARTES_COMPLETE" in os.environ:
-            verbs.complete()
+            return verbs.complete()
         return verbs.run_verb(arguments)
     except SessionNotFound as error:
         say_wrong(f"{error.message}; descartes sessions list shows all that are found")

@@ -7,6 +7,7 @@ import click
 from descartes_cli.lazy import LazyGroup
 from descartes_cli.render import say_wrong
 from descartes_core import VERSION
+from descartes_core.errors import DescartesError
 
 VERBS = {
     "demo": ("descartes_cli.demo:demo", "See the main job done on real input, checked, in under 15 s."),
@@ -72,6 +73,12 @@ def run_verb(arguments: list[str]) -> int:
         raise KeyboardInterrupt from None
 
 
-def complete() -> None:
-    """Answer a shell that asks what may follow, in click's own way; this does not return."""
-    descartes.main(prog_name="descartes")
+def complete() -> int:
+    """Answer a shell that asks what may follow, in click's own way; who is in mid-line is told of no error."""
+    try:
+        descartes.main(prog_name="descartes")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except (DescartesError, OSError, ValueError):
+        return 1
+    return 0

@@ -52,6 +52,25 @@ def test_verbs_agents_and_sessions_are_completed(person: Person, shop: Path) -> 
     assert completed(person, "descartes", "ps", "-s", "sh") == ["shop"]
 
 
+@pytest.mark.parametrize("name", ["$(touch here)", "x; touch here", "two words", "-f", "~", "=ls", "*"])
+def test_a_name_that_a_shell_would_not_take_as_it_stands_is_completed_as_an_id(
+    person: Person, shop: Path, name: str
+) -> None:
+    agent = person.spawn(shop, ["sleep", "1000"], "--name", name)
+    person.run("sessions", "rename", shop, "--", name)
+    assert completed(person, "descartes", "kill", "") == [agent["id"]]
+    assert completed(person, "descartes", "sessions", "stop", "") == [agent["session_id"]]
+
+
+@pytest.mark.parametrize("verb", ["attach", "logs", "sessions show", "config show"])
+def test_who_completes_is_told_of_no_error(verb: str) -> None:
+    place = str(len(verb.split()) + 1)
+    asked = {"COMP_WORDS": f"descartes {verb} ", "COMP_CWORD": place, "_DESCARTES_COMPLETE": "bash_complete"}
+    homeless = {name: value for name, value in os.environ.items() if name not in ("HOME", "DESCARTES_HOME")}
+    told = subprocess.run([installed("descartes")], env={**homeless, **asked}, capture_output=True, check=False)
+    assert (told.stdout.strip(), told.stderr) == (b"", b"")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_takes_the_script(person: Person, shell: str) -> None:
     script = person.run("completion", shell).stdout
