@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
+
+from descartes_cli.render import cut, width
 
 #: Nobody wonders before this; then the line is written anew each time (seconds).
 _EVERY = 1.0
@@ -24,8 +27,7 @@ def lasting(what: str) -> Iterator[None]:
     def tell(_number: int, _frame: FrameType | None) -> None:
         nonlocal told
         told = True
-        sys.stderr.write(f"\r{what} … {time.monotonic() - began:.0f} s ")
-        sys.stderr.flush()
+        _show(what, f" … {time.monotonic() - began:.0f} s ")
 
     before = signal.signal(signal.SIGALRM, tell)
     signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
@@ -35,5 +37,23 @@ def lasting(what: str) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if told:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _write("\r\x1b[K")
+
+
+def _show(what: str, time_taken: str) -> None:
+    """Write both over what stands in this line: what is longer than the line would be written below it each time."""
+    room = (_terminal_width() or 80) - width(time_taken) - 1
+    _write(f"\r{cut(what, max(room, 8))}{time_taken}\x1b[K")
+
+
+def _write(text: str) -> None:
+    # Not by sys.stderr: the signal may have come while something was written there.
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode(errors="replace"))
+
+
+def _terminal_width() -> int:
+    try:
+        return os.get_terminal_size(2).columns
+    except OSError:
+        return 0

@@ -23,7 +23,8 @@ _COMMITTED = 0.5
 _LATEST = 2.0
 #: Home, then line by line, then clear what is below: without the flicker of clearing all.
 _BEGIN, _LINE_END, _END = "\x1b[H", "\x1b[K\r\n", "\x1b[K\x1b[J"
-_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+#: Lines are cut by the terminal, whatever its width: one that went on below could not be drawn over.
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 
 class _Page(io.StringIO):
