@@ -37,7 +37,7 @@ def look_at_fleet(home: Home) -> Iterator[Remark]:
             yield wrong(
                 f"session {entry['name']}",
                 f"was given up: {entry['error'] or 'unknown'}",
-                f"descartes sessions start {entry['name']} tries again; {_log_of(home, entry['id'])}",
+                f"descartes sessions start {shlex.quote(entry['name'])} tries again; {_log_of(home, entry['id'])}",
             )
     for run in runs:
         yield from _daemon(home, run, {method: answers[f"{method} {run.session_id}"] for method in _ASKED})
@@ -78,7 +78,7 @@ def _daemon(home: Home, run: RunFile, answers: Mapping[str, Any]) -> Iterator[Re
     else:
         yield ok(about, f"pid {run.pid}, {run.http_endpoint}")
     if run.version != VERSION:
-        yield warning(about, skew_remark(run), f"descartes sessions stop {run.name}")
+        yield warning(about, skew_remark(run), f"descartes sessions stop {shlex.quote(run.name)}")
     yield from _notices(about, run, answers["session.info"])
     yield from _agents(about, answers["agent.list"])
     yield from _counters(about, answers["system.stats"])
@@ -87,7 +87,7 @@ def _daemon(home: Home, run: RunFile, answers: Mapping[str, Any]) -> Iterator[Re
 def _notices(about: str, run: RunFile, answer: Any) -> Iterator[Remark]:
     if not isinstance(answer, DescartesError):
         for notice in answer["session"]["notices"]:
-            yield warning(about, notice, f"descartes sessions show {run.name} tells more")
+            yield warning(about, notice, f"descartes sessions show {shlex.quote(run.name)} tells more")
 
 
 def _agents(about: str, answer: Any) -> Iterator[Remark]:

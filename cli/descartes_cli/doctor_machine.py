@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from descartes_cli.remark import Remark, ok, warning, wrong
+from descartes_cli.render import amount
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError
 from descartes_local.home import Home
@@ -105,7 +106,7 @@ def _configuration(home: Home) -> Remark:
 def _disk(home: Home) -> Remark:
     room = os.statvfs(home.path)
     free, taken = room.f_bavail * room.f_frsize, _taken(home.path / "sessions")
-    text = f"{_size(free)} free; the sessions' data take {_size(taken)}"
+    text = f"{amount(free)} free; the sessions' data take {amount(taken)}"
     if free < _LITTLE_ROOM or room.f_favail == 0:
         return wrong("disk", text, "descartes gc --dry-run shows what old output can go; descartes gc removes it")
     return ok("disk", text)
@@ -124,11 +125,3 @@ def _taken(directory: Path) -> int:
         except OSError:
             continue
     return taken
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"

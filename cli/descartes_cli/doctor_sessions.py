@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import socket
 from collections.abc import Iterator
 
@@ -26,7 +27,7 @@ def look_at_sessions(home: Home) -> Iterator[Remark]:
         yield warning("search", f"{path} was not searched: {reason}", "name other discovery.search_paths, or mend it")
     for session in listing.sessions:
         for note in session.notes:
-            yield warning(f"session {session.name}", note, f"descartes sessions show {session.path}")
+            yield warning(f"session {session.name}", note, f"descartes sessions show {shlex.quote(str(session.path))}")
         if session.run is None:
             yield from _ports(session)
 

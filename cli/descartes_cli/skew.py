@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError, InvalidParams, MethodNotFound
 from descartes_local.home import Home
@@ -20,7 +22,7 @@ def remark(run: RunFile) -> str:
     """Return what a person should know of a daemon of another version, and do."""
     return (
         f"the daemon of {run.name} is of version {run.version}, this command of {VERSION}: "
-        f"what both know works; descartes sessions stop {run.name}, then start, brings it to this version"
+        f"what both know works; descartes sessions stop {shlex.quote(run.name)}, then start, brings it to this version"
     )
 
 
