@@ -97,6 +97,32 @@ def pending_changes(home: Home, session_id: str, workspace: Path) -> Pending:
     return _compared(home, session_id, workspace, config_file, before)
 
 
+class PendingWatch:
+    """The same for a daemon that is asked again and again: what it began with is read once."""
+
+    def __init__(self, home: Home, session_id: str, workspace: Path) -> None:
+        self._asked = home, session_id, workspace
+        self._paths: list[str] = []
+        self._stamps: list[list[int] | None] = []
+        self._notice = ""
+
+    def notice(self) -> str:
+        """Return one sentence for people; empty when nothing is pending."""
+        stamps = [_stamp(path) for path in self._paths]
+        if not self._paths or stamps != self._stamps:
+            self._paths = self._paths or _paths_of(self._asked[0], self._asked[1])
+            self._stamps = [_stamp(path) for path in self._paths]
+            self._notice = pending_changes(*self._asked).notice
+        return self._notice
+
+
+def _paths_of(home: Home, session_id: str) -> list[str]:
+    try:
+        return list(read_json(started_with(home, session_id))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def _compared(
     home: Home, session_id: str, workspace: Path, config_file: Path | None, before: dict[str, Any]
 ) -> Pending:
@@ -121,7 +147,7 @@ def _kept(value: Any) -> list[Any]:
     return [redact(value) if isinstance(value, list) else value, exact]
 
 
-def _stamp(path: Path) -> list[int] | None:
+def _stamp(path: Path | str) -> list[int] | None:
     try:
         found = os.stat(path)
     except OSError:

@@ -17,7 +17,7 @@ from descartes_core.session_life import State
 from descartes_core.session_record import DaemonInfo, SessionRecord
 from descartes_core.times import written
 from descartes_local import session_file
-from descartes_local.config_pending import pending_changes
+from descartes_local.config_pending import PendingWatch
 from descartes_local.home import Home
 from descartes_local.locks import is_at, lock_directory
 from descartes_local.processes import process_of
@@ -64,6 +64,7 @@ class Upkeep:
         #: Names are written in a thread, so that a disk that syncs slowly stops no terminal.
         self._writing = threading.RLock()
         self._announced: Endpoints | None = None
+        self._pending = PendingWatch(home, record.id, workspace)
 
     def lock(self, inherited: Mapping[str, int | None]) -> None:
         """Take the session's locks, or go on with those that were in keeping.
@@ -229,7 +230,7 @@ class Upkeep:
 
     def pending(self) -> list[str]:
         """Return what a person should know of a configuration that was changed since the start."""
-        notice = pending_changes(self.home, self.record.id, self.workspace).notice
+        notice = self._pending.notice()
         return [notice] if notice else []
 
     def announce(self, endpoints: Endpoints) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from descartes_local.config import examine, files
-from descartes_local.config_pending import Change, Pending, pending_changes, stamps_of, started_with, write_start
+from descartes_local.config_pending import (
+    Change,
+    Pending,
+    PendingWatch,
+    pending_changes,
+    stamps_of,
+    started_with,
+    write_start,
+)
 from descartes_local.home import Home, make_private
 
 SESSION = "0b6c9d6e-3f6e-4e6c-9d55-2f3f1c8a7a11"
@@ -106,3 +114,15 @@ def test_the_named_file_is_remembered(home: Home, workspace: Path, tmp_path: Pat
     assert pending_changes(home, SESSION, workspace).changes == (Change("log.level", "debug", "error"),)
     named.unlink()
     assert "no such file" in pending_changes(home, SESSION, workspace).error
+
+
+def test_who_asks_again_and_again_is_told_of_each_change(home: Home, workspace: Path) -> None:
+    start(home, workspace)
+    watch = PendingWatch(home, SESSION, workspace)
+    assert watch.notice() == ""
+    file = home.path / "config.toml"
+    file.write_text("[agents]\ngrace = 3\n")
+    assert "agents.grace" in watch.notice()
+    assert "agents.grace" in watch.notice()
+    file.unlink()
+    assert watch.notice() == ""
