@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import sys
 from typing import Any
 
@@ -15,7 +17,7 @@ from descartes_cli.finding import find_agent
 from descartes_cli.logs import output
 from descartes_cli.render import printable
 from descartes_cli.screen import Screen
-from descartes_core.errors import InvalidParams, NotFound, Refused
+from descartes_core.errors import InvalidParams, NotFound, NotHere, Refused
 from descartes_core.ids import short
 from descartes_local.home import find_home
 
@@ -30,7 +32,7 @@ Examples:
 
 
 @click.command("attach", epilog=_EXAMPLES)
-@click.argument("agent", metavar="AGENT")
+@options.agent
 @click.option("--read-only", is_flag=True, help="Only watch.")
 @click.option("--take", is_flag=True, help="Take the pen, also from who types now.")
 @click.option("--detach-key", default=USUAL_KEY, show_default=True, metavar="KEY", help="The key that lets go.")
@@ -50,6 +52,8 @@ def attach(agent: str, read_only: bool, take: bool, detach_key: str, session: st
     found = find_agent(find_home(), agent, session)
     if found.has_ended:
         raise Refused(f"{found.name} has ended; descartes logs {short(found.id)} shows what it said")
+    if not found.agent.get("tty", True):
+        raise NotHere(f"{found.name} has no terminal: use descartes logs -f {agent} and descartes send {agent} TEXT")
     return run_attached(found.socket, found.agent, read_only=read_only, take=take, key=key)
 
 
@@ -93,9 +97,12 @@ def run_attached(
 
 def _our_name() -> str:
     """Return what others are told who types here: the user and the terminal."""
-    user = os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}"
+    user = os.environ.get("USER") or os.environ.get("LOGNAME")
+    if not user:
+        with contextlib.suppress(KeyError):  # a user without an entry is a number
+            user = pwd.getpwuid(os.getuid()).pw_name
     terminal = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
-    return printable(f"{user}@{terminal}")[:100]
+    return printable(f"{user or os.getuid()}@{terminal}")[:100]
 
 
 def _ended_meanwhile(socket: str, agent_id: str, offset: int) -> dict[str, Any] | None:

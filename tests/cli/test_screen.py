@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import getpass
 import os
 import signal
 import termios
@@ -35,7 +36,7 @@ def attach(tmp_path: Path) -> Iterator[Callable[..., Attached]]:
 def test_the_screen_is_painted_and_keys_arrive_raw(attach: Callable[..., Attached]) -> None:
     person = attach()
     daemon = person.accept().agree(SCREEN)
-    client = f"{os.environ.get('USER') or os.environ.get('LOGNAME') or f'uid {os.getuid()}'}@{person.name}"
+    client = f"{os.environ.get('USER') or os.environ.get('LOGNAME') or getpass.getuser()}@{person.name}"
     wanted = {"agent_id": AGENT["id"], "rows": 24, "cols": 80, "mode": "rw", "client": client}
     assert (daemon.request["method"], daemon.request["params"]) == ("agent.attach", wanted)
     person.see(b"[fixer: Ctrl-] lets go, the agent goes on]")
