@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeGuard
 
+from descartes_core.errors import Unavailable
 from descartes_core.ids import is_id
 from descartes_local.home import Home
 from descartes_local.json_file import read_json, write_json
@@ -135,7 +136,7 @@ def remember(home: Home, session_id: str, path: str) -> str:
     """Know a workspace by its resolved path; return what a person should know, else nothing.
 
     Raises:
-        OSError: the file cannot be written.
+        Unavailable: the file cannot be written.
 
     """
     present = read(home)
@@ -150,7 +151,7 @@ def remember_copies(home: Home, session_id: str, paths: Iterable[str]) -> None:
     """Know that workspaces bear the id of another one, so that both are told of it whichever is asked.
 
     Raises:
-        OSError: the file cannot be written.
+        Unavailable: the file cannot be written.
 
     """
     new = set(paths) - set(read(home).copies.get(session_id, ()))
@@ -160,11 +161,19 @@ def remember_copies(home: Home, session_id: str, paths: Iterable[str]) -> None:
                 change.registry = change.registry.with_copy(session_id, path)
 
 
-def set_active(home: Home, session_id: str | None) -> str:
+def set_active(home: Home, session_id: str) -> str:
     """Make a session the active one."""
     with updating(home) as change:
         change.registry = replace(change.registry, active_session_id=session_id)
     return change.note
+
+
+def leave(home: Home, session_id: str) -> None:
+    """Let a session be the active one no more; another one that was chosen meanwhile stays."""
+    if read(home).active_session_id == session_id:
+        with updating(home) as change:
+            if change.registry.active_session_id == session_id:
+                change.registry = replace(change.registry, active_session_id=None)
 
 
 def forget(home: Home, session_id: str) -> str:
@@ -187,8 +196,8 @@ def updating(home: Home) -> Iterator[Change]:
     """Read, let the block change, write: nobody else does so meanwhile; what could not be read is set aside.
 
     Raises:
-        Unavailable: the home cannot be made.
-        OSError: the file cannot be written.
+        Unavailable: the home cannot be made, or the file cannot be written.
+        OSError: the home cannot be looked into.
 
     """
     home.make()
@@ -199,13 +208,27 @@ def updating(home: Home) -> Iterator[Change]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         change = Change(read(home))
         if change.registry.note:
-            aside = home.sessions_file.with_name(f"sessions.json.torn-{time.time_ns()}")
-            home.sessions_file.rename(aside)
-            change.note = f"{home.sessions_file} could not be read and is now {aside.name}"
+            change.note = _set_aside(home)
             change.registry = Registry()
         before = change.registry
         yield change
         if change.registry != before or change.note:
-            write_json(home.sessions_file, change.registry.as_json())
+            with _writing(home):
+                write_json(home.sessions_file, change.registry.as_json())
     finally:
         os.close(descriptor)
+
+
+def _set_aside(home: Home) -> str:
+    aside = home.sessions_file.with_name(f"sessions.json.torn-{time.time_ns()}")
+    with _writing(home):
+        home.sessions_file.rename(aside)
+    return f"{home.sessions_file} could not be read and is now {aside.name}"
+
+
+@contextlib.contextmanager
+def _writing(home: Home) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a full disk names no file
+        raise Unavailable(f"{home.sessions_file} cannot be written: {error.strerror or error}") from error

@@ -26,8 +26,7 @@ def archive(home: Home, session: Session, *, force: bool = False) -> tuple[Sessi
     """
     ended = stop(home, session, force=force)
     found = _move(home, session, Cause.ARCHIVE_ASKED)
-    if registry.read(home).active_session_id == session.id:
-        registry.set_active(home, None)  # where nothing can be started, spawn must not go by itself
+    registry.leave(home, session.id)  # where nothing can be started, spawn must not go by itself
     return found, ended
 
 

@@ -139,10 +139,8 @@ def use(home: Home, session: Session) -> str:
     """
     refuse_rivals(session)
     _refuse_archived(session)
-    try:
-        return registry.remember(home, session.id, str(session.path)) or registry.set_active(home, session.id)
-    except OSError as error:
-        raise Unavailable(f"{home.sessions_file} cannot be written: {error.strerror}") from error
+    note = registry.remember(home, session.id, str(session.path))
+    return registry.set_active(home, session.id) or note
 
 
 def start(home: Home, session: Session) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from descartes_core.errors import Unavailable
 from descartes_core.ids import new_id
 from descartes_local import registry
 from descartes_local.home import Home
@@ -149,3 +151,23 @@ def test_many_at_once_lose_nothing(home: Home) -> None:
     programs = [subprocess.Popen([sys.executable, "-c", code, str(home.path), *ids[start::8]]) for start in range(8)]
     assert [program.wait() for program in programs] == [0] * 8
     assert set(registry.read(home).known) == set(ids)
+
+
+def test_where_nothing_can_be_written_the_file_is_named_and_stays(home: Home) -> None:
+    registry.remember(home, A, "/work/a")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(Unavailable, match=r"sessions\.json cannot be written: File too large"):
+            registry.forget(home, A)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert registry.read(home).known == {A: "/work/a"}
+
+
+def test_only_the_one_that_is_left_is_the_active_one_no_more(home: Home) -> None:
+    registry.set_active(home, A)
+    registry.leave(home, B)
+    assert registry.read(home).active_session_id == A
+    registry.leave(home, A)
+    assert registry.read(home).active_session_id is None

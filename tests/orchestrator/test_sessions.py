@@ -112,6 +112,12 @@ def test_a_workspace_that_bears_another_id_by_now_is_listed_once(home: Home, sho
     assert [session.id for session in sessions.known(home)] == [bank.id]
 
 
+def test_the_one_used_is_the_active_one_also_where_a_torn_file_was_set_aside(home: Home, shop: Session) -> None:
+    home.sessions_file.write_text("{")
+    assert "could not be read" in sessions.use(home, shop)
+    assert registry.read(home).active_session_id == shop.id
+
+
 def test_the_active_one_is_the_one_used_last(home: Home, shop: Session, bank: Session) -> None:
     assert sessions.active(home) is None
     for session in (shop, bank):
