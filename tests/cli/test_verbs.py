@@ -33,6 +33,7 @@ AGENT_KEYS = [
     "exit_code",
     "signal",
     "output_bytes",
+    "tty",
     "notice",
 ]
 SESSION_KEYS = ["id", "name", "path", "status", "pid", "http_endpoint", "ws_endpoint", "started_at", "agents"]
@@ -233,7 +234,7 @@ def test_events_that_are_kept_no_more_are_told(person: Person, shop: Path) -> No
 def test_a_session_that_cannot_work_shows_why(person: Person, shop: Path) -> None:
     (shop / "config.toml").write_text("[agents]\ngrace = 'long'\n")
     ran = person.run("spawn", shop, "--", "true", check=False)
-    assert ran.code == 4
+    assert ran.code == 2  # not the command, but its configuration is wrong
     assert "grace" in ran.stderr
 
 
