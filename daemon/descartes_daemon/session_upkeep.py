@@ -64,6 +64,8 @@ class Upkeep:
         #: Names are written in a thread, so that a disk that syncs slowly stops no terminal.
         self._writing = threading.RLock()
         self._announced: Endpoints | None = None
+        #: What was told of a name that could not be announced.
+        self._unannounced: str | None = None
         self._pending = PendingWatch(home, record.id, workspace)
 
     def lock(self, inherited: Mapping[str, int | None]) -> None:
@@ -169,7 +171,18 @@ class Upkeep:
             session_file.save(self.workspace, record)
             self.record = record
             if self._announced is not None:
-                self.announce(self._announced)
+                self._announce_name(self._announced)
+
+    def _announce_name(self, endpoints: Endpoints) -> None:
+        """Write the name where lists find it; where that cannot be done it is told: session.json has it already."""
+        before, self._unannounced = self._unannounced, None
+        try:
+            self.announce(endpoints)
+        except Unavailable as error:
+            self._unannounced = f"{error.message}: `ps` still shows the name before"
+            self.tell(self._unannounced, instead_of=before)
+        else:
+            self.notices[:] = [notice for notice in self.notices if notice != before]
 
     def write_again(self) -> None:
         """Write session.json as it was.

@@ -189,6 +189,22 @@ def test_a_name_is_written_and_announced_while_there_is_a_run_file(upkeep: Upkee
     assert read_run_files(upkeep.home) == []
 
 
+def test_a_name_that_cannot_be_announced_is_the_name_and_that_is_told_until_it_can(upkeep: Upkeep) -> None:
+    upkeep.lock({})
+    upkeep.write(State.ACTIVE, DOORS)
+    upkeep.announce(DOORS)
+    upkeep.home.run.rename(upkeep.home.path / "away")
+    upkeep.home.run.write_text("in the way")
+    for name in ("store", "storefront"):
+        upkeep.rename(name)
+        assert (upkeep.record.name, written(upkeep)["name"]) == (name, name)
+        assert ["`ps` still shows the name before" in notice for notice in upkeep.notices] == [True]
+    upkeep.home.run.unlink()
+    (upkeep.home.path / "away").rename(upkeep.home.run)
+    upkeep.rename("shop")
+    assert (read_run_files(upkeep.home)[0].name, upkeep.notices) == ("shop", [])
+
+
 def test_what_is_told_takes_the_place_of_what_it_makes_untrue(upkeep: Upkeep) -> None:
     upkeep.tell("one")
     upkeep.tell("other")
