@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.routing import WebSocketRoute
@@ -33,6 +34,9 @@ _BURST, _MANY = 1024 * 1024, 64
 #: Who is gone is noticed by telling something, where nothing is read because the agent does not read (seconds).
 _TELL_EVERY = 20.0
 
+#: What a query may say, and what agent.attach calls it.
+_QUERY = {"from": "offset", "mode": "mode", "rows": "rows", "cols": "cols", "client": "client", "took": "took"}
+
 #: The code and the reason to close with; None: the other side is gone, or takes nothing.
 Closing = tuple[int, str] | None
 
@@ -56,7 +60,7 @@ class TerminalDoor:
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one client until it goes, or the agent has ended."""
         try:
-            request, tells_taken = _asked(websocket)
+            request, tells_taken = asked(websocket.path_params["agent_id"], websocket.query_params.multi_items())
             connection = "ws {}:{}".format(*websocket.client or ("", 0))
             attachment = await self._attaching.attach(request, connection, tells_taken=tells_taken)
         except DescartesError as error:
@@ -67,11 +71,11 @@ class TerminalDoor:
             if self._ping_every and (ping := websocket.scope["state"].get("ping")) is not None:
                 ping(self._ping_every)
             closing = await TerminalSocket(websocket, attachment, self).run()
-            if closing is not None:
-                # Who takes nothing does not take this either: the kernel ends it.
-                with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-                    async with asyncio.timeout(self.stuck_after):
-                        await websocket.close(*closing)
+        if closing is not None:
+            # Who takes nothing does not take this either: the kernel ends it.
+            with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
+                async with asyncio.timeout(self.stuck_after):
+                    await websocket.close(*closing)
 
 
 def terminal_route(attaching: Attaching, settings: Settings) -> WebSocketRoute:
@@ -170,10 +174,7 @@ class TerminalSocket:
         if (data := message.get("bytes")) is not None:
             self._attachment.type(data)
             return
-        frame = jsonrpc.parse(message["text"], deepest=self._door.deepest)
-        if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
-            raise InvalidRequest('a text frame holds an object with a "type"')
-        self._attachment.obey(frame)
+        self._attachment.obey(frame_of(message["text"], self._door.deepest))
 
     async def _wait_for_room(self) -> None:
         while not self._attachment.room.is_set():
@@ -184,32 +185,44 @@ class TerminalSocket:
                 await self._send_frame(self._attachment.pen())
 
 
-def _asked(websocket: WebSocket) -> tuple[Attach, bool]:
-    """Return what the address asks for, and whether it wants to be told what it typed.
+def asked(agent: str, query: Sequence[tuple[str, str]]) -> tuple[Attach, bool]:
+    """Return what an address asks for, and whether who asks wants to be told what it typed.
 
     Raises:
         InvalidParams: it makes no sense.
 
     """
-    query = dict(websocket.query_params)
-    if len(query) != len(websocket.query_params.multi_items()):
-        raise InvalidParams("each part of the query may be there once")
-    tells_taken = query.pop("took", "0")
-    if tells_taken not in ("0", "1"):
-        raise InvalidParams("took is 1 or 0")
-    params: dict[str, Any] = {"agent_id": websocket.path_params["agent_id"]}
-    for name, value in query.items():
-        if name in ("from", "rows", "cols"):
-            if not (value.isascii() and value.isdigit() and len(value) < 20):
-                raise InvalidParams(f"{name} is a number, 0 or more")
-            params["offset" if name == "from" else name] = int(value)
+    params: dict[str, Any] = {"agent_id": agent}
+    tells_taken = False
+    for name, value in query:
+        if name not in _QUERY or _QUERY[name] in params or (name == "took" and tells_taken):
+            raise InvalidParams("the query may have from, mode, rows, cols, client and took, each of them once")
+        if name == "took":
+            if value not in ("0", "1"):
+                raise InvalidParams("took is 1 or 0")
+            tells_taken = value == "1"
         elif name in ("mode", "client"):
             params[name] = value
+        elif value.isascii() and value.isdigit() and len(value) < 20:
+            params[_QUERY[name]] = int(value)
         else:
-            raise InvalidParams("the query may have from, mode, rows, cols, client and took")
+            raise InvalidParams(f"{name} is a number, 0 or more")
     request = checked("agent.attach", params)
     assert isinstance(request, Attach)
-    return request, tells_taken == "1"
+    return request, tells_taken
+
+
+def frame_of(text: str, deepest: int) -> dict[str, Any]:
+    """Return the JSON frame that a text message is.
+
+    Raises:
+        ProtocolError: it is none.
+
+    """
+    frame = jsonrpc.parse(text, deepest=deepest)
+    if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
+        raise InvalidRequest('a text message holds an object with a "type"')
+    return frame
 
 
 def _closing(error: DescartesError) -> Closing:

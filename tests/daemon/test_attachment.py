@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from descartes_core.errors import InvalidParams
+from descartes_core.errors import InvalidParams, Refused
 from descartes_daemon.agent import Agent
 from descartes_daemon.attachment import MOST_NONSENSE, House
 from descartes_daemon.screens import Screens, Shown
@@ -33,6 +33,13 @@ class Knowing(Screens):
 
     async def at(self, agent: Agent, offset: int | None = None) -> Shown:
         return replace(await super().at(agent, offset), is_exact=self._is_exact)
+
+
+class Blind(Screens):
+    """Shows nothing."""
+
+    async def at(self, agent: Agent, offset: int | None = None) -> Shown:
+        raise Refused("there is no screen today")
 
 
 @contextlib.asynccontextmanager
@@ -140,6 +147,19 @@ async def test_a_program_is_left_alone_where_its_screen_is_known(short: Path) ->
         line.tell(type="resize", rows=30, cols=90)
         assert b"30 90" in await line.shown(b"30 90")
         assert b"23 80" not in await inside.output(spawned["id"])
+
+
+async def test_without_a_screen_the_bytes_still_come(short: Path) -> None:
+    async with open_inside(short) as inside:
+        identity = await an_echoer(inside)
+        with closing(Blind(1 << 20)) as blind:
+            attaching = inside.daemon.attaching
+            attaching._house = House(inside.daemon.agents, blind, attaching._house.comings)
+            line = await attached(inside, identity)
+            assert await line.frame() == {"type": "offset", "offset": 7}
+            assert (await line.frame("error"))["message"] == "there is no screen today"
+            line.type(b"on\n")
+            assert await line.shown(b"heard: on\r\n") == b"on\r\nheard: on\r\n"
 
 
 async def test_a_screen_may_be_asked_for_again_and_what_follows_goes_on_from_it(short: Path) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,39 @@ async def come_and_go(doors: TerminalDoors, identity: str) -> None:
     async with doors.watch(identity) as page:
         await page.frame("screen")
         page.connection.transport.abort()
+
+
+async def test_whatever_is_sent_harms_nobody(short: Path) -> None:
+    dice = random.Random(7)
+    async with open_terminals(short) as doors:
+        identity = await an_echoer(doors.inside)
+        for _ in range(60):
+            with contextlib.suppress(websockets.ConnectionClosed):
+                async with doors.connect(identity, mode=dice.choice(["rw", "ro"])) as connection:
+                    for _ in range(dice.randrange(12)):
+                        await connection.send(nonsense(dice))
+                    if dice.random() < 0.5:
+                        connection.transport.abort()
+        await doors.alone(identity)
+        assert doors.inside.agent(identity).pen is None
+        await doors.inside.call("agent.write", agent_id=identity, text="\x15still\n")
+        await doors.inside.until(identity, b"heard: still")
+
+
+def nonsense(dice: random.Random) -> str | bytes:
+    """Return a message that some client might send."""
+    return dice.choice(
+        [
+            bytes(dice.randrange(32, 256) for _ in range(dice.randrange(50))),
+            "\0" * dice.randrange(100),
+            json.dumps({"type": "screen"}),
+            json.dumps({"type": "take", "more": [[]]}),
+            json.dumps({"type": "resize", "rows": dice.randrange(-5, 1200), "cols": dice.randrange(1, 300)}),
+            json.dumps(
+                dice.choice([{}, [], 1, None, {"type": 1}, {"type": "input"}, {"type": "resize", "rows": 1e300}])
+            ),
+        ]
+    )
 
 
 async def test_who_takes_nothing_is_let_go_and_the_others_lose_nothing(short: Path) -> None:

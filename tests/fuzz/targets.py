@@ -9,6 +9,7 @@ import shutil
 import socket
 import struct
 import tempfile
+import unicodedata
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import parse_qsl
 
 from descartes_core import jsonrpc
 from descartes_core.errors import ConfigInvalid, DescartesError, ProtocolError, Unavailable
@@ -25,7 +27,7 @@ from descartes_core.lines import Lines
 from descartes_core.plain_text import PlainText
 from descartes_core.redaction import redact, redact_text
 from descartes_core.session_record import read_record
-from descartes_daemon import emulator, event_stream, exec_helper, gaps
+from descartes_daemon import emulator, event_stream, exec_helper, gaps, terminal_socket
 from descartes_daemon.checkpoints import Checkpoints
 from descartes_daemon.dispatch import checked
 from descartes_daemon.launch import Order, has_run
@@ -134,6 +136,18 @@ def _event_frames(data: bytes) -> str:
         return kind if model is None else str(event_stream._model(model, payload))
     except DescartesError as error:
         return str(error)
+
+
+def _terminal(data: bytes) -> str:
+    query, _, message = data.partition(b"\n")
+    try:
+        request, tells_taken = terminal_socket.asked("an agent", parse_qsl(query.decode(errors="replace"), True))
+        frame = terminal_socket.frame_of(message.decode(errors="replace"), jsonrpc.DEEPEST)
+    except DescartesError as error:
+        return str(error)
+    kinds = {unicodedata.category(character) for character in request.client or ""}
+    assert not kinds & {"Cc", "Zl", "Zp", "Cs"}, "a name could move a cursor"
+    return f"{request} {tells_taken} {frame['type']}"
 
 
 def _config(data: bytes) -> str:
@@ -391,6 +405,12 @@ _TARGETS = (
         _frames,
     ),
     Target("event_frames", (_SUBSCRIBE, b'{"type": "Pong"}'), (*_JSON, b'"since"', b'"task_ids"'), _event_frames),
+    Target(
+        "terminal",
+        (b'from=12&mode=ro&rows=40&cols=80&client=ada%40pts&took=1\n{"type": "resize", "rows": 1, "cols": 2}', b"\n{}"),
+        (*_JSON, b"&", b"=", b"from=", b"client=%1b", b"%e2%80%ae", b"rows=0", b'"type":', b"\n"),
+        _terminal,
+    ),
     Target(
         "config", (_TOML, _ORIGINAL), (b"[", b"]", b"=", b'"', b"'''", b"\n", b"[[server]]", b"inf", b"\xff"), _config
     ),
