@@ -71,9 +71,13 @@ def test_what_is_said_while_nobody_serves_is_in_the_log(kept: KeptDaemon, moment
 
 
 @pytest.mark.parametrize("moment", ["agent.exited", "agent.end_stored"])
-def test_an_end_is_known_whoever_saw_it(kept: KeptDaemon, moments: Moments, moment: str) -> None:
+def test_an_end_is_known_whoever_saw_it(kept: KeptDaemon, moments: Moments, tmp_path: Path, moment: str) -> None:
+    go = tmp_path / "go"
+    os.mkfifo(go)
     with moments.hold(moment) as held:
-        spawned = kept.spawn(["sh", "-c", "echo out; echo err >&2; kill -ABRT $$"], tty=False)
+        # It ends once its spawn was answered: a daemon that stands still answers nobody.
+        spawned = kept.spawn(["sh", "-c", f"cat {go}; echo out; echo err >&2; kill -ABRT $$"], tty=False)
+        go.write_text("")
         kept.kill(held.wait())
     ended = kept.ended(spawned["id"])
     assert (ended["exit_code"], ended["signal"], ended["status"]) == (None, "SIGABRT", "failed")
