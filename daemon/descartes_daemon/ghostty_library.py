@@ -104,6 +104,7 @@ class Rgb(ctypes.Structure):
 #: By the names that the library tells of them.
 STRUCTURES: dict[str, type[ctypes.Structure]] = {
     "GhosttyGridRef": GridRef,
+    "GhosttyPoint": Point,
     "GhosttySelection": Selection,
     "GhosttyFormatterScreenExtra": ScreenExtra,
     "GhosttyFormatterTerminalExtra": TerminalExtra,
@@ -181,10 +182,8 @@ class Library:
                 raise OSError(f"{path} has no ghostty_{name}") from error
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
-        types = json.loads(self.type_json())["types"]
-        for name, declared in STRUCTURES.items():
-            if name in types and layout(declared) != _told(types[name]):
-                raise OSError(f"{path}: {name} is another one")
+        if not is_as_declared(self.type_json()):
+            raise OSError(f"{path}: its types are not those that are declared here")
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)  # all there are were set above
@@ -194,6 +193,18 @@ def layout(structure: type[ctypes.Structure]) -> tuple[int, dict[str, int]]:
     """Return the size of a structure and the offsets of its fields."""
     names = [field[0] for field in structure._fields_]
     return ctypes.sizeof(structure), {name: getattr(structure, name).offset for name in names}
+
+
+def is_as_declared(told: bytes | None) -> bool:
+    """Say whether a library that tells this of its types has all of ours, each as it is here."""
+    try:
+        types = json.loads(told or b"")["types"]
+        enums = [one for one in types.values() if one["kind"] == "enum"]
+        numbers = {one["prefix"] + name: number for one in enums for name, number in one["values"].items()}
+        is_laid_out = all(layout(declared) == _told(types[name]) for name, declared in STRUCTURES.items())
+        return is_laid_out and all(numbers[f"GHOSTTY_{name}"] == number for name, number in NUMBERS.items())
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 def _told(described: dict[str, Any]) -> tuple[int, dict[str, int]]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from descartes_daemon.emulator import Emulator, Emulators, load
-from descartes_daemon.ghostty_library import NUMBERS, STRUCTURES, layout
+from descartes_daemon.ghostty_library import NUMBERS, STRUCTURES, Rgb, is_as_declared, layout
 from tests.support.asked import questions_of
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("pyghostty") is None, reason="pyghostty has no wheel here")
@@ -253,6 +253,24 @@ def test_a_library_that_is_none_is_no_emulator(tmp_path: Any, monkeypatch: pytes
     for found in (lambda: tmp_path / "libghostty-vt.so", lambda: None):
         monkeypatch.setattr("descartes_daemon.emulator.find_library", found)
         assert load() is None
+
+
+def test_a_library_with_other_types_is_no_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would write into memory that is not its own."""
+    for known, name, other in (
+        (STRUCTURES, "GhosttyString", Rgb),
+        (STRUCTURES, "GhosttyUnheardOf", Rgb),
+        (NUMBERS, "TERMINAL_DATA_TITLE", 13),
+        (NUMBERS, "TERMINAL_DATA_UNHEARD_OF", 1),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setitem(known, name, other)
+            assert load() is None, name
+
+
+@pytest.mark.parametrize("told", [None, b"", b"[]", b"{}", b'{"types": 1}', b'{"types": {"a": {}}}', b"\xff"])
+def test_a_library_that_tells_nothing_of_its_types_is_none(told: bytes | None) -> None:
+    assert not is_as_declared(told)
 
 
 def test_the_declarations_are_those_of_the_header() -> None:
