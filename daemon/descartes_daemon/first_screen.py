@@ -44,7 +44,7 @@ class Guess:
 
 
 def guess(log: OutputLog, rows: int, end: int | None = None) -> Guess:
-    """Return what is likely to be seen in a terminal of this height, now or when the log ended here."""
+    """Return what is likely to be seen in a terminal of this height, now or when the log ended here; in a thread."""
     recent = _recent(log, log.size if end is None else end)
     switched = _switched(recent)
     modes = "".join(f"\x1b[?{mode}h" for mode in _MODES if switched.get(mode))
@@ -66,9 +66,9 @@ def _recent(log: OutputLog, end: int) -> bytes:
     while start < end:
         if (gap := log.gap(start)) is not None:
             start, recent = gap.end, b""
-        elif piece := log.read(start, end - start):
+        elif piece := log.read_apart(start, end - start):
             start, recent = start + len(piece), recent + piece
-        else:
+        elif log.gap(start) is None:  # nor was it dropped just now
             break  # somebody cut the file
     return recent
 

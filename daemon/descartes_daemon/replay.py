@@ -17,10 +17,13 @@ REACH = 8 * 1024 * 1024
 _END = 4 * 1024 * 1024
 #: A program says what kind of terminal it wants when it begins: where nothing else is known, this much is read of it.
 _HEAD = 65_536
+#: What is read in one go.
+_BLOCK = 262_144
 #: What is fed in one go; between two the clock is looked at.
-_PIECE = 16_384
-#: Some sequences (REP with a huge count) are a second's work in one piece: then there is no exact screen.
-_DEADLINE = 3.0
+_PIECE = 4096
+#: Some sequences (REP with a huge count) are a long work, and others wait: then there is no exact screen (seconds of
+#: the thread's own time, whatever else the machine does).
+_DEADLINE = 1.0
 #: CAN ends a sequence that was cut; what would colour or move what comes is put back, and the screen is cleared.
 _JUMP = b"\x18\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[?69l\x1b[4l\x1b[H\x1b[2J"
 _CUT = b"\x18"
@@ -42,6 +45,10 @@ class Wanted:
     is_now: bool
 
 
+class TooLong(RuntimeError):
+    """What an agent said keeps the emulator for longer than others may have to wait."""
+
+
 class Replay:
     """Makes one screen, and leaves checkpoints on the way."""
 
@@ -52,13 +59,14 @@ class Replay:
         self._every = every
         self._checkpoints = Checkpoints(wanted.log.directory)
         self._saved_at: int | None = None
-        self._ends = time.monotonic() + _DEADLINE
+        self._ends = time.thread_time() + _DEADLINE
 
     def run(self) -> Emulator:
         """Return the terminal at that offset; whoever gets it closes it.
 
         Raises:
-            RuntimeError: the emulator cannot, or it would take too long.
+            TooLong: it would take too long.
+            RuntimeError: the emulator cannot.
 
         """
         emulator, offset = self._base()
@@ -117,8 +125,8 @@ class Replay:
 
     def _take(self, emulator: Emulator, piece: bytes) -> None:
         emulator.feed(piece)
-        if time.monotonic() > self._ends:
-            raise RuntimeError(f"the screen of {self._log.directory.name} takes too long")
+        if time.thread_time() > self._ends:
+            raise TooLong(f"it takes more than {_DEADLINE:.0f} s")
 
     def _save(self, emulator: Emulator, offset: int) -> None:
         saved = emulator.save()
@@ -152,11 +160,13 @@ class Replay:
                 begin = gap.end
                 yield min(begin, end), _CUT
                 continue
-            piece = self._log.read(begin, min(_PIECE, end - begin))
-            if not piece:
+            block = self._log.read_apart(begin, min(_BLOCK, end - begin))
+            if not block and self._log.gap(begin) is None:  # nor was it dropped just now
                 return  # somebody cut the file
-            begin += len(piece)
-            yield begin, piece
+            for start in range(0, len(block), _PIECE):
+                piece = block[start : start + _PIECE]
+                begin += len(piece)
+                yield begin, piece
 
 
 def _whole(piece: bytes) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from descartes_core.errors import InvalidParams, LimitReached, NotHere, Refused
 from descartes_daemon.agent import Agent
 from descartes_daemon.emulator import Emulator, Emulators, load
 from descartes_daemon.first_screen import guess
-from descartes_daemon.replay import Replay, Wanted
+from descartes_daemon.replay import Replay, TooLong, Wanted
 from descartes_daemon.trying import trying
 
 _log = logging.getLogger(__name__)
@@ -20,6 +22,8 @@ _log = logging.getLogger(__name__)
 _LARGEST_VT = 2 * 1024 * 1024
 #: Screens that may wait for their turn.
 _MOST_MAKING = 256
+#: An agent whose screen took too long gets none for a while (seconds): the others wait for the same thread.
+_REST = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Screens:
         self._is_loaded = False
         #: Who asks for what is being made gets the same.
         self._making: dict[tuple[str, int, int, int], asyncio.Future[Shown]] = {}
+        #: Whose took too long, and until when they rest (monotonic); used in the thread only.
+        self._resting: dict[Path, float] = {}
 
     async def at(self, agent: Agent, offset: int | None = None) -> Shown:
         """Return the screen as it is now, or was when the log ended at this offset.
@@ -88,15 +94,23 @@ class Screens:
     def _make(self, wanted: Wanted) -> Shown:
         if not self._is_loaded:
             self._emulators, self._is_loaded = load(), True
-        if self._emulators is not None:
+        if self._emulators is not None and not self._rests(wanted.log.directory):
             try:
                 with trying(wanted.log.directory) as is_allowed:
                     if not is_allowed:
                         raise RuntimeError("two daemons died while they made it")
                     return _exact(self._emulators, wanted, self._every)
+            except TooLong as error:
+                self._resting[wanted.log.directory] = time.monotonic() + _REST
+                _log.warning("for %.0f s no exact screen of %s: %s", _REST, wanted.log.directory.name, error)
             except (RuntimeError, OSError) as error:
                 _log.warning("no exact screen of %s: %s", wanted.log.directory.name, error)
         return _guessed(wanted)
+
+    def _rests(self, directory: Path) -> bool:
+        now = time.monotonic()
+        self._resting = {one: until for one, until in self._resting.items() if until > now}
+        return directory in self._resting
 
 
 def _wanted(agent: Agent, offset: int | None) -> Wanted:
@@ -117,7 +131,7 @@ def _exact(emulators: Emulators, wanted: Wanted, every: int) -> Shown:
         # Who goes on from here gets the whole of a sequence that is cut here: half of it would be text to a terminal.
         cut = emulator.pending()
         offset = wanted.end - len(cut)
-        return _shown(emulator, offset if wanted.log.read(max(offset, 0), len(cut)) == cut else wanted.end)
+        return _shown(emulator, offset if wanted.log.read_apart(max(offset, 0), len(cut)) == cut else wanted.end)
     finally:
         emulator.close()
 

@@ -18,7 +18,7 @@ from descartes_daemon.agent import Agent
 from descartes_daemon.emulator import load
 from descartes_daemon.output_log import OutputLog
 from descartes_daemon.screens import Screens, Shown
-from tests.support.inside import open_inside
+from tests.support.inside import PATIENCE, open_inside
 from tests.support.programs import agent as program
 from tests.support.rows import NOW, an_agent
 
@@ -168,6 +168,40 @@ async def test_what_takes_too_long_is_shown_as_text(
     shown = await screens.at(agent)
     assert not shown.is_exact
     assert shown.text.endswith("x")
+    # All screens come from one thread: this agent leaves it to the others for a while.
+    monkeypatch.setattr(replay, "_DEADLINE", PATIENCE)
+    assert not (await screens.at(agent, 4)).is_exact
+    other = tmp_path / "other"
+    other.mkdir()
+    assert (await screens.at(an_agent_that_said(other, b"text"))).is_exact
+
+
+@needs_emulator
+async def test_what_took_too_long_is_tried_again_later(
+    tmp_path: Path, screens: Screens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("descartes_daemon.screens._REST", 0.0)
+    agent = an_agent_that_said(tmp_path, b"text\r\n" + b"x\x1b[65535b" * 2000)
+    for deadline, is_exact in ((0.0, False), (PATIENCE, True)):
+        monkeypatch.setattr(replay, "_DEADLINE", deadline)
+        assert (await screens.at(agent)).is_exact is is_exact
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+async def test_a_screen_is_read_by_a_descriptor_of_its_own(
+    tmp_path: Path, screens: Screens, monkeypatch: pytest.MonkeyPatch, is_exact: bool
+) -> None:
+    """Its thread may still read when the recorder has closed its own, and another file has got that number."""
+    if not is_exact:
+        monkeypatch.setattr("descartes_daemon.emulator.find_library", lambda: None)
+    agent = an_agent_that_said(tmp_path, b"ours")
+    agent.log.open()
+    (tmp_path / "theirs").write_bytes(b"what another one said")
+    theirs = os.open(tmp_path / "theirs", os.O_RDONLY)
+    os.dup2(theirs, agent.log.descriptor)
+    assert (await screens.at(agent)).text == "ours"
+    os.close(theirs)
+    agent.log.close()
 
 
 async def test_without_an_emulator_it_is_text(
