@@ -31,6 +31,8 @@ class Page:
         self.output = b""
         self.exit: dict[str, Any] | None = None
         self.pen: dict[str, Any] = {}
+        #: What was dropped before it was taken.
+        self.gaps: list[tuple[int, int]] = []
         self._returns = 0
         self.connection = self._connect(query)
 
@@ -88,6 +90,8 @@ class Page:
                 self.offset = frame["offset"]
             case "pen":
                 self.pen = frame
+            case "gap":
+                self.gaps.append((frame["begin"], frame["end"]))
             case "exit":
                 self.exit = frame
         return True

@@ -132,3 +132,22 @@ def test_a_flood_reaches_all_but_holds_up_nobody(stage: Stage) -> None:
 def count(checksum: Path) -> int:
     """Return how many bytes were said."""
     return int(json.loads(checksum.read_text())["bytes"])
+
+
+def test_what_was_dropped_meanwhile_is_told_and_the_rest_has_its_offset(stage: Stage) -> None:
+    cap = 10 * 1024 * 1024
+    stage.person.run("sessions", "start", stage.shop, env={"DESCARTES_OUTPUT__AGENT_CAP": str(cap)})
+    flood = f"stty -echo; echo ready; read go; yes {'x' * 99} | head -c 30000000; echo end"
+    identity = stage.spawn(["sh", "-c", flood])
+    page = stage.page(identity, "from=0&mode=ro")
+    page.see("ready")
+    stage.person.run("send", identity, "--enter", "")
+    stage.person.run("wait", identity)
+    page.to_the_end()
+    assert page.gaps
+    missing = sum(end - begin for begin, end in page.gaps)
+    assert missing > 30_000_000 - 2 * cap
+    assert len(page.output) + missing == page.offset
+    assert page.output.endswith(b"end\r\n")
+    agent_now = stage.person.run("ps", "-a", "--json").json["agents"][0]
+    assert agent_now["output_bytes"] == page.offset
