@@ -18,7 +18,6 @@ from descartes_local.config import Examined, every_key, examine, files
 from descartes_local.config_pending import pending_changes
 from descartes_local.home import Home, find_home
 from descartes_orchestrator import sessions
-from descartes_orchestrator.discovery import has_config
 
 _EXAMPLES = """\b
 Examples:
@@ -65,8 +64,7 @@ def _meant(home: Home, session: str | None) -> sessions.Session | None:
 
 
 def _files_of(session: sessions.Session) -> dict[str, Any]:
-    config = session.path / "config.toml" if has_config(str(session.path)) else None
-    return {"workspace": session.path, "session_id": session.id, "config_file": config}
+    return {"workspace": session.path, "session_id": session.id, "config_file": sessions.config_of(session)}
 
 
 def _shown(value: Any) -> Any:

@@ -7,11 +7,13 @@ import shlex
 import socket
 from collections.abc import Iterator
 
-from descartes_cli.remark import Remark, ok, warning
+from descartes_cli.remark import Remark, ok, warning, wrong
 from descartes_core.errors import DescartesError
+from descartes_local.config_quick import complaint_about
 from descartes_local.home import Home
 from descartes_orchestrator.identity import Session
 from descartes_orchestrator.listing import list_sessions
+from descartes_orchestrator.sessions import config_of
 
 
 def look_at_sessions(home: Home) -> Iterator[Remark]:
@@ -28,8 +30,12 @@ def look_at_sessions(home: Home) -> Iterator[Remark]:
     for session in listing.sessions:
         for note in session.notes:
             yield warning(f"session {session.name}", note, f"descartes sessions show {shlex.quote(str(session.path))}")
-        if session.run is None:
+        if session.run is None and not session.is_copy:  # a copy tells of its original's ports
             yield from _ports(session)
+            if complaint := complaint_about(
+                home, workspace=session.path, session_id=session.id, config_file=config_of(session)
+            ):
+                yield wrong(f"session {session.name}", f"will not start: {complaint}", "mend the file it names")
 
 
 def _ports(session: Session) -> Iterator[Remark]:

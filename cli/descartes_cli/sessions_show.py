@@ -14,8 +14,7 @@ from descartes_local import registry
 from descartes_local.config_pending import pending_changes
 from descartes_local.config_quick import complaint_about
 from descartes_local.home import Home, find_home
-from descartes_orchestrator.discovery import has_config
-from descartes_orchestrator.sessions import Session
+from descartes_orchestrator.sessions import Session, config_of
 
 _EXAMPLES = """\b
 Examples:
@@ -64,8 +63,7 @@ def as_object(home: Home, session: Session, active: str | None = None) -> dict[s
 
 def _about_configuration(home: Home, session: Session) -> Iterator[str]:
     """Tell what is wrong with it, and what will be otherwise after the next start."""
-    config = session.path / "config.toml" if has_config(str(session.path)) else None
-    yield complaint_about(home, workspace=session.path, session_id=session.id, config_file=config)
+    yield complaint_about(home, workspace=session.path, session_id=session.id, config_file=config_of(session))
     if session.run is not None:
         yield pending_changes(home, session.id, session.path).notice
 

@@ -175,7 +175,7 @@ def start(home: Home, session: Session) -> dict[str, Any]:
         )
     _refuse_unseen_copy(home, session)
     _refuse_other_home(home, session)
-    refuse_wrong(home, workspace=session.path, session_id=session.id, config_file=_config_of(session))
+    refuse_wrong(home, workspace=session.path, session_id=session.id, config_file=config_of(session))
     home.make()
     with supervisor_client.ensure(home) as supervisor:
         try:
@@ -187,7 +187,8 @@ def start(home: Home, session: Session) -> dict[str, Any]:
     return answer
 
 
-def _config_of(session: Session) -> Path | None:
+def config_of(session: Session) -> Path | None:
+    """Return the configuration that makes a directory a workspace, None where something else does."""
     return session.path / "config.toml" if has_config(str(session.path)) else None
 
 
@@ -198,7 +199,7 @@ def _request(session: Session) -> dict[str, Any]:
         "name": session.name,
         "path": str(session.path),
         "ports": list(ports) if ports else None,
-        "config": str(config) if (config := _config_of(session)) else None,
+        "config": str(config) if (config := config_of(session)) else None,
         "env": {
             name: value for name, value in os.environ.items() if name.startswith("DESCARTES_") and name not in _NOT_SENT
         },

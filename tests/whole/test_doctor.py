@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,22 @@ def test_a_broken_configuration_is_an_error(person: Person) -> None:
     person.home.make()
     (person.home.path / "config.toml").write_text("[server]\nhttp_prot = 1\n")
     assert "server.http_prot" in remarks(person, "error", code=1)["configuration"]["text"]
+
+
+def test_a_workspace_whose_next_start_will_be_refused_is_an_error(person: Person, shop: Path) -> None:
+    (shop / ".scud/descartes.toml").write_text("[server]\nhttp_port = 1\n")
+    found = remarks(person, "error", code=1)["session shop"]
+    assert "will not start" in found["text"]
+    assert "descartes.toml:2: server.http_port" in found["text"]
+
+
+def test_the_ports_of_an_original_are_no_news_of_its_copy(person: Person, shop: Path) -> None:
+    person.run("sessions", "start", shop)
+    shutil.copytree(shop, shop.with_name("copy"))
+    person.run("sessions", "show", shop.with_name("copy"))
+    told = [one["text"] for one in person.run("doctor", "--json").json["remarks"]]
+    assert any("bears the same id" in text for text in told)
+    assert not any("is taken by somebody else" in text for text in told)
 
 
 def test_the_run_file_of_a_dead_daemon_and_a_socket_of_nobody_can_be_removed(person: Person) -> None:
