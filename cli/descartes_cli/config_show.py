@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _as_object(
     """Return what --json prints."""
     return {
         "session_id": session.id if session else None,
-        "files": [{"path": str(path), "exists": path.exists()} for path in places],
+        "files": [{"path": str(path), "exists": os.path.exists(path)} for path in places],
         "keys": [
             {"key": key, "value": _shown(values[key]), "origin": _origin(found, key)}
             for key in (f"{section}.{name}" for section, name in every_key())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import click
 
@@ -10,12 +11,14 @@ from descartes_cli import options
 from descartes_cli.doctor_fleet import look_at_fleet
 from descartes_cli.doctor_machine import look_at_machine
 from descartes_cli.doctor_sessions import look_at_sessions
-from descartes_cli.remark import Remark
+from descartes_cli.remark import Remark, wrong
 from descartes_cli.render import print_json, printable
+from descartes_core.errors import DescartesError
 from descartes_local.home import find_home
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+_LOOKS = {"machine": look_at_machine, "workspaces": look_at_sessions, "daemons": look_at_fleet}
 _EXAMPLES = """\b
 Examples:
   descartes doctor
@@ -31,7 +34,7 @@ def doctor(as_json: bool) -> int:
     It changes nothing and starts nothing. What is not well comes with what to type.
     """
     home = find_home()
-    remarks = [*look_at_machine(home), *look_at_sessions(home), *look_at_fleet(home)]
+    remarks = [remark for name, look in _LOOKS.items() for remark in _as_far_as_may_be(name, look(home))]
     counts = {level: sum(remark.level == level for remark in remarks) for level in _MARKS}
     if as_json:
         print_json({"remarks": [remark.as_json() for remark in remarks], "counts": counts})
@@ -40,6 +43,14 @@ def doctor(as_json: bool) -> int:
             _print(remark)
         click.echo(f"{counts['error']} errors, {counts['warning']} warnings")
     return 1 if counts["error"] else 0
+
+
+def _as_far_as_may_be(about: str, found: Iterator[Remark]) -> Iterator[Remark]:
+    """Walk over what is found; what cannot be looked at is an error too, and the end of no other look."""
+    try:
+        yield from found
+    except (DescartesError, OSError) as error:
+        yield wrong(about, f"cannot be looked at: {error}", "mend that, and ask again")
 
 
 def _print(remark: Remark) -> None:

@@ -29,7 +29,7 @@ def look_at_machine(home: Home) -> Iterator[Remark]:
     yield from _limits()
     yield _emulator()
     yield from _home(home)
-    if home.path.is_dir():
+    if os.path.isdir(home.path):
         yield from _token(home)
         yield _configuration(home)
         yield _disk(home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from descartes_core.errors import ConfigInvalid
@@ -28,9 +29,9 @@ def complaint_about(
     home: Home, *, workspace: Path, session_id: str | None = None, config_file: Path | None = None
 ) -> str:
     """Return what is wrong with what a session alone is configured by; nothing where nothing is."""
-    if not any(
-        path.exists() for path in (workspace / ".scud" / "descartes.toml", config_file) if path is not None
-    ) and not (session_id and (home.session(session_id) / "config.toml").exists()):
+    own = home.session(session_id) / "config.toml" if session_id else None
+    # Not by Path.exists, which raises where we may not look.
+    if not any(map(os.path.exists, filter(None, (workspace / ".scud" / "descartes.toml", config_file, own)))):
         return ""
     try:
         refuse_wrong(home, workspace=workspace, session_id=session_id, config_file=config_file)

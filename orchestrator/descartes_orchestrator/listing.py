@@ -65,8 +65,8 @@ def _is_worth_telling(path: Path, settings: Settings) -> bool:
 
 def _without_ghosts(sessions: list[Session]) -> list[Session]:
     """Leave out where a moved workspace was known to be."""
-    there = {session.id for session in sessions if session.path.exists()}
-    return [session for session in sessions if session.path.exists() or session.id not in there]
+    there = {session.id for session in sessions if os.path.exists(session.path)}
+    return [session for session in sessions if os.path.exists(session.path) or session.id not in there]
 
 
 def _with_copies(home: Home, sessions: Iterable[Session]) -> list[Session]:
@@ -76,7 +76,7 @@ def _with_copies(home: Home, sessions: Iterable[Session]) -> list[Session]:
         by_id[session.id].append(session)
     told: list[Session] = []
     for identity, same in by_id.items():
-        places = [session.path for session in same if session.path.exists()]
+        places = [session.path for session in same if os.path.exists(session.path)]
         if len(places) > 1:
             remember_copies(home, identity, places)
         told += [_with_rival(session, places) for session in same]

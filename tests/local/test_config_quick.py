@@ -52,3 +52,7 @@ def test_only_what_a_session_says_itself_is_its_own_fault(home: Home, workspace:
     assert f"{file}:2: agents.command may not be set" in complaint_about(home, workspace=workspace)
     file.write_text("[agents]\nrows = 30\n")
     assert complaint_about(home, workspace=workspace) == ""
+
+
+def test_where_nobody_may_look_nothing_is_wrong(home: Home) -> None:
+    assert complaint_about(home, workspace=Path(f"/{'x' * 300}"), session_id=SESSION) == ""

@@ -36,6 +36,12 @@ def test_what_is_found_and_what_is_known_come_together_by_name(home: Home, tmp_p
     assert deep not in [session.path for session in listing.sessions]
 
 
+def test_one_place_that_cannot_be_looked_at_hides_no_other(home: Home, tmp_path: Path) -> None:
+    shop = sessions.create(home, tmp_path / "projects" / "shop")
+    registry.remember(home, new_id(), f"/{'x' * 300}")
+    assert shop.path in [session.path for session in list_sessions(home).sessions]
+
+
 def test_a_second_listing_shows_the_same_and_nothing_was_written(home: Home, tmp_path: Path) -> None:
     workspace = scud(tmp_path / "projects" / "shop")
     assert list_sessions(home) == list_sessions(home)

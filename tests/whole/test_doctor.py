@@ -53,6 +53,14 @@ def test_a_broken_configuration_is_an_error(person: Person) -> None:
     assert "server.http_prot" in remarks(person, "error", code=1)["configuration"]["text"]
 
 
+def test_a_home_that_cannot_be_looked_into_is_an_error_and_no_end(person: Person) -> None:
+    ran = person.run("doctor", "--json", check=False, env={"DESCARTES_HOME": f"/tmp/{'x' * 300}"})
+    assert ran.code == 1
+    assert "supervisor" in {remark["about"] for remark in ran.json["remarks"]}
+    (told,) = [remark for remark in ran.json["remarks"] if remark["about"] == "home"]
+    assert (told["level"], told["do"]) == ("error", "set DESCARTES_HOME to a directory of yours")
+
+
 def test_a_workspace_whose_next_start_will_be_refused_is_an_error(person: Person, shop: Path) -> None:
     (shop / ".scud/descartes.toml").write_text("[server]\nhttp_port = 1\n")
     found = remarks(person, "error", code=1)["session shop"]
