@@ -65,7 +65,10 @@ class Caps:
         self._work: asyncio.Task[None] | None = None
         #: The session's: what people should know.
         self._notices = notices
+        #: Held from storing a beginning until it is that of the log.
+        self._storing = asyncio.Lock()
         agents.outputs.on_growth = self.grew
+        agents.outputs.on_cut = self.cut
 
     async def begin(self) -> None:
         """Count what there is, and give back what a killed daemon had dropped already."""
@@ -125,23 +128,39 @@ class Caps:
 
     async def _drop(self, log: OutputLog, begin: int, reason: str) -> bool:
         """Drop what lies before; say whether that did anything."""
-        if begin <= log.begin or not await asyncio.to_thread(self._can_drop, log):
+        if not await asyncio.to_thread(self._can_drop, log):
             return False
-        agent = self._agents.present.get(log.agent_id)
-        name = agent.row.name if agent is not None else None
-        data = {"name": name, "stream": log.stream, "begin": log.begin, "end": begin, "reason": reason}
-        unit = Unit().set_begin(log.agent_id, log.stream, begin)
-        await self._insist(unit.event("AgentEvent", "output_dropped", log.agent_id, data, time.time()))
-        reached("output.drop_committed")
-        kept = log.kept
-        log.drop(begin)
-        self.forget(kept - log.kept)
-        if agent is not None:
-            is_stdout = log.stream == "stdout"
-            agent.row = replace(agent.row, output_from=begin) if is_stdout else replace(agent.row, errors_from=begin)
+        async with self._storing:
+            if not log.begin < begin <= log.size:
+                return False
+            agent = self._agents.present.get(log.agent_id)
+            name = agent.row.name if agent is not None else None
+            data = {"name": name, "stream": log.stream, "begin": log.begin, "end": begin, "reason": reason}
+            unit = Unit().set_begin(log.agent_id, log.stream, begin)
+            await self._insist(unit.event("AgentEvent", "output_dropped", log.agent_id, data, time.time()))
+            reached("output.drop_committed")
+            kept = log.kept
+            log.drop(begin)
+            self.forget(kept - log.kept)
+            self._remember(log)
         await asyncio.to_thread(_give_back, log)
         reached("output.dropped")
         return True
+
+    def cut(self, log: OutputLog) -> None:
+        """Take note that a program has cut its own log to before its beginning."""
+        self._agents.background.start(self._begin_anew(log), f"begin {log.stream} of {log.agent_id} anew")
+
+    async def _begin_anew(self, log: OutputLog) -> None:
+        async with self._storing:
+            await self._insist(Unit().begin_anew(log.agent_id, log.stream, log.begin))
+            self._remember(log)
+
+    def _remember(self, log: OutputLog) -> None:
+        """Let an agent's row say what the store does."""
+        if (agent := self._agents.present.get(log.agent_id)) is not None:
+            begin, is_stdout = log.begin, log.stream == "stdout"
+            agent.row = replace(agent.row, output_from=begin) if is_stdout else replace(agent.row, errors_from=begin)
 
     def _can_drop(self, log: OutputLog) -> bool:
         try:
@@ -202,7 +221,8 @@ def _look_at(directory: Path, outputs: Iterable[StoredOutput]) -> Iterator[_Cand
             path = directory / output.agent_id / f"{FILES[stream]}.log"
             try:
                 found = path.stat()
-                if begin > 0:
+                # What is shorter was cut by its program: what it has now was said since.
+                if 0 < begin <= found.st_size:
                     _punch_again(path, begin)
             except OSError:
                 continue

@@ -36,6 +36,7 @@ class Outputs:
         self.on_growth: Callable[[OutputLog, int], None] = lambda _log, _count: None
         self.on_trouble: Callable[[OutputLog, str | None], None] = lambda _log, _trouble: None
         self.on_gap: Callable[[OutputLog, Gap], None] = lambda _log, _gap: None
+        self.on_cut: Callable[[OutputLog], None] = lambda _log: None
 
     def read(self, log: OutputLog, *, to_its_end: bool) -> None:
         """Take note that somebody read a piece, who may come for the next one."""
@@ -71,6 +72,7 @@ class Outputs:
             log = OutputLog(directory, stem, begin=begin)
         else:
             log = ProgramLog(directory, stem, self.growth, begin=begin)
+            log.on_cut = lambda log: self.on_cut(log)
         log.agent_id, log.stream = row.id, stream
         log.rows, log.cols = row.rows, row.cols
         log.drops_when_full = self.drops_when_full

@@ -47,6 +47,8 @@ class ProgramLog(OutputLog):
         self._thread = threading.get_ident()
         super().__init__(directory, stem, begin=begin)
         self._growth = growth
+        #: Called, in the loop, when its program has cut it to before its beginning: it begins at 0 again.
+        self.on_cut: Callable[[OutputLog], None] = lambda _log: None
         self.followers = _Followers(self._attend)
         #: How much of it is counted, by `on_growth`.
         self._counted = self._known
@@ -65,16 +67,34 @@ class ProgramLog(OutputLog):
             if not in_loop or self.descriptor < 0:
                 return self._known
             found = os.fstat(self.descriptor)
-        size = max(found.st_size, self.begin)
-        if in_loop:
-            if size < self._known:
-                _log.warning("%s: its program cut it from %d bytes to %d", self.path, self._known, size)
-            self._known = size
-        return size
+        if not in_loop:
+            return max(found.st_size, self.begin)
+        if found.st_size < self._known:
+            _log.warning("%s: its program cut it from %d bytes to %d", self.path, self._known, found.st_size)
+        if found.st_size < self.begin:
+            self._begin_anew()
+        self._known = found.st_size
+        return self._known
 
     @size.setter
     def size(self, size: int) -> None:
         self._known = size
+
+    def _begin_anew(self) -> None:
+        """Let all be read that its program says now: what was dropped was of the file as it was before."""
+        self._counted -= self.begin
+        self.begin = 0
+        self.on_cut(self)
+
+    def drop(self, begin: int) -> None:
+        """Let it begin here from now on, unless its program has cut it meanwhile."""
+        super().drop(begin)
+        self._known = self.size
+
+    def punch(self) -> None:
+        """Give back what lies before the beginning, as long as that lies before its end; may be called in a thread."""
+        if self.begin <= os.stat(self.path).st_size:
+            super().punch()
 
     def open(self) -> None:
         """Make it ready for its program: from now on its growth is noticed."""

@@ -104,8 +104,9 @@ class _Answer:
         """Take what there is now."""
         self.seen = self._log.size
         if self._next > self.seen:  # without a terminal its program may have cut its own log
-            self._gap = Gap(self.seen, self._next, "its program has cut its own log")
-            self.offset = self._next = self.seen
+            begin = self._log.begin
+            self._gap = Gap(begin, self._next, "its program has cut its own log")
+            self.offset = self._next = begin
         self._pass_gap()
         if self._filter is not None:
             found = await asyncio.to_thread(self._filter.look, self._log, self._next, self._request.limit)

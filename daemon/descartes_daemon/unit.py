@@ -120,6 +120,10 @@ class Unit:
         """Write down that what a stream said before this offset is given up."""
         return self._do("set_output_from" if stream == "stdout" else "set_errors_from", agent=agent_id, begin=begin)
 
+    def begin_anew(self, agent_id: str, stream: str, begin: int) -> Self:
+        """Write down that a stream begins here, which may be earlier: its program has cut its own log."""
+        return self._do("output_anew" if stream == "stdout" else "errors_anew", agent=agent_id, begin=begin)
+
     def set_collected(self, agent_id: str, at: float) -> Self:
         """Write down that all of an agent's output is removed as old."""
         return self._do("set_collected", agent=agent_id, at=at)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,39 @@ async def test_a_killed_daemon_leaves_a_front_that_the_next_one_gives_back(short
         assert inside.daemon.caps.kept == 1_000_000
         reply = await inside.call("agent.output", agent_id=spawned["id"], offset=0, limit=1)
         assert reply["gap"]["end"] == 2_000_000
+
+
+async def test_a_program_that_cuts_its_log_is_read_from_its_beginning_by_the_next_daemon_too(short: Path) -> None:
+    """The beginning that was stored is of the file as it was: it would hide what is said now, and punch it out."""
+    configure(short, agent_cap=4 * MEBIBYTE)
+    identity = new_id()
+    async with open_inside(short, identity=identity) as inside:
+        script = (
+            "head -c 5000000 /dev/zero | tr '\\0' x; read go; echo new > /dev/stdout; read go; seq -f %099.0f 30000"
+        )
+        spawned = await inside.spawn(["sh", "-c", script], tty=False)
+        assert 0 < await begin_of(inside, spawned, lambda begin, _: begin > 0) < 3_000_000
+        await inside.call("agent.write", agent_id=spawned["id"], text="go", enter=True)
+        assert await begin_of(inside, spawned, lambda begin, size: size == 4) == 0
+        await inside.call("agent.write", agent_id=spawned["id"], text="go", enter=True)
+        await finished(inside, spawned)
+    async with open_inside(short, identity=identity) as inside:
+        await counted(inside)
+        reply = await inside.call("agent.output", agent_id=spawned["id"], offset=0)
+        assert (reply["gap"], reply["size"]) == (None, 3_000_004)
+        assert base64.b64decode(reply["data"]).startswith(b"new\n0000")
+        assert inside.daemon.caps.kept == 3_000_004
+        assert await begin_of(inside, spawned, lambda *_: True) == 0
+
+
+async def begin_of(inside: Inside, spawned: dict[str, Any], is_so: Callable[[int, int], bool]) -> int:
+    """Return where an agent's output begins, once beginning and size are so."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            detail = (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]
+            if is_so(detail["output_from"], detail["output_bytes"]):
+                await rested(inside)
+                return int((await inside.call("agent.get", agent_id=spawned["id"]))["agent"]["output_from"])
 
 
 async def counted(inside: Inside) -> None:

@@ -179,6 +179,7 @@ async def test_a_program_that_cuts_its_own_log_breaks_nothing(short: Path) -> No
         detail = (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]
         assert await inside.output(spawned["id"]) in (b"new\n", b"new\nmore\n")
         reply = await inside.call("agent.output", agent_id=spawned["id"], offset=11)
+        assert (reply["offset"], base64.b64decode(reply["data"])[:4]) == (0, b"new\n")
         assert reply["next_offset"] == reply["size"] == os.stat(detail["log_path"]).st_size
         assert reply["gap"]["reason"] == "its program has cut its own log"
 

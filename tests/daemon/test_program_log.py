@@ -138,6 +138,34 @@ async def test_a_program_may_cut_its_own_log(log: ProgramLog) -> None:
     assert sum(counted) == 3
 
 
+async def test_what_a_program_says_after_it_cut_its_log_is_read_though_more_had_been_dropped(log: ProgramLog) -> None:
+    counted: list[int] = []
+    anew = asyncio.Event()
+    log.on_growth = lambda _log, number: counted.append(number)
+    log.on_cut = lambda _log: anew.set()
+    write(log, b"x" * 20_000)
+    assert log.size == 20_000
+    log.drop(8192)
+    log.path.write_bytes(b"")
+    write(log, b"new")
+    assert (log.size, log.begin, log.read(0, 10), log.gap(0), log.kept) == (3, 0, b"new", None, 3)
+    assert anew.is_set()
+    log.close()
+    assert sum(counted) == log.kept + 8192  # which were taken off when they were dropped
+
+
+async def test_what_was_said_after_a_cut_is_never_given_back(log: ProgramLog) -> None:
+    """The program may cut it between the decision to drop and the punch."""
+    write(log, b"x" * 20_000)
+    log.path.write_bytes(b"")
+    write(log, b"new")
+    log.begin = 8192
+    log.punch()
+    assert log.path.read_bytes() == b"new"
+    log.drop(8192)
+    assert (log.begin, log.read(0, 10)) == (0, b"new")
+
+
 async def test_a_log_that_was_removed_is_read_as_long_as_it_is_open(log: ProgramLog) -> None:
     program = log.for_program()
     os.write(program, b"12345")

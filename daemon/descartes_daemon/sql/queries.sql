@@ -34,6 +34,12 @@ UPDATE agents SET output_from = max(output_from, :begin) WHERE id = :agent;
 -- set_errors_from -- likewise
 UPDATE agents SET errors_from = max(errors_from, :begin) WHERE id = :agent;
 
+-- output_anew -- its program has cut it
+UPDATE agents SET output_from = :begin WHERE id = :agent;
+
+-- errors_anew -- likewise
+UPDATE agents SET errors_from = :begin WHERE id = :agent;
+
 -- set_collected --
 UPDATE agents SET collected_at = :at WHERE id = :agent AND collected_at IS NULL;
 
