@@ -11,6 +11,7 @@ from descartes_cli import options
 from descartes_cli.doctor_fleet import look_at_fleet
 from descartes_cli.doctor_machine import look_at_machine
 from descartes_cli.doctor_sessions import look_at_sessions
+from descartes_cli.progress import lasting
 from descartes_cli.remark import Remark, wrong
 from descartes_cli.render import print_json, printable
 from descartes_core.errors import DescartesError
@@ -34,7 +35,8 @@ def doctor(as_json: bool) -> int:
     It changes nothing and starts nothing. What is not well comes with what to type.
     """
     home = find_home()
-    remarks = [remark for name, look in _LOOKS.items() for remark in _as_far_as_may_be(name, look(home))]
+    with lasting("looking"):
+        remarks = [remark for name, look in _LOOKS.items() for remark in _as_far_as_may_be(name, look(home))]
     counts = {level: sum(remark.level == level for remark in remarks) for level in _MARKS}
     if as_json:
         print_json({"remarks": [remark.as_json() for remark in remarks], "counts": counts})

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from descartes_cli.remark import Remark, ok, warning, wrong
 from descartes_core.errors import DescartesError
+from descartes_core.session_life import State
 from descartes_local.config_quick import complaint_about
 from descartes_local.home import Home
 from descartes_orchestrator.identity import Session
@@ -30,7 +31,8 @@ def look_at_sessions(home: Home) -> Iterator[Remark]:
     for session in listing.sessions:
         for note in session.notes:
             yield warning(f"session {session.name}", note, f"descartes sessions show {shlex.quote(str(session.path))}")
-        if session.run is None and not session.is_copy:  # a copy tells of its original's ports
+        # A copy tells of its original's ports; what is archived does not start.
+        if session.run is None and not session.is_copy and session.status is not State.ARCHIVED:
             yield from _ports(session)
             if complaint := complaint_about(
                 home, workspace=session.path, session_id=session.id, config_file=config_of(session)

@@ -48,7 +48,8 @@ def delete(session: str, files: bool, data: bool, yes: bool, as_json: bool) -> N
         return
     found = find_session(home, session)
     _refuse_vague(found, session)
-    wanted = deletion.plan(home, found, files=files, data=data)
+    with lasting(f"looking through {printable(str(found.path))}"):
+        wanted = deletion.plan(home, found, files=files, data=data)
     if (files or data) and not yes:
         _ask(home, wanted)
     with lasting(f"deleting {printable(found.name)}"):

@@ -29,7 +29,9 @@ Examples:
 def rename(session: str, name: str, as_json: bool) -> None:
     """Give a session another name. Its id, its path and what runs in it stay as they are."""
     home = find_home()
-    renamed = sessions.rename(home, find_session(home, session), name)
+    found = find_session(home, session)
+    with lasting(f"renaming {printable(found.name)}"):
+        renamed = sessions.rename(home, found, name)
     if as_json:
         print_json(as_object(home, renamed))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from descartes_cli import options
+from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, print_table, printable
 from descartes_cli.sessions_show import as_object, print_notes
 from descartes_core.ids import short
@@ -42,7 +43,8 @@ def list_sessions(everything: bool, name: str | None, path: str | None, status: 
     left out, unless -a or --status asks for them.
     """
     home = find_home()
-    listing = find_sessions(home)
+    with lasting("searching for workspaces"):
+        listing = find_sessions(home)
     active = registry.read(home).active_session_id
     all_of_them = [as_object(home, session, active or "") for session in listing.sessions]
     told = [one for one in all_of_them if _is_wanted(one, everything, name, path, status)]
