@@ -7,6 +7,8 @@ name is missing for a moment, and whoever opens the log next makes it.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import stat
 from pathlib import Path
@@ -46,7 +48,15 @@ def rotate(path: Path, *, most: int, keep: int) -> bool:
         _follow(descriptor)
     finally:
         os.close(descriptor)
+    _remove_beyond(path, keep)
     return True
+
+
+def _remove_beyond(path: Path, keep: int) -> None:
+    """Remove what was kept when more were."""
+    with contextlib.suppress(FileNotFoundError):
+        for number in itertools.count(keep + 1):
+            path.with_name(f"{path.name}.{number}").unlink()
 
 
 def reopen(path: Path) -> None:

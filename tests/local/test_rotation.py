@@ -64,6 +64,15 @@ def test_only_so_many_are_kept_and_each_is_bounded(tmp_path: Path) -> None:
     assert log.read_text() == ""
 
 
+def test_where_fewer_are_to_be_kept_the_rest_goes(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for number in range(1, 6):
+        (tmp_path / f"log.{number}").write_text(f"{number}")
+    ran("reopen(log)\nprint('x' * 200, flush=True)\nassert rotate(log, most=100, keep=2)", log)
+    assert {path.name for path in tmp_path.iterdir()} == {"log", "log.1", "log.2"}
+    assert (tmp_path / "log.2").read_text() == "1"
+
+
 def test_what_is_no_log_of_ours_is_left_alone(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("x" * 200)
