@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from dataclasses import dataclass
 
 from descartes_core.errors import Unavailable
 from descartes_daemon.agents import Agents
@@ -20,13 +21,22 @@ _STORE_AGAIN = 1.0
 _MOST = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A gap that has ended; it is told once only, however many daemons come across it."""
+
+    log: OutputLog
+    gap: Gap
+    at: float
+
+
 class DiskNews:
     """Tells `disk_full` with the first log that cannot be written, `disk_room` with the last one that can again."""
 
     def __init__(self, agents: Agents) -> None:
         self._agents = agents
         self._troubled: set[OutputLog] = set()
-        self._waiting: deque[Unit] = deque(maxlen=_MOST)
+        self._waiting: deque[Unit | _Lost] = deque(maxlen=_MOST)
         self._storing: asyncio.Task[None] | None = None
         agents.outputs.on_trouble = self.troubled
         agents.outputs.on_gap = self.gap
@@ -51,23 +61,38 @@ class DiskNews:
             self._tell(Unit().event("SystemEvent", "disk_full", None, data, time.time()))
 
     def gap(self, log: OutputLog, gap: Gap) -> None:
-        """Tell of what one agent said in vain."""
-        agent = self._agents.present.get(log.agent_id)
-        name = agent.row.name if agent is not None else None
-        _log.error("%s: %d bytes from %d on are lost: %s", log.path, gap.end - gap.begin, gap.begin, gap.reason)
-        data = {"name": name, "stream": log.stream, "begin": gap.begin, "end": gap.end, "reason": gap.reason}
-        self._tell(Unit().event("AgentEvent", "output_dropped", log.agent_id, data, time.time()))
+        """Tell of what one agent said in vain, unless that was told already."""
+        self._tell(_Lost(log, gap, time.time()))
 
-    def _tell(self, unit: Unit) -> None:
-        self._waiting.append(unit)
+    def _tell(self, news: Unit | _Lost) -> None:
+        self._waiting.append(news)
         if self._storing is None or self._storing.done():
             self._storing = self._agents.background.start(self._store(), "tell of the disk")
 
     async def _store(self) -> None:
         while self._waiting:
+            await self._insist(self._waiting.popleft())
+
+    async def _insist(self, news: Unit | _Lost) -> None:
+        while True:
             try:
-                await self._agents.store.commit(self._waiting[0])
+                unit = news if isinstance(news, Unit) else await self._unit_of(news)
+                if unit is not None:
+                    await self._agents.store.commit(unit)
             except Unavailable:
                 await asyncio.sleep(_STORE_AGAIN)
             else:
-                self._waiting.popleft()
+                return
+
+    async def _unit_of(self, lost: _Lost) -> Unit | None:
+        """Return what tells of a gap, and remembers that; None where an earlier daemon did."""
+        log, gap, store = lost.log, lost.gap, self._agents.store
+        key = f"gaps told of {log.agent_id} {log.stream}"
+        if int(await store.noted(key) or 0) >= gap.end:
+            return None
+        _log.error("%s: %d bytes from %d on are lost: %s", log.path, gap.end - gap.begin, gap.begin, gap.reason)
+        row = await store.agent(log.agent_id)
+        name = row.name if row is not None else None
+        data = {"name": name, "stream": log.stream, "begin": gap.begin, "end": gap.end, "reason": gap.reason}
+        unit = Unit().event("AgentEvent", "output_dropped", log.agent_id, data, lost.at)
+        return unit.note(key, str(gap.end))

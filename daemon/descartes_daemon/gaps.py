@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
@@ -33,10 +34,10 @@ class Gaps:
         self._path = path
         self._known: list[tuple[int, int]] | None = None
         self._descriptor = -1
-        self._is_written = True
 
     @property
-    def _all(self) -> list[tuple[int, int]]:
+    def all(self) -> list[tuple[int, int]]:
+        """Every one, in order: where it begins and ends."""
         # Read when it is first asked for: most logs have none, and lists look at thousands.
         if self._known is None:
             try:
@@ -46,42 +47,32 @@ class Gaps:
         return self._known
 
     def open(self) -> None:
-        """Make it ready to be added to, while there is room; without room it is tried again later."""
-        try:
+        """Make it ready to be added to, while there is room; without room it is tried again with the first gap."""
+        with contextlib.suppress(OSError):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._set_aside()
+            os.posix_fallocate(self._descriptor, 0, len(self.all) * _RECORD + _SPARE)
+
+    def put(self, begin: int, end: int) -> bool:
+        """Write down a gap, or that the last one grows to this end; say whether that could be written."""
+        if self._descriptor < 0:
+            self.open()
+        before = self.all[:-1] if self.all and self.all[-1][0] == begin else self.all
+        now = [*before, (begin, end)]
+        records = b"".join(map(_as_bytes, now))
+        try:
+            is_written = os.pwrite(self._descriptor, records, 0) == len(records)
         except OSError:
-            self._is_written = False
-
-    def _set_aside(self) -> None:
-        os.posix_fallocate(self._descriptor, 0, len(self._all) * _RECORD + _SPARE)
-
-    def put(self, begin: int, end: int) -> None:
-        """Add a gap, or let the last one grow to this end."""
-        if self._all and self._all[-1][0] == begin:
-            self._all[-1] = begin, end
-        else:
-            self._all.append((begin, end))
-        self._is_written = False
-        self.write()
-
-    def write(self) -> bool:
-        """Write down what is not yet; say whether all is."""
-        if not self._is_written and self._descriptor >= 0:
-            records = b"".join(map(_as_bytes, self._all))
-            try:
-                self._is_written = os.pwrite(self._descriptor, records, 0) == len(records)
-            except OSError:
-                return False
-        return self._is_written
+            return False
+        if is_written:
+            self._known = now
+        return is_written
 
     def close(self) -> None:
         """Give back what was set aside."""
         if self._descriptor < 0:
             return
-        self.write()
-        if self._all:
-            os.ftruncate(self._descriptor, len(self._all) * _RECORD)
+        if self.all:
+            os.ftruncate(self._descriptor, len(self.all) * _RECORD)
         else:
             self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
@@ -90,24 +81,24 @@ class Gaps:
     @property
     def end(self) -> int:
         """Where the last one ends; 0 without any."""
-        return self._all[-1][1] if self._all else 0
+        return self.all[-1][1] if self.all else 0
 
     def at(self, offset: int) -> Gap | None:
         """Return what is missing from this offset on; None where a byte is, or was."""
-        end = next((end for begin, end in self._all if begin <= offset < end), None)
+        end = next((end for begin, end in self.all if begin <= offset < end), None)
         return None if end is None else Gap(offset, end, FULL_DISK)
 
     def before(self, offset: int) -> Gap | None:
         """Return what is missing up to this offset."""
-        return next((Gap(begin, end, FULL_DISK) for begin, end in self._all if end == offset), None)
+        return next((Gap(begin, end, FULL_DISK) for begin, end in self.all if end == offset), None)
 
     def next_after(self, offset: int) -> int | None:
         """Return where the next one begins, at this offset or after it."""
-        return next((begin for begin, _ in self._all if begin >= offset), None)
+        return next((begin for begin, _ in self.all if begin >= offset), None)
 
-    def bytes_after(self, offset: int) -> int:
-        """Count the bytes that are missing from this offset on."""
-        return sum(end - max(begin, offset) for begin, end in self._all if end > offset)
+    def bytes_between(self, first: int, last: int) -> int:
+        """Count the bytes that are missing in between."""
+        return sum(max(0, min(end, last) - max(begin, first)) for begin, end in self.all)
 
 
 def parse(data: bytes) -> list[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """When each piece of an output log came: `output.idx`.
 
 Fixed records of (time, the log's size then, rows and columns from then on, a checksum). Each stands for itself, so the
-file may lag behind after a crash, be torn, or hold garbage: what is no record is passed over.
+file may lag behind after a crash, be torn, or hold garbage: what is no record is passed over. An agent that says little
+at a time, but always something, would fill more of the disk with them than with its words: then they become fewer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _CHECK = struct.Struct("<I")
 RECORD = _BODY.size + _CHECK.size
 #: Pieces that come closer together than this are one (seconds): a loud program fills no index.
 _EVERY = 0.01
+#: Likewise once the index is larger than a first part that is free, and so much of its log: some 4 MB a day at most.
+_SELDOM = 1.0
+_FREE, _SHARE = 1024 * 1024, 1 / 64
 #: Records that are read in one go.
 _BLOCK = 256
 
@@ -69,7 +73,7 @@ class IndexWriter:
     def note(self, size: int) -> None:
         """Write down that the log has this size now, with the next one where the last one is but a moment old."""
         now = time.time()
-        if 0 <= now - self._noted < _EVERY:
+        if 0 <= now - self._noted < (_EVERY if self._end < _FREE + size * _SHARE else _SELDOM):
             self._waiting = now, size
         else:
             self.settle()
@@ -80,6 +84,11 @@ class IndexWriter:
         self.settle()
         self._rows, self._cols = rows, cols
         self._write(time.time(), size)
+
+    @property
+    def waiting(self) -> Record | None:
+        """What is not written yet: to write it for everybody who looks would fill the disk after all."""
+        return None if self._waiting is None else Record(*self._waiting, self._rows, self._cols)
 
     def settle(self) -> None:
         """Write what waits."""
@@ -103,15 +112,19 @@ class IndexWriter:
 class OutputIndex:
     """Reads an index, a few blocks at a time, however large it is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, waiting: Record | None = None) -> None:
         self._path = path
+        #: The newest one, where it is not written yet.
+        self._waiting = waiting
 
     def offset_since(self, moment: float) -> int | None:
         """Return where what was said from this moment on begins; None when nothing was said since."""
         with self._blocks() as blocks:
             place = _first(blocks, lambda record: record.at >= moment)
             if place is None:
-                return None
+                if self._waiting is None or self._waiting.at < moment:
+                    return None
+                place = blocks.count, 0
             before = _last_before(blocks, place)
             return before.offset if before is not None else 0
 
@@ -134,6 +147,8 @@ class OutputIndex:
                     if record.offset >= end:
                         return found[:most]
                 number, within = number + 1, 0
+            if self._waiting is not None and (not found or found[-1].offset <= self._waiting.offset):
+                found.append(self._waiting)
             return found[:most]
 
     def end_before(self, begin: int) -> int:

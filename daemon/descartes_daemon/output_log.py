@@ -45,7 +45,8 @@ class OutputLog:
         self.drops_when_full = False
         #: Called, in the loop, after the log grew and when it will grow no more, and after something was dropped.
         self.followers: set[Callable[[], None]] = set()
-        #: Called with every growth, with the trouble of a full disk (None: it is over), with a gap that has ended.
+        #: Called with every growth, with the trouble of a full disk (None: it is over), with a gap that has ended, once
+        #: more by each daemon that finds it.
         self.on_growth: Callable[[OutputLog, int], None] = lambda _log, _count: None
         self.on_trouble: Callable[[OutputLog, str | None], None] = lambda _log, _trouble: None
         self.on_gap: Callable[[OutputLog, Gap], None] = lambda _log, _gap: None
@@ -53,7 +54,7 @@ class OutputLog:
         self.descriptor = -1
         self.gaps = Gaps(directory / f"{stem}.gaps")
         self._index: IndexWriter | None = None
-        #: Thrown away since the last byte; they count once the gap has an end.
+        #: Gone since the last byte; they count once the gap has an end.
         self._lost = 0
 
     def open(self) -> None:
@@ -77,6 +78,9 @@ class OutputLog:
         self.descriptor, self.size = descriptor, size
         self.is_ended = False
         self._index.resized(size, self.rows, self.cols)
+        # A killed daemon may not have come to tell of them.
+        for begin, end in self.gaps.all:
+            self.on_gap(self, Gap(begin, end, FULL_DISK))
 
     def grew(self, count: int) -> None:
         """Take note of bytes that the recorder has just stored."""
@@ -94,27 +98,28 @@ class OutputLog:
         if self._index is not None:
             self._index.resized(self.size, rows, cols)
 
-    def lost(self, count: int) -> None:
-        """Take note of bytes that a full disk refused: the offsets go on behind them.
+    def lose(self, count: int) -> bool:
+        """Write down that so many bytes go, which a full disk refused: the offsets go on behind them.
 
-        Written down first, then the file is as long as they say; where neither can be, once there is room.
+        First that, then they go: where it cannot be written down they must wait. Who is killed in between has told of
+        a gap, and finds them behind it.
         """
+        if not self.gaps.put(self.size, self.size + self._lost + count):
+            return False
         self._lost += count
-        self.gaps.put(self.size, self.size + self._lost)
         self._skip_lost()
+        return True
 
     def _skip_lost(self) -> bool:
         end = self.size + self._lost
         os.lseek(self.descriptor, end, os.SEEK_SET)
-        if not self.gaps.write():
-            return False
         with contextlib.suppress(OSError):
             os.ftruncate(self.descriptor, end)
             return True
         return False
 
     def has_room(self) -> bool:
-        """Say whether it can go on behind a gap: the gap is written down, and the disk takes more."""
+        """Say whether it can go on behind a gap: the file is as long as that says, and the disk takes more."""
         return hole.has_room(self.descriptor, self.size + self._lost, _ROOM) and self._skip_lost()
 
     def end_gap(self) -> None:
@@ -133,14 +138,12 @@ class OutputLog:
     @property
     def kept(self) -> int:
         """How many bytes are there."""
-        return self.size - self.begin - self.gaps.bytes_after(self.begin)
+        return self.size - self.begin - self.gaps.bytes_between(self.begin, self.size)
 
     @property
     def index(self) -> OutputIndex:
         """When what came, up to this moment."""
-        if self._index is not None:
-            self._index.settle()
-        return OutputIndex(self.path.with_suffix(".idx"))
+        return OutputIndex(self.path.with_suffix(".idx"), self._index.waiting if self._index is not None else None)
 
     def gap(self, offset: int) -> Gap | None:
         """Return what is not there from this offset on; None where a byte is, or will be."""

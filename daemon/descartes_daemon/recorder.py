@@ -7,13 +7,17 @@ pipe where they can.
 
 from __future__ import annotations
 
+import array
 import asyncio
 import errno
+import fcntl
 import os
 import sys
+import termios
 from dataclasses import dataclass
 
 from descartes_daemon.output_log import OutputLog
+from descartes_local.probe import reached
 
 #: One turn of the loop takes at most this much of one agent, so that a loud one does not silence the others.
 _BURST = 1024 * 1024
@@ -157,15 +161,18 @@ class Recorder:
         return stored
 
     def _throw_away(self) -> int:
-        """Empty the pipe into nothing; the log goes on behind a gap."""
-        lost, self._held = len(self._held), b""
-        try:
-            while piece := os.read(self._pipes.pipe_out, _PIECE):
-                lost += len(piece)
-        except BlockingIOError:
-            pass
-        if lost:
-            self._log.lost(lost)
+        """Empty the pipe into nothing, once it is written down how much that is; else its program waits after all."""
+        lost = len(self._held) + _waiting_in(self._pipes.pipe_out)
+        if not lost:
+            return 0
+        if not self._log.lose(lost):
+            self._is_throwing = False
+            self._wait_for_room("disk full, even for a note of what would be lost")
+            return 0
+        reached("recorder.loss_noted")
+        left, self._held = lost - len(self._held), b""
+        while left:
+            left -= len(os.read(self._pipes.pipe_out, min(left, _PIECE)))
         return lost
 
     def _store(self) -> int:
@@ -200,8 +207,15 @@ class Recorder:
             self._is_throwing = False
             self._log.end_gap()
         self._turn()
-        if self.trouble is None:
+        if self.trouble is None or self._is_throwing:
             self.start()
+
+
+def _waiting_in(pipe: int) -> int:
+    """Return how many bytes lie in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def make_pipe() -> tuple[int, int]:

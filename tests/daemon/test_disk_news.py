@@ -114,3 +114,25 @@ async def test_many_agents_on_one_full_disk_are_one_piece_of_news(short: Path) -
         await telling._storing
         events = await told(inside, "disk_full", "disk_room", "output_dropped")
         assert [event["event_type"] for event in events] == ["disk_full", "disk_room", "output_dropped"]
+
+
+async def test_a_gap_that_a_killed_daemon_left_is_told_by_the_next_and_once(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"), name="fixer")
+        log = OutputLog(short / "left")
+        log.agent_id, log.drops_when_full = spawned["id"], True
+        log.open()
+        assert log.lose(100)
+        assert log._index is not None
+        log._index.close()
+        for left in (log.descriptor, log.gaps._descriptor):
+            os.close(left)
+        for _ in range(3):
+            log = OutputLog(short / "left")
+            log.agent_id, log.on_gap = spawned["id"], inside.daemon.disk_news.gap
+            log.open()
+            assert inside.daemon.disk_news._storing is not None
+            await inside.daemon.disk_news._storing
+            log.close()
+        (event,) = await told(inside, "output_dropped")
+        assert event["data"] == {"name": "fixer", "stream": "stdout", "begin": 0, "end": 100, "reason": FULL_DISK}

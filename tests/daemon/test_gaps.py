@@ -13,7 +13,7 @@ from descartes_daemon.gaps import FULL_DISK, Gap, Gaps, parse
 
 def test_nothing_is_missing_where_nothing_was_written_down(tmp_path: Path) -> None:
     gaps = Gaps(tmp_path / "nobody" / "output.gaps")
-    assert (gaps.at(0), gaps.next_after(0), gaps.bytes_after(0), gaps.end) == (None, None, 0, 0)
+    assert (gaps.at(0), gaps.next_after(0), gaps.bytes_between(0, 9), gaps.end) == (None, None, 0, 0)
 
 
 def test_gaps_are_found_from_any_offset(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_gaps_are_found_from_any_offset(tmp_path: Path) -> None:
         None,
     ]
     assert [gaps.next_after(offset) for offset in (0, 10, 11, 50, 51)] == [10, 10, 50, 50, None]
-    assert [gaps.bytes_after(offset) for offset in (0, 15, 30, 55, 60)] == [20, 15, 10, 5, 0]
+    assert [gaps.bytes_between(offset, 58) for offset in (0, 15, 30, 55, 60)] == [18, 13, 8, 3, 0]
     gaps.close()
     again = Gaps(tmp_path / "output.gaps")
     assert (again.at(10), again.end) == (Gap(10, 20, FULL_DISK), 60)
@@ -44,18 +44,45 @@ def test_room_for_them_is_set_aside_and_given_back(tmp_path: Path) -> None:
     assert (tmp_path / "output.gaps").stat().st_size == 20
 
 
-def test_what_cannot_be_written_is_written_later(tmp_path: Path) -> None:
+def test_what_cannot_be_written_down_is_no_gap(tmp_path: Path) -> None:
     gaps = Gaps(tmp_path / "output.gaps")
     gaps.open()
+    assert gaps.put(5, 7)
     real, gaps._descriptor = gaps._descriptor, os.open("/dev/full", os.O_RDWR)
-    gaps.put(5, 9)
-    assert not gaps.write()
-    assert gaps.at(5) == Gap(5, 9, FULL_DISK)
+    assert not gaps.put(5, 9)
+    assert not gaps.put(20, 30)
+    assert gaps.all == [(5, 7)]
     os.close(gaps._descriptor)
     gaps._descriptor = real
-    assert gaps.write()
+    assert gaps.put(5, 9)
     gaps.close()
     assert Gaps(tmp_path / "output.gaps").at(5) == Gap(5, 9, FULL_DISK)
+
+
+def test_a_file_that_could_not_be_made_is_made_once_there_is_room(tmp_path: Path) -> None:
+    """Its daemon began on a full disk: whatever was said from then on was lost for ever, also with room again."""
+    gaps = Gaps(tmp_path / "later" / "output.gaps")
+    gaps.open()
+    assert not gaps.put(5, 9)
+    (tmp_path / "later").mkdir()
+    assert gaps.put(5, 9)
+    gaps.close()
+    assert Gaps(tmp_path / "later" / "output.gaps").at(5) == Gap(5, 9, FULL_DISK)
+
+
+def test_gaps_behind_garbage_are_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "output.gaps"
+    gaps = Gaps(path)
+    gaps.open()
+    for begin in (10, 20, 30):
+        gaps.put(begin, begin + 5)
+    gaps.close()
+    path.write_bytes(b"x" * 20 + path.read_bytes()[20:])
+    gaps = Gaps(path)
+    gaps.open()
+    gaps.put(40, 45)
+    gaps.close()
+    assert Gaps(path).all == [(20, 25), (30, 35), (40, 45)]
 
 
 @given(st.binary(max_size=200))

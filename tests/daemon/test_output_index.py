@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,26 @@ def test_many_small_pieces_are_few_records(path: Path) -> None:
     records = OutputIndex(path).records(0, 10_000, 100_000)
     assert len(records) < 1000
     assert records[-1].offset == 10_000
+
+
+def test_an_agent_that_always_says_a_little_fills_no_disk_with_times(path: Path) -> None:
+    """A line each hundredth of a second: 200 MB of times a day, beside as many of what was said."""
+    path.write_bytes(b"".join(record.as_bytes() for record in growing(60_000)))
+    writer, size = IndexWriter(path, 24, 80), 600_000
+    began = path.stat().st_size
+    ends = time.monotonic() + 1.3
+    while time.monotonic() < ends:
+        size += 1
+        writer.note(size)
+        assert OutputIndex(path, writer.waiting).records(size - 1, size, 9)[-1].offset == size
+    began_at = time.time()
+    writer.note(size + 1)
+    asked = OutputIndex(path, writer.waiting)
+    assert asked.offset_since(began_at) in range(600_000, size + 1)
+    assert asked.offset_since(time.time() + 1) is None
+    writer.close()
+    assert path.stat().st_size - began <= 10 * RECORD
+    assert OutputIndex(path).records(size, size + 1, 9)[-1].offset == size + 1
 
 
 def test_what_is_torn_at_the_end_is_written_over(path: Path) -> None:

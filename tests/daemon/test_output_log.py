@@ -137,7 +137,7 @@ def test_a_tail_may_be_longer_than_one_piece(tmp_path: Path) -> None:
 
 def lost(log: OutputLog, *counts: int) -> None:
     for count in counts:
-        log.lost(count)
+        assert log.lose(count)
 
 
 def dropping(directory: Path) -> OutputLog:
@@ -209,6 +209,7 @@ def test_what_a_full_disk_refused_is_one_gap_in_the_midst(tmp_path: Path) -> Non
     store(log, b"before ")
     lost(log, 50, 50)
     assert (log.size, log.gap(7), log.read(7, 10)) == (7, None, b"")  # it is told once, when it is over
+    assert log.kept == 7
     store(log, b"after")
     assert gaps == [Gap(7, 107, FULL_DISK)]
     assert (log.read(0, 1000), log.gap(7), log.read(50, 10)) == (b"before ", Gap(7, 107, FULL_DISK), b"")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from descartes_daemon.gaps import Gap
+from descartes_daemon.gaps import FULL_DISK, Gap
 from descartes_daemon.output_log import OutputLog
-from descartes_daemon.recorder import Plumbing, Recorder, close_pipe, make_pipe
+from descartes_daemon.recorder import Plumbing, Recorder, _waiting_in, close_pipe, make_pipe
 from tests.support.inside import open_inside
 from tests.support.programs import agent
 
@@ -267,3 +267,38 @@ async def test_what_is_lost_at_the_end_is_told_at_the_end(tmp_path: Path) -> Non
         log.close()
         assert (log.size, gaps[0].end, log.path.stat().st_size) == (400_000, 400_000, 400_000)
         assert OutputLog(disk).gap(gaps[0].begin) == gaps[0]
+
+
+async def test_what_is_lost_is_written_down_before_it_is_thrown_away(tmp_path: Path) -> None:
+    """Up to 64 KiB were once gone without a trace where the daemon was killed in between."""
+    with recording(tmp_path, drops=True) as (slave, log, recorder):
+        real, log.descriptor = log.descriptor, os.open("/dev/full", os.O_RDWR)
+        spare, log.gaps._descriptor = log.gaps._descriptor, os.open("/dev/full", os.O_RDWR)
+        recorder._stores_by_splice = False
+        os.write(slave, b"first words, ")
+        recorder.start()
+        assert recorder.trouble == "disk full, even for a note of what would be lost"
+        assert log.gaps.all == []
+        os.close(log.gaps._descriptor)
+        log.gaps._descriptor = spare
+        lose, seen = log.lose, []
+
+        def written_down(count: int) -> bool:
+            seen.append((count, len(recorder._held) + _waiting_in(recorder._pipes.pipe_out)))
+            return lose(count)
+
+        log.lose = written_down  # type: ignore[method-assign]
+        async with asyncio.timeout(10):
+            while not log.gaps.all:
+                await asyncio.to_thread(os.sched_yield)
+        assert seen == [(13, 13)]
+        assert log.gaps.all == [(0, 13)]
+        os.close(log.descriptor)
+        log.descriptor = real
+        os.lseek(real, 13, os.SEEK_SET)
+        async with asyncio.timeout(10):
+            while recorder.trouble is not None:
+                await asyncio.to_thread(os.sched_yield)
+        os.write(slave, b"last words")
+        await grown(log, 23)
+        assert (log.gap(0), log.read(13, 100)) == (Gap(0, 13, FULL_DISK), b"last words")

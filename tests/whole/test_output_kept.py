@@ -218,3 +218,40 @@ def test_logs_of_both_streams(person: Person, shop: Path) -> None:
     assert {line["stream"] for line in lines} == {"stdout", "stderr"}
     assert person.run("logs", made["id"], "--format", "cast", check=False).code == 5
     assert person.run("logs", made["id"], "--from", "3", check=False).code == 2
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
+def test_nothing_is_lost_in_silence_by_a_full_disk_and_a_kill(person: Person, shop: Path, moments: Moments) -> None:
+    """The daemon dies between the note of what is lost and its loss: the next one tells of it, once."""
+    configure(person, '[output]\non_full_disk = "drop"\n')
+    session = person.run("sessions", "start", shop, "--json").json
+    disk = person.home.session(session["id"]) / "agents"
+    disk.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(disk)], check=True)
+    try:
+        with moments.hold("recorder.loss_noted") as held:
+            loud = person.spawn(shop, agent("loud", LINES // 10, "--width", 98))
+            killed = held.wait()
+            os.kill(killed, signal.SIGKILL)
+            process_gone(killed)
+            held.release()
+        assert person.run("wait", loud["id"]).code == 0
+        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+        for _ in range(2):
+            run = only_run(person.home)
+            os.kill(run.pid, signal.SIGKILL)
+            process_gone(run.pid)
+            detail = ask(run.socket, "agent.get", {"agent_id": loud["id"]})["agent"]
+        events = ask(only_run(person.home).socket, "event.list", {"limit": 10_000})["events"]
+        lost = [event["data"] for event in events if event["event_type"] == "output_dropped"]
+        assert len(lost) == 2  # one of each daemon
+        assert lost[0]["end"] == lost[1]["begin"]
+        # What lay in the pipe is told as lost, and came all the same.
+        assert 0 < detail["output_bytes"] - LINES // 10 * 100 <= 65_536
+        shown = person.run("logs", loud["id"], "--format", "raw")
+        kept = len(shown.stdout.replace("\n", "\r\n"))
+        assert kept + lost[1]["end"] - lost[0]["begin"] == detail["output_bytes"]
+        assert f"{lost[1]['end'] - lost[0]['begin']:,} bytes" in shown.stderr
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
