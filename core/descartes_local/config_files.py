@@ -153,7 +153,7 @@ def _complaint(
     source = _source(where, layers)
     if found["type"] == "extra_forbidden":
         return f"{source}: unknown key {key}{hint(key)}; {_allowed(_model_at(where[:-1], model))}"
-    reason = found["msg"].removeprefix("Value error, ")
+    reason = "a table is needed" if found["type"] == "model_type" else found["msg"].removeprefix("Value error, ")
     value = HIDDEN if where and is_secret_name(where[-1]) else found["input"]
     given = "" if isinstance(value, BaseModel | dict) else f", not {value!r:.100}"
     return f"{source}: {key}: {reason}{given}"

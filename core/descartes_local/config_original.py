@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from descartes_local.config_files import Layer
+from descartes_local.config_places import ORIGINALS
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LEVELS = {
@@ -114,5 +115,6 @@ def hint(key: str) -> str:
     """Return what to use instead of a key of the original that stands in a file of ours; nothing for other keys."""
     meaning = ORIGINAL.get(key)
     if meaning is None:
-        return ""
+        is_section = any(known.startswith(f"{key}.") for known in ORIGINAL)
+        return f"; a file called {ORIGINALS} may have it, and is read too" if is_section else ""
     return f"; here it is {meaning.ours}" if meaning.ours else f"; {meaning.text}"

@@ -19,7 +19,7 @@ class Harmless:
 def _no_truth(value: object) -> object:
     # TOML's true would otherwise be the number 1.
     if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")
+        raise ValueError("a number is needed")
     return value
 
 

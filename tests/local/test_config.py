@@ -99,7 +99,9 @@ def test_variables_that_are_no_settings_are_left_alone(home: Home, monkeypatch: 
     ("text", "told"),
     [
         ("[server]\nhttp_port = 99999", "server.http_port: Input should be less than or equal to 65535, not 99999"),
-        ("[server]\nhttp_port = true", "server.http_port: a number is needed"),
+        ("[server]\nhttp_port = true", "server.http_port: a number is needed, not True"),
+        ("server = 1", "server: a table is needed, not 1"),
+        ("[auth]\nenabled = true", "unknown key auth; a file called daemon.toml may have it"),
         ("[server]\nhttp_port = 'x'", "server.http_port: Input should be a valid integer"),
         ("[server]\nhttp_port = 8081", "server: http_port and ws_port are both 8081"),
         ("[server]\nport = 1", "unknown key server.port; allowed: http_port, ws_port, request_timeout"),
@@ -107,7 +109,6 @@ def test_variables_that_are_no_settings_are_left_alone(home: Home, monkeypatch: 
             "[sever]\nport = 1",
             "unknown key sever; allowed: server, discovery, agents, output, retention, terminals, supervisor, log",
         ),
-        ("server = 1", "server: "),
         ("[agents]\ncommand = 'claude'", "agents.command: Input should be a valid list"),
         ("[agents]\ncommand = ['a', 3]", "agents.command.1: Input should be a valid string"),
         ("[agents]\ngrace = nan", "agents.grace: "),
