@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import selectors
 import socket
@@ -12,9 +13,10 @@ from typing import Any
 from descartes_cli.render import say_wrong
 from descartes_core.jsonrpc import request, result_of
 from descartes_local.home import Home
+from descartes_local.inotify import DELETE, MOVED_TO, ONLYDIR, Inotify
 from descartes_local.run_file import RunFile, read_run_files
 
-#: One question waits this long at the daemon; sessions that are new are seen at the next.
+#: One question waits this long at the daemon; new sessions that the kernel does not tell of are seen at the next.
 _ROUND = 15.0
 #: For a daemon that is away and whose socket nobody holds.
 _PAUSE = 1.0
@@ -46,9 +48,10 @@ def follow(
     """
     streams: dict[str, _Stream] = {}
     is_first = True
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, _told_of_sessions(home, selector):
         while True:
-            for run in read_run_files(home):
+            runs = {run.session_id: run for run in read_run_files(home)}
+            for run in runs.values():
                 if only in (None, run.session_id) and run.session_id not in streams:
                     # What a session that starts meanwhile does is all news.
                     streams[run.session_id] = _Stream(run, since if is_first else 0, wanted or {})
@@ -56,9 +59,25 @@ def follow(
             for stream in streams.values():
                 if stream.connection is None:
                     _ask(stream, selector)
-            away = any(stream.connection is None for stream in streams.values())
+            # A session that was stopped has no run file, and is not asked for until it has one.
+            away = any(stream.connection is None and key in runs for key, stream in streams.items())
             for key, _ in selector.select(_PAUSE if away else _ROUND):
-                yield from _receive(key.data, selector)
+                if isinstance(key.data, Inotify):
+                    key.data.read()
+                else:
+                    yield from _receive(key.data, selector)
+
+
+@contextlib.contextmanager
+def _told_of_sessions(home: Home, selector: selectors.BaseSelector) -> Iterator[None]:
+    """Let the kernel wake the selector when a session starts or stops, where it can."""
+    with contextlib.ExitStack() as opened:
+        with contextlib.suppress(OSError):
+            inotify = Inotify()
+            opened.callback(inotify.close)
+            inotify.add(home.run, MOVED_TO | DELETE | ONLYDIR)
+            selector.register(inotify.descriptor, selectors.EVENT_READ, inotify)
+        yield
 
 
 def say_gap(session: str, since: int, reply: dict[str, Any]) -> None:

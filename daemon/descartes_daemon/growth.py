@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from descartes_daemon import inotify
+from descartes_local import inotify
 
 #: Where the system cannot tell, a file that somebody follows is looked at this often (seconds).
 _LOOK_EVERY = 0.25

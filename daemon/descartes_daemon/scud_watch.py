@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from descartes_core import kept
 from descartes_core.errors import Locked, Unavailable
 from descartes_core.times import written
-from descartes_daemon.inotify import (
+from descartes_daemon.session_upkeep import Upkeep
+from descartes_local.inotify import (
     DELETE,
     DELETE_SELF,
     IGNORED,
@@ -27,7 +28,6 @@ from descartes_daemon.inotify import (
     UNMOUNT,
     Inotify,
 )
-from descartes_daemon.session_upkeep import Upkeep
 from descartes_local.probe import reached
 from descartes_local.session_file import path_in
 

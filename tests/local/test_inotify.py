@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from descartes_daemon.inotify import DELETE, IGNORED, MOVE_SELF, MOVED_FROM, ONLYDIR, Inotify
+from descartes_local.inotify import DELETE, IGNORED, MOVE_SELF, MOVED_FROM, ONLYDIR, Inotify
 
 
 @pytest.fixture
