@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,16 +16,18 @@ from descartes_cli import options
 from descartes_cli.client import change
 from descartes_cli.progress import lasting
 from descartes_cli.render import amount, print_json, print_table, printable, say, say_wrong
-from descartes_cli.session_named import around
-from descartes_core.errors import Refused
+from descartes_cli.session_named import find_session
+from descartes_core.errors import DescartesError, NoWorkspace, Refused
 from descartes_core.ids import short
-from descartes_local.home import find_home
+from descartes_core.session_life import State
+from descartes_local.home import Home, find_home
 from descartes_orchestrator import sessions
 
 _EXAMPLES = """\b
 Examples:
   descartes gc --dry-run                   what would go, and how much it is
   descartes gc shop --older-than 7d --yes
+  cd / && descartes gc --yes               in all sessions, as a cron job would
 """
 _DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
 
@@ -35,6 +41,28 @@ def _age(_context: click.Context, _parameter: click.Parameter, text: str | None)
     if not 0 <= days <= 36_500:
         raise click.BadParameter(f"{text!r} is no age like 12h, 30d or 8w")
     return days
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one session has to remove, or has removed: the reply of session.collect."""
+
+    session: sessions.Session
+    reply: dict[str, Any]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether that is nothing at all."""
+        return not (self.reply["agents"] or self.reply["events"])
+
+    def as_object(self) -> dict[str, Any]:
+        """Return it as --json prints it."""
+        return {
+            "session_id": self.session.id,
+            "name": self.session.name,
+            "path": str(self.session.path),
+            **self.reply,
+        }
 
 
 @click.command("gc", epilog=_EXAMPLES)
@@ -53,61 +81,128 @@ def gc(
     dry_run: bool,
     yes: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Remove what agents said that ended long ago, and old events; first it tells what and how much, and asks.
 
     That they ran, how, and how they ended stays known. Without an age the configured one holds (retention.output_days,
     retention.event_days). Nothing is removed of agents that live or left something running, nor while it is read.
-    WORKSPACE is a session's id, prefix, name or path; default: that around the current directory, else the active one.
+
+    WORKSPACE is a session's id, prefix, name or path; default: that around the current directory; outside of any
+    workspace all sessions. The daemon of an Inactive session is started for this, and stopped again.
     """
     home = find_home()
-    session = around(home, workspace, "descartes gc WORKSPACE")
+    errors: dict[str, DescartesError] = {}
     ages = {"older_than": output_age, "events_older_than": event_age}
     asked = {key: value for key, value in ages.items() if value is not None}
-    with lasting(f"looking for old output of {printable(session.name)}"):
-        socket = sessions.start(home, session)["socket"]
-        plan = change(socket, "session.collect", {**asked, "dry_run": True})
+    meant = _meant(home, workspace)
+    parts = list(_collect(home, meant, {**asked, "dry_run": True}, errors))
     if not as_json:
-        _show(plan)
-    if not dry_run and (plan["agents"] or plan["events"]):
+        _show(parts)
+    todo = [part.session for part in parts if not part.is_nothing]
+    if todo and not dry_run:
         if not yes:
-            _ask(plan)
-        with lasting(f"removing old output of {printable(session.name)}"):
-            done = change(socket, "session.collect", asked)
-        _tell_kept(done)
-        if as_json:
-            print_json(done)
-        else:
-            say(f"removed: {_much(done)}")
+            _ask(parts)
+        parts = list(_collect(home, todo, asked, errors))
+        _tell_kept(parts)
+        if not as_json:
+            say(f"removed: {_much(parts)}")
     elif as_json:
-        _tell_kept(plan)
-        print_json(plan)
+        _tell_kept(parts)
+    if as_json:
+        print_json(
+            {
+                "sessions": [part.as_object() for part in parts],
+                "bytes": _sum(parts, "bytes"),
+                "events": _sum(parts, "events"),
+                "errors": {path: error.message for path, error in errors.items()},
+            }
+        )
+    return next((error.exit for error in errors.values()), 0)
 
 
-def _show(plan: dict[str, Any]) -> None:
+def _meant(home: Home, workspace: str | None) -> list[sessions.Session]:
+    """Return the session that is named, else that around the current directory, else all that have something."""
+    if workspace:
+        return [find_session(home, workspace)]
+    try:
+        return [sessions.at(home, Path.cwd())]
+    except (NoWorkspace, FileNotFoundError):
+        known = [one for one in sessions.known(home) if (home.session(one.id) / "state.db").exists()]
+    there = [one for one in known if one.status is not State.ARCHIVED and (one.run or one.path.is_dir())]
+    for one in known:
+        if one not in there:
+            why = "it is archived" if one.status is State.ARCHIVED else f"{one.path} is not there any more"
+            say_wrong(f"kept: all of {one.name}: {why}")
+    return there
+
+
+def _collect(
+    home: Home, meant: list[sessions.Session], asked: dict[str, Any], errors: dict[str, DescartesError]
+) -> Iterator[_Part]:
+    """Ask one session after the other; of several one that fails keeps nobody from asking the others."""
+    for session in meant:
+        looks = "looking for" if "dry_run" in asked else "removing"
+        try:
+            with lasting(f"{looks} old output of {printable(session.name)}"), _awake(home, session) as socket:
+                reply = change(socket, "session.collect", asked)
+        except DescartesError as error:
+            if len(meant) == 1:
+                raise
+            errors[str(session.path)] = error
+            say_wrong(f"{session.name}: {error.message}")
+        else:
+            yield _Part(session, reply)
+
+
+@contextlib.contextmanager
+def _awake(home: Home, session: sessions.Session) -> Iterator[str]:
+    """Have a daemon for the block; one that did not run before is stopped again, unless somebody uses it by now."""
+    socket = sessions.start(home, session)["socket"]
+    try:
+        yield socket
+    finally:
+        if session.run is None:
+            with contextlib.suppress(Refused):
+                sessions.stop(home, session)
+
+
+def _show(parts: list[_Part]) -> None:
     rows = [
-        (short(one["agent_id"]), printable(one["name"]), (one["ended_at"] or "")[:19], amount(one["bytes"]))
-        for one in plan["agents"]
+        (
+            printable(part.session.name),
+            short(one["agent_id"]),
+            printable(one["name"]),
+            (one["ended_at"] or "")[:19],
+            amount(one["bytes"]),
+        )
+        for part in parts
+        for one in part.reply["agents"]
     ]
     if rows:
-        print_table(("ID", "NAME", "ENDED", "SIZE"), rows)
-    say(f"to remove: {_much(plan)}" if plan["agents"] or plan["events"] else "nothing is old enough")
+        print_table(("SESSION", "ID", "NAME", "ENDED", "SIZE"), rows)
+    is_nothing = all(part.is_nothing for part in parts)
+    say("nothing is old enough" if is_nothing else f"to remove: {_much(parts)}")
     sys.stdout.flush()
-    _tell_kept(plan)
+    _tell_kept(parts)
 
 
-def _tell_kept(plan: dict[str, Any]) -> None:
-    for one in plan["kept"]:
-        say_wrong(f"kept: {one}")
+def _tell_kept(parts: list[_Part]) -> None:
+    for part in parts:
+        for one in part.reply["kept"]:
+            say_wrong(f"kept: {one}")
 
 
-def _much(plan: dict[str, Any]) -> str:
-    agents, events = len(plan["agents"]), plan["events"]
-    outputs = f"the output of {agents} agent{'s' * (agents != 1)}, {amount(plan['bytes'])}"
+def _much(parts: list[_Part]) -> str:
+    agents, events = sum(len(part.reply["agents"]) for part in parts), _sum(parts, "events")
+    outputs = f"the output of {agents} agent{'s' * (agents != 1)}, {amount(_sum(parts, 'bytes'))}"
     return f"{outputs}; {events} event{'s' * (events != 1)}"
 
 
-def _ask(plan: dict[str, Any]) -> None:
+def _sum(parts: list[_Part], key: str) -> int:
+    return sum(part.reply[key] for part in parts)
+
+
+def _ask(parts: list[_Part]) -> None:
     """Ask the person at the terminal.
 
     Raises:
@@ -115,6 +210,6 @@ def _ask(plan: dict[str, Any]) -> None:
 
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused(f"this removes {_much(plan)}: say --yes")
+        raise Refused(f"this removes {_much(parts)}: say --yes")
     if not click.confirm("Remove it, for ever?", err=True):
         raise Refused("nothing is removed")

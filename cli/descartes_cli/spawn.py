@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ from descartes_cli import options
 from descartes_cli.client import change, exit_status
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable, say_wrong
-from descartes_cli.session_named import find_session
+from descartes_cli.session_named import around
 from descartes_cli.surroundings import (
     callers_environment,
     callers_size,
@@ -24,9 +23,9 @@ from descartes_cli.surroundings import (
     read_size,
 )
 from descartes_cli.wait import wait_for_end
-from descartes_core.errors import NeverSpawned, NoWorkspace
+from descartes_core.errors import NeverSpawned
 from descartes_core.ids import new_id, short
-from descartes_local.home import Home, find_home
+from descartes_local.home import find_home
 from descartes_orchestrator import sessions
 
 #: The daemon itself bounds how long an exec may take.
@@ -85,7 +84,7 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
     if given["no_tty"] and (given["then_attach"] or given["size"]):
         raise click.UsageError("--attach and --size are for a terminal: leave them out, or --no-tty", context)
     home = find_home()
-    session = _session(home, workspace)
+    session = around(home, workspace, "descartes spawn WORKSPACE …")
     wish = _wish(context.meta["command"], given, directory_for(given["cwd"], session.path, is_named=bool(workspace)))
     with lasting(f"starting in {printable(session.name)}"):
         started = sessions.start(home, session)
@@ -108,21 +107,6 @@ def _hint(agent: dict[str, Any]) -> str:
     if agent["tty"]:
         return f"descartes attach {short(agent['id'])} opens its terminal"
     return f"descartes logs -f {short(agent['id'])} shows what it says"
-
-
-def _session(home: Home, workspace: str | None) -> sessions.Session:
-    if workspace:
-        return find_session(home, workspace)
-    try:
-        return sessions.at(home, Path.cwd())
-    except (NoWorkspace, FileNotFoundError):
-        active = sessions.active(home)
-    if active is None:
-        raise NoWorkspace(
-            "no workspace around the current directory and no active session: "
-            "name one (descartes spawn WORKSPACE …), or descartes sessions create ."
-        )
-    return active
 
 
 def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from descartes_local.run_file import read_run_files
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent, installed
@@ -151,9 +152,41 @@ def test_gc_asks_first(person: Person, shop: Path) -> None:
     for answer, code in (("n\n", 5), ("y\n", 0)):
         assert answered(person, answer, "gc", str(shop), "--older-than", "0d") == code
     assert person.run("logs", agent_id).stdout == ""
-    assert person.run("gc", shop, "--older-than", "0d", "--json").json["agents"] == []
+    assert person.run("gc", shop, "--older-than", "0d", "--json").json["sessions"][0]["agents"] == []
     for nonsense in ("soon", "-1d", "1e9d"):
         assert person.run("gc", shop, "--older-than", nonsense, check=False).code == 2
+
+
+def test_gc_outside_of_any_workspace_is_for_all_sessions(person: Person, shop: Path) -> None:
+    """Once it failed, or meant the active one; doctor says to type it on any full disk."""
+    places = {"shop": shop, "farm": person.workspace("farm"), "old": person.workspace("old")}
+    ids = {name: person.spawn(place, ["echo", name], "--wait")["session_id"] for name, place in places.items()}
+    person.run("sessions", "stop", "farm")
+    person.run("sessions", "archive", "old")
+    asked = person.run("gc", "--older-than", "0d", "--dry-run", "--json")
+    assert {one["name"]: len(one["agents"]) for one in asked.json["sessions"]} == {"shop": 1, "farm": 1}
+    assert (asked.json["errors"], asked.stderr) == ({}, "descartes: kept: all of old: it is archived\n")
+    assert asked.json["bytes"] == sum(one["bytes"] for one in asked.json["sessions"]) > 0
+    assert "to remove: the output of 1 agent," in person.run("gc", "--older-than", "0d", "--dry-run", cwd=shop).stdout
+    refused = person.run("gc", "--older-than", "0d", check=False)
+    assert (refused.code, "the output of 2 agents" in refused.stderr) == (5, True)
+    assert "removed: the output of 2 agents" in person.run("gc", "--older-than", "0d", "--yes").stdout
+    left = {name: list((person.home.session(one) / "agents").iterdir()) != [] for name, one in ids.items()}
+    assert left == {"shop": False, "farm": False, "old": True}
+    assert [run.name for run in read_run_files(person.home)] == ["shop"]
+
+
+def test_gc_goes_on_where_one_session_fails(person: Person, shop: Path) -> None:
+    person.spawn(shop, ["echo", "said"], "--wait")
+    farm = person.workspace("farm")
+    person.spawn(farm, ["echo", "said"], "--wait")
+    person.run("sessions", "stop", "farm")
+    (farm / "config.toml").write_text("[agents]\ngrace = 'long'\n")
+    ran = person.run("gc", "--older-than", "0d", "--yes", "--json", check=False)
+    assert ran.code == 2
+    assert ran.json["errors"].keys() == {str(farm)}
+    assert "descartes: farm: " in ran.stderr
+    assert [len(one["agents"]) for one in ran.json["sessions"]] == [1]
 
 
 def answered(person: Person, answer: str, *words: str) -> int:
