@@ -5,6 +5,7 @@ from __future__ import annotations
 from tables import table
 
 from descartes_core.errors import all_errors
+from descartes_core.jsonrpc import MOST_VALUES
 from descartes_core.messages.common import LARGEST_MESSAGE
 from descartes_core.methods import METHODS
 from descartes_core.openapi import UNIX_ONLY
@@ -47,8 +48,9 @@ curl -s $URL/rpc/agent.stop -H "Authorization: Bearer $TOKEN" -H 'Content-Type: 
 **A request** names the daemon in `Host` (`127.0.0.1`, `localhost` or `[::1]`, with the port), shows the token as
 `Authorization: Bearer TOKEN` and never in its address, and has no `Origin` but one of these. A body is JSON
 (`Content-Type: application/json`), of at most {LARGEST_MESSAGE} bytes (`server.max_message`) and
-{_SERVER.max_nesting} levels (`server.max_nesting`), with one length: `Content-Length` or chunks, not both. The head
-has at most {LARGEST_HEAD} bytes and {MOST_HEADERS} lines. There is no CORS: pages of elsewhere are refused.
+{_SERVER.max_nesting} levels (`server.max_nesting`) and {MOST_VALUES} values, with one length: `Content-Length` or
+chunks, not both. The head has at most {LARGEST_HEAD} bytes and {MOST_HEADERS} lines. There is no CORS: pages
+of elsewhere are refused.
 
 **An answer** of `/rpc/METHOD` is the reply itself with 200, or `{{"error": {{"code", "message", "data": {{"code",
 "status"}}}}}}` with the error's HTTP status; look at `error.data.code`. `/rpc` answers 200 whatever came of the call,
@@ -59,7 +61,9 @@ there too.
 as it was sent; without `id` it is a notification, which is done and never answered, not even by an error; `params` is
 an object or left out (an array is `-32602`: parameters have names here); an array has 1 to {LARGEST_BATCH} calls,
 done in order and answered by an array without its notifications, or by 204 where nothing is left; what is no call
-within an array is answered with `id` null, and the others are done. No method begins with `rpc.`.
+within an array is answered with `id` null, and the others are done. Once the answers of an array have more than
+{LARGEST_MESSAGE} bytes, what would be answered is not done, and told as `too_large`: call it by itself. No method
+begins with `rpc.`.
 
 **Time.** A call may take {_SERVER.request_timeout:g} s (`server.request_timeout`); then it is answered
 `deadline_over`, and what changes something goes on: ask again with the same `request_id`. {_words(WAITING)} wait as
@@ -69,8 +73,10 @@ body (`server.read_timeout`); between requests a connection is kept for {_SERVER
 (`server.idle_timeout`).
 
 **Connections.** {_SERVER.max_connections} may be busy at once (`server.max_connections`; WebSockets are), then a
-request is answered 503 `limit_reached`. Those that say nothing are in nobody's way: the oldest of them leaves when
-there is no room. Without the token {_SERVER.max_strangers} requests a second are answered, all strangers together
+request is answered 503 `limit_reached`, but for `/health`. All bodies under way together may have four times
+`server.max_message`: then the largest is answered 429 or, where it is not the one that goes on, cut off. Those that
+say nothing are in nobody's way: the oldest of them leaves when there is no room.
+Without the token {_SERVER.max_strangers} requests a second are answered, all strangers together
 (`server.max_strangers`), then 429 `limit_reached`; who shows the token is not counted. Who takes no more of an answer
 for 60 s is cut off.
 

@@ -36,6 +36,10 @@ class FrameReader:
     def __init__(self) -> None:
         self._received = bytearray()
 
+    def __len__(self) -> int:
+        """Return how many bytes of an unfinished frame are held."""
+        return len(self._received)
+
     def feed(self, data: bytes) -> Iterator[bytes | dict[str, Any]]:
         """Take what arrived and yield what is complete: terminal bytes, or a JSON object.
 

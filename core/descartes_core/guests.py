@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 
@@ -49,6 +50,16 @@ class Guests(Generic[G]):
     def longest_idle(self) -> G | None:
         """Return who leaves first, None when all are busy."""
         return next((guest for guest in self if guest.is_idle), None)
+
+    def of_the_greedy(self, newcomer: G, whose: Callable[[G], object]) -> G | None:
+        """Return who leaves for a newcomer where all are busy: the one heard longest ago of whoever has more than half.
+
+        None where nobody has so many, or the newcomer is one of those.
+        """
+        owner, count = Counter(map(whose, self)).most_common(1)[0]
+        if 2 * count <= len(self) or owner == whose(newcomer):
+            return None
+        return next(guest for guest in self if whose(guest) == owner)
 
     def largest(self, most: int) -> G | None:
         """Return who holds most, where all together hold more than this."""

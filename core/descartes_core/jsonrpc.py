@@ -22,18 +22,20 @@ class Call:
 
 #: How deep lists and objects may be nested where nobody says otherwise.
 DEEPEST = 64
+#: How many values there may be: each takes a hundred times the memory and the time of its letters.
+MOST_VALUES = 100_000
 
 
 def parse(text: bytes | str, *, deepest: int = DEEPEST) -> Any:
     """Return the JSON value.
 
     Raises:
-        ParseError: it is not JSON (RFC 8259, UTF-8), a key stands twice, a number is beyond what a double holds, or it
-            is nested deeper than allowed.
+        ParseError: it is not JSON (RFC 8259, UTF-8), a key stands twice, a number is beyond what a double holds, it has
+            too many values, or is nested deeper than allowed.
 
     """
     try:
-        _check_depth(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, deepest)
+        _check_shape(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, deepest)
         value = text.decode() if isinstance(text, bytes) else text
         if value.startswith("\ufeff"):
             raise ValueError("it begins with a byte order mark")
@@ -42,13 +44,19 @@ def parse(text: bytes | str, *, deepest: int = DEEPEST) -> Any:
         raise ParseError(f"not JSON: {str(error)[:200]}") from error
 
 
-def _check_depth(text: bytes, deepest: int) -> None:
-    """Refuse what is nested too deeply before anything recurses into it; all of it runs at the pace of C."""
-    if text.count(b"[") + text.count(b"{") <= deepest:
+def _check_shape(text: bytes, deepest: int) -> None:
+    """Refuse what is too large a tree before anything recurses into it; all of it runs at the pace of C."""
+    opened = text.count(b"[") + text.count(b"{")
+    if opened <= deepest and opened + text.count(b",") <= MOST_VALUES:
         return
     # Without escaped backslashes and quotes every second piece between quotes is a string.
-    outside = text.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2]
-    brackets = b"".join(outside).translate(_ROUND, _NO_BRACKETS)
+    bare = text.replace(rb"\\", b"").replace(rb"\"", b"")
+    if bare.count(b'"') > 4 * MOST_VALUES:  # a key and a text for each
+        raise ValueError(f"it has more than {MOST_VALUES} values")
+    outside = b"".join(bare.split(b'"')[::2])
+    if sum(map(outside.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES} values")
+    brackets = outside.translate(_ROUND, _NO_BRACKETS)
     if b"[" * (deepest + 1) in brackets:
         raise ValueError(f"nested deeper than {deepest}")
     for _ in range(deepest):

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from descartes_core import jsonrpc
-from descartes_core.errors import DescartesError, InvalidParams, InvalidRequest
+from descartes_core.errors import DescartesError, InvalidParams, InvalidRequest, TooLarge
+from descartes_core.messages.common import LARGEST_MESSAGE
 from descartes_daemon.calling import Caller
 from descartes_daemon.plain_http import as_json
 
@@ -37,10 +38,14 @@ class RpcHttp:
                 raise InvalidRequest(f"an array may have 1 to {LARGEST_BATCH} calls, this one has {len(value)}")
         except DescartesError as error:
             return jsonrpc.refusal(None, error)
-        answers = [answer for one in value if (answer := await self._answer_one(one, request)) is not None]
+        answers: list[bytes] = []
+        for one in value:
+            has_room = sum(map(len, answers)) <= LARGEST_MESSAGE
+            if (answer := await self._answer_one(one, request, has_room=has_room)) is not None:
+                answers.append(answer)
         return b"[" + b",".join(answers) + b"]" if answers else None
 
-    async def _answer_one(self, value: Any, request: Request) -> bytes | None:
+    async def _answer_one(self, value: Any, request: Request, *, has_room: bool = True) -> bytes | None:
         try:
             call = jsonrpc.call_of(value)
         except InvalidParams as error:  # a request, but its parameters have no names
@@ -48,6 +53,8 @@ class RpcHttp:
         except DescartesError as error:
             return jsonrpc.refusal(None, error)
         try:
+            if not (has_room or call.is_notification):
+                raise TooLarge(f"not done: the answers before it have {LARGEST_MESSAGE} bytes; call it by itself")
             answer = jsonrpc.reply(call.id, await self._caller.call(call.method, call.params, request))
         except DescartesError as error:
             answer = jsonrpc.refusal(call.id, error)

@@ -29,6 +29,7 @@ from descartes_core.jsonrpc import error_object
 from descartes_core.messages.common import LARGEST_MESSAGE
 from descartes_daemon.admission import FirstMessage, Token, known, naming_protocol, token_offered, without_token
 from descartes_daemon.strangers import Strangers
+from descartes_daemon.visitors import Visitor
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -87,7 +88,7 @@ class Safety:
         except DescartesError as error:
             await self._refuse(error, scope, receive, send)
             return
-        await self._app(scope, self._counted(receive), send)
+        await self._app(scope, self._counted(receive, scope.get("state", {}).get("visitor")), send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -168,7 +169,7 @@ class Safety:
         if int(length) > self._largest_body:
             raise _too_large(self._largest_body)
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, visitor: Visitor | None) -> Receive:
         size = 0
 
         async def counted() -> Message:
@@ -179,6 +180,8 @@ class Safety:
                 if size > self._largest_body:
                     await _drain(receive, message)
                     raise _too_large(self._largest_body)
+                if visitor is not None:
+                    visitor.holds(size)
             return message
 
         return counted

@@ -19,6 +19,7 @@ from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.dispatch import Dispatcher, checked
 from descartes_daemon.unix_terminal import UnixTerminal
+from descartes_daemon.visitors import LET_IN_AT_ONCE
 from descartes_local.peer import peer_of
 
 _log = logging.getLogger(__name__)
@@ -54,17 +55,18 @@ class UnixDoor:
         self.connected = 0
 
     def admit(self, connection: UnixConnection) -> None:
-        """Let one in, if need be in the place of the one that has been idle for longest.
+        """Let one in, if need be in the place of one that is idle, or of a process that has more than half of all.
 
         Raises:
             LimitReached: all are busy.
 
         """
         if self.connections.is_full:
-            idle = self.connections.longest_idle()
-            if idle is None:
+            known = self.connections
+            leaving = known.longest_idle() or known.of_the_greedy(connection, lambda one: one.pid)
+            if leaving is None:
                 raise LimitReached(f"{self.limits.connections} connections are busy, which is the limit")
-            idle.dismiss(LimitReached("others needed this place, and nothing was under way here: connect again"))
+            leaving.dismiss(LimitReached("others needed this place: connect again"))
         self.connected += 1
         self.connections.add(connection)
 
@@ -77,7 +79,10 @@ class UnixDoor:
     async def serve(self, listening: socket.socket) -> asyncio.Server:
         """Take connections from now on."""
         # create_server rather than create_unix_server: that one removes the socket's file, which is not ours.
-        return await asyncio.get_running_loop().create_server(lambda: UnixConnection(self), sock=listening)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: UnixConnection(self), sock=listening, backlog=LET_IN_AT_ONCE)
+        listening.listen(socket.SOMAXCONN)  # that was asyncio's number for both
+        return server
 
     def close(self) -> None:
         """Close every connection."""
@@ -100,13 +105,12 @@ class UnixConnection(asyncio.Protocol):
         self._reads: set[asyncio.Task[None]] = set()
         #: Whether its next turn is arranged.
         self._is_due = False
-        self._client = "unix"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Check who it is."""
         self._transport = cast("asyncio.Transport", transport)
         peer = peer_of(transport.get_extra_info("socket"))
-        self._client = f"pid {peer.pid}"
+        self._client, self.pid = f"pid {peer.pid}", peer.pid
         if not peer.may_come_in:
             self._transport.abort()
             return
@@ -122,13 +126,14 @@ class UnixConnection(asyncio.Protocol):
 
     @property
     def held(self) -> int:
-        """How many bytes of an unfinished line are kept for it."""
-        return len(self._lines)
+        """How many bytes of an unfinished line or frame are kept for it."""
+        return len(self._lines) + (self._terminal.held if self._terminal else 0)
 
     def dismiss(self, error: DescartesError) -> None:
         """Say why, and close; who takes nothing is not waited for."""
         self._door.connections.remove(self)
-        self._transport.write(jsonrpc.refusal(None, error))
+        if self._terminal is None:  # between frames a line would be none
+            self._transport.write(jsonrpc.refusal(None, error))
         if self._transport.get_write_buffer_size():
             self._transport.abort()
         else:
@@ -138,10 +143,10 @@ class UnixConnection(asyncio.Protocol):
         """Take lines, or a terminal's frames."""
         if self._terminal is not None:
             self._receive_frames(data)
-            return
-        self._lines.feed(data)
-        self._take_lines()
-        if len(self._lines) > self._door.limits.message // 16:
+        else:
+            self._lines.feed(data)
+            self._take_lines()
+        if self.held > self._door.limits.message // 16:
             self._door.check_held()
 
     @property

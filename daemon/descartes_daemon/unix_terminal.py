@@ -46,6 +46,11 @@ class UnixTerminal:
         if is_stuck and self._attachment.has_ended and self._giving_up is None:
             self._giving_up = asyncio.get_running_loop().call_later(STUCK_AFTER, self._transport.abort)
 
+    @property
+    def held(self) -> int:
+        """How many bytes of an unfinished frame are kept."""
+        return len(self._frames)
+
     def _send_more(self) -> None:
         self._soon = None
         self._send()

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from descartes_core.errors import LimitReached
 from descartes_core.guests import Guests
+from descartes_core.messages.common import LARGEST_MESSAGE
 
+#: A crowd at a door is let in by so many at a time, in turn with all else; the rest waits in the backlog.
+LET_IN_AT_ONCE = 32
 #: Connections beyond the limit that may come in to be told so.
 _SPARE = 16
+#: So many of the largest bodies may be held by all connections together.
+HELD_BODIES = 4
 
 
 class Visitor:
@@ -24,16 +30,13 @@ class Visitor:
         #: Whether more were busy than may be when its request came.
         self.is_too_many = False
         self._is_busy = False
+        #: How many bytes of its request's body are kept for it.
+        self.held = 0
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way for it."""
         return not self._is_busy
-
-    @property
-    def held(self) -> int:
-        """How many bytes are kept for it: none, what strangers send is not."""
-        return 0
 
     def known(self) -> None:
         """Take note that its client has shown the token."""
@@ -55,7 +58,18 @@ class Visitor:
         """Take note that its request is answered."""
         if self._is_busy:
             self._is_busy = False
+            self.held = 0
             self._visitors.busy -= 1
+
+    def holds(self, size: int) -> None:
+        """Take note of so many bytes of a body, until it is answered.
+
+        Raises:
+            LimitReached: all together hold too much, and this one most.
+
+        """
+        self.held = size
+        self._visitors.check_held(self)
 
     def has_it_all(self) -> None:
         """Wait for nothing more from it now."""
@@ -70,8 +84,9 @@ class Visitor:
 class Visitors:
     """The connections of both ports together."""
 
-    def __init__(self, most: int, read_timeout: float) -> None:
+    def __init__(self, most: int, read_timeout: float, most_held: int = HELD_BODIES * LARGEST_MESSAGE) -> None:
         self.most = most
+        self._most_held = most_held
         #: How many have a request under way, or are WebSockets.
         self.busy = 0
         #: How many there ever were.
@@ -108,6 +123,15 @@ class Visitors:
         """Let go of one that is gone."""
         self._guests.remove(visitor)
         self.expect_nothing(visitor)
+
+    def check_held(self, newest: Visitor) -> None:
+        """Let go of whoever holds most when all hold too much; the one that has just sent more is told why."""
+        while newest.held > self._most_held // 64 and (largest := self._guests.largest(self._most_held)) is not None:
+            if largest is newest:
+                newest.held = 0
+                raise LimitReached(f"{self._most_held} bytes of requests are held, which is the limit: come back later")
+            self.forget(largest)
+            largest.leave()
 
     def expect(self, visitor: Visitor, *, anew: bool) -> None:
         """Let it leave unless more comes in time; one timer for all, and none while nobody is waited for."""

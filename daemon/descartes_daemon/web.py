@@ -21,7 +21,7 @@ from descartes_core.errors import InvalidRequest, LimitReached
 from descartes_core.messages.common import LARGEST_MESSAGE
 from descartes_daemon.counts import OpenNow
 from descartes_daemon.safety import LARGEST_HEAD, refusal
-from descartes_daemon.visitors import Visitors
+from descartes_daemon.visitors import HELD_BODIES, LET_IN_AT_ONCE, Visitors
 
 #: How long the kernel keeps a connection whose other side takes nothing (seconds).
 STUCK_AFTER = 60.0
@@ -99,7 +99,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self.app_state = {**self.app_state, "ping": self._begin_pings}
 
     def _begin_pings(self, every: float) -> None:
-        """Ping so often; no answer is waited for: a slow reader's comes late, and who is gone is found by the kernel."""
+        """Ping so often; no answer is waited for: a slow reader's comes late, and the kernel finds who is gone."""
         self.ping_interval, self.ping_timeout = every, None
         self.start_keepalive()
 
@@ -142,6 +142,12 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; asyncio takes one number for who waits and for who is let in at once."""
+        await super().startup(sockets=sockets)
+        for listening in sockets or ():
+            listening.listen(socket.SOMAXCONN)
 
     async def main_loop(self) -> None:
         self._ready.set()
@@ -186,7 +192,7 @@ async def serve(
         listening.setblocking(False)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(stuck_after * 1000))
-    visitors = Visitors(max_connections, read_timeout)
+    visitors = Visitors(max_connections, read_timeout, HELD_BODIES * max_message)
     if now is not None:
         now.http, now.websocket = partial(visitors.count, websockets=False), partial(visitors.count, websockets=True)
         now.tcp_total = lambda: visitors.total
@@ -210,7 +216,7 @@ async def serve(
         ws_per_message_deflate=False,
         timeout_keep_alive=cast("int", idle_timeout),
         h11_max_incomplete_event_size=LARGEST_HEAD,
-        backlog=socket.SOMAXCONN,
+        backlog=LET_IN_AT_ONCE,
     )
     await _Server(config, stop, ready or asyncio.Event(), grace).serve(list(sockets))
 
@@ -219,7 +225,8 @@ def _bounded(app: ASGIApp) -> ASGIApp:
     """Tell those beyond the limit, and let nobody else notice them."""
 
     async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["state"]["visitor"].is_too_many:
+        # That we are healthy is told at once, and all the more where there is a crowd.
+        if not scope["state"]["visitor"].is_too_many or scope["path"] == "/health":
             await app(scope, receive, send)
             return
         answer = refusal(LimitReached("too many connections are busy already (server.max_connections)"), 503)

@@ -36,3 +36,11 @@ def test_frames_arrive_whole_however_they_are_cut(frames: list[bytes | dict[str,
 def test_what_is_no_frame_is_refused(wire: bytes) -> None:
     with pytest.raises(ProtocolError):
         list(FrameReader().feed(wire))
+
+
+def test_what_is_held_of_a_frame_is_known() -> None:
+    reader = FrameReader()
+    assert list(reader.feed(bytes_frame(b"abc") + bytes_frame(b"defg")[:-1])) == [b"abc"]
+    assert len(reader) == 8
+    assert list(reader.feed(b"g")) == [b"defg"]
+    assert len(reader) == 0

@@ -55,3 +55,22 @@ def test_who_holds_most_is_found_when_all_hold_too_much() -> None:
     guests.remove(large)
     guests.remove(small)
     assert guests.largest(0) is None
+
+
+def test_where_all_are_busy_who_has_more_than_half_makes_room_for_others() -> None:
+    guests: Guests[Somebody] = Guests(4)
+    first, second, third, other = (Somebody(is_idle=False, held=held) for held in (7, 7, 7, 8))
+    for one in (first, second, third, other):
+        guests.add(one)
+    guests.heard(second)
+    guests.heard(first)
+
+    def leaves(newcomer: Somebody) -> Somebody | None:
+        return guests.of_the_greedy(newcomer, lambda one: one.held)
+
+    assert leaves(Somebody(held=8)) is third
+    guests.remove(third)
+    assert leaves(Somebody(held=9)) is second
+    assert leaves(Somebody(held=7)) is None
+    guests.remove(second)
+    assert leaves(Somebody(held=9)) is None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from descartes_core.errors import AgentNotFound, DescartesError, InvalidParams, InvalidRequest, ParseError
-from descartes_core.jsonrpc import Call, call_of, error_object, parse, refusal, reply, request, result_of
+from descartes_core.jsonrpc import MOST_VALUES, Call, call_of, error_object, parse, refusal, reply, request, result_of
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.text('[]{}"\\'),
@@ -121,3 +121,19 @@ def test_parameters_without_names_are_told_apart_from_what_is_no_request() -> No
         call_of({"jsonrpc": "2.0", "id": 1, "method": "m", "params": [1]})
     with pytest.raises(InvalidRequest):
         call_of({"jsonrpc": "2.0", "id": True, "method": "m", "params": [1]})
+
+
+MANY = MOST_VALUES + 1
+
+
+@pytest.mark.parametrize("one", ["0,", "[],", "{},", '"",', '{"":1},', '"\\"[",', "[[[]]],"])
+def test_more_values_than_may_be_are_refused_before_they_are_made(one: str) -> None:
+    """Ten megabytes of them took two seconds, in which nobody else was answered."""
+    with pytest.raises(ParseError, match=f"more than {MOST_VALUES} values"):
+        parse(f"[{one * MANY}0]".encode())
+    assert parse(f"[{one * (MOST_VALUES // 8)}0]")[-1] == 0
+
+
+@pytest.mark.parametrize("text", ["," * MANY, "[{" * MANY, '"' * MANY * 5, '\\",' * MANY])
+def test_what_stands_in_a_text_is_no_value(text: str) -> None:
+    assert parse(json.dumps([text, [[[1]]]])) == [text, [[[1]]]]

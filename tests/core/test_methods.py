@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 from descartes_core.errors import DescartesError
 from descartes_core.messages.agents import Spawn, Stop
 from descartes_core.messages.common import Model
+from descartes_core.messages.events import EventFilter
 from descartes_core.messages.terminals import Write
 from descartes_core.methods import METHODS, Method
 
@@ -64,3 +65,11 @@ def test_what_does_not_fit_is_refused(model: type[BaseModel], value: dict[str, o
 def test_the_least_that_is_said_is_enough() -> None:
     assert Spawn.model_validate({}).command == []
     assert Stop.model_validate({"agent_id": "fixer"}).grace is None
+
+
+def test_a_filter_of_events_is_small() -> None:
+    """A listener keeps it for hours, and each name could be as long as a message."""
+    assert EventFilter(agent_ids=["x" * 100]).agent_ids
+    for kind in ("agent_ids", "task_ids", "workflow_ids"):
+        with pytest.raises(ValidationError, match="at most 100 characters"):
+            EventFilter.model_validate({kind: ["x" * 101]})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from descartes_core.messages.common import LARGEST_MESSAGE
 from tests.support.tcp_doors import Doors, open_doors
 
 pytestmark = pytest.mark.anyio
@@ -126,3 +127,21 @@ async def test_whatever_comes_of_a_call_the_status_is_200(tmp_path: Path) -> Non
             answer = await doors.ask("POST", "/rpc", body)
             assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
         assert (await doors.ask("POST", "/rpc", b'{"jsonrpc": "2.0", "method": "echo"}')).status == 204
+
+
+async def test_an_array_whose_answers_are_too_large_is_done_so_far(tmp_path: Path) -> None:
+    """A hundred pieces of output were a hundred and forty megabytes."""
+    large = "x" * (LARGEST_MESSAGE // 4)
+    async with open_doors(tmp_path) as doors:
+        grow = [{**call_of(identity), "method": "system.metrics"} for identity in range(6)]
+        doors.dispatcher.metrics = large
+        answers = await doors.rpc([*grow, {"jsonrpc": "2.0", "method": "echo"}])
+        assert [answer.get("error", {}).get("data", {}).get("code") for answer in answers] == [None] * 4 + [
+            "too_large"
+        ] * 2
+        assert [answer["id"] for answer in answers] == list(range(6))
+        assert called(doors) == ["system.metrics"] * 4 + ["echo"]
+
+
+def call_of(identity: int) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": identity}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 
 from descartes_core.errors import AgentNotFound, InvalidParams, InvalidRequest, MethodNotFound
 from descartes_core.messages.common import LARGEST_MESSAGE
-from tests.support.inside import Line, open_inside
+from tests.support.inside import Inside, Line, open_inside
 from tests.support.programs import agent
 
 pytestmark = pytest.mark.anyio
@@ -309,3 +312,53 @@ async def test_errors_have_their_classes(short: Path) -> None:
                 await line.call(method, **params)
         with pytest.raises(InvalidRequest, match="Unix socket"):
             inside.daemon.dispatcher.call("agent.attach", {"agent_id": "x"}, client="web")
+
+
+async def test_where_all_are_busy_a_process_with_most_of_them_makes_room(short: Path) -> None:
+    """A thousand waits of one process kept everybody else from looking and from killing."""
+    configure(short, max_connections=4)
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"))
+        attached = await inside.line()
+        await attached.call("agent.attach", agent_id=spawned["id"])
+        waiting = [await inside.line() for _ in range(3)]
+        for line in waiting:
+            line.writer.write(call("agent.wait", 1, agent_id=spawned["id"], timeout=20.0) + b"\n")
+        await until_busy(inside)
+        process = await asyncio.create_subprocess_exec(
+            *[sys.executable, "-c", ASKED, inside.daemon.endpoints.socket], stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await process.communicate()
+        assert json.loads(told)["result"]["status"] == "healthy"
+        assert await attached.frame("none of this kind") is None
+        assert sum(bool(one._reads) for one in inside.daemon.door.connections) == 3
+
+
+ASKED = """
+import socket, sys
+asked = socket.socket(socket.AF_UNIX)
+asked.connect(sys.argv[1])
+asked.sendall(b'{"jsonrpc":"2.0","id":1,"method":"system.health"}\\n')
+print(asked.makefile().readline())
+"""
+
+
+async def until_busy(inside: Inside) -> None:
+    async with asyncio.timeout(20):
+        while any(one.is_idle for one in inside.daemon.door.connections):
+            await asyncio.wait([asyncio.create_task(turn())])
+
+
+async def turn() -> None:
+    return None
+
+
+async def test_a_crowd_waits_at_the_socket(short: Path) -> None:
+    """Beyond a hundred the kernel refused, and commands said that the daemon does not answer."""
+    async with open_inside(short) as inside:
+        with contextlib.ExitStack() as stack:
+            for _ in range(300):
+                early = stack.enter_context(socket.socket(socket.AF_UNIX))
+                early.setblocking(False)
+                early.connect(inside.daemon.endpoints.socket)
+            await still_answers(await inside.line())

@@ -128,3 +128,20 @@ async def test_half_a_frame_types_nothing(short: Path) -> None:
         while inside.agent(identity).listeners:
             await inside.call("system.health")
         assert await inside.output(identity) == b"ready\r\n"
+
+
+async def test_half_frames_count_as_half_lines_do(short: Path) -> None:
+    """Each may have ten megabytes, and terminals were not looked at."""
+    (short / "home").mkdir()
+    (short / "home" / "config.toml").write_text("[server]\nmax_message = 65536\n")
+    async with open_inside(short) as inside:
+        identity = await an_echoer(inside)
+        lines = [await attached(inside, identity) for _ in range(3)]
+        half = bytes_frame(b"x" * 200_000)[:-1]
+        for line in lines[:2]:
+            line.writer.write(half)
+        gone = [asyncio.create_task(line.frame("none of this kind")) for line in lines]
+        done, _ = await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        assert (len(done), gone[2] in done) == (1, False)
+        for one in gone:
+            one.cancel()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from descartes_core.errors import LimitReached
 from descartes_daemon.visitors import Visitor, Visitors
 
 pytestmark = pytest.mark.anyio
@@ -90,3 +91,22 @@ async def test_kinds_are_counted_apart() -> None:
     gone.gone()
     assert (door.visitors.count(websockets=True), door.visitors.count(websockets=False)) == (1, 1)
     assert door.visitors.total == 3
+
+
+async def test_who_holds_most_leaves_when_all_hold_too_much() -> None:
+    door = Door(10)
+    door.visitors = Visitors(10, 3600.0, most_held=640)
+    small, large, last = door.come(), door.come(), door.come()
+    for visitor, size in ((small, 100), (large, 400)):
+        visitor.works()
+        visitor.holds(size)
+    last.works()
+    last.holds(140)
+    assert door.left == []
+    last.holds(141)
+    assert door.left == [1]
+    with pytest.raises(LimitReached, match="640 bytes"):
+        last.holds(541)
+    small.rests()
+    last.holds(640)
+    assert (door.left, small.held) == ([1], 0)

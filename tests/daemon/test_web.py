@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import websockets
 
+from descartes_daemon.visitors import LET_IN_AT_ONCE
 from tests.support.rows import told
 from tests.support.tcp_doors import TOKEN, listening, open_doors, served
 
@@ -79,8 +80,9 @@ async def test_too_many_busy_connections_are_refused(tmp_path: Path) -> None:
             await stack.enter_async_context(doors.listen())
         slow = asyncio.create_task(doors.rpc({"jsonrpc": "2.0", "id": 1, "method": "slow"}))
         await doors.dispatcher.asked.wait()
-        refused = await doors.ask("GET", "/health")
+        refused = await doors.ask("GET", "/stats")
         assert (refused.status, refused.code) == (503, "limit_reached")
+        assert (await doors.ask("GET", "/health")).status == 200
         with pytest.raises(websockets.InvalidStatus) as told:
             async with doors.listen():
                 pass
@@ -208,3 +210,45 @@ def handshake(port: int) -> bytes:
 def frame(payload: bytes) -> bytes:
     """Return a client's text frame; a mask of zeros changes nothing."""
     return bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+async def test_half_bodies_together_are_bounded(tmp_path: Path) -> None:
+    """Each may be as long as a message; three hundred of them were two gigabytes."""
+    async with open_doors(tmp_path, max_message=1024 * 1024, built={"max_message": 1024 * 1024}) as doors:
+        head = (
+            f"POST /rpc HTTP/1.1\r\nHost: 127.0.0.1:{doors.http}\r\nAuthorization: Bearer {TOKEN}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 1048576\r\n\r\n"
+        ).encode()
+        ends = []
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(12):
+                reader, writer = await asyncio.open_connection("127.0.0.1", doors.http)
+                stack.callback(writer.close)
+                writer.write(head + b" " * 1_000_000)
+                ends.append(asyncio.create_task(end_of(reader)))
+            async with asyncio.timeout(20):
+                while sum(end.done() for end in ends) < 8:
+                    assert (await doors.ask("GET", "/health")).status == 200
+            assert sum(end.done() for end in ends) == 8
+            for end in ends:
+                end.cancel()
+            assert {end.result()[:12] for end in ends if end.done() and not end.cancelled()} <= {b"HTTP/1.1 429", b""}
+
+
+async def end_of(reader: asyncio.StreamReader) -> bytes:
+    with contextlib.suppress(ConnectionError):
+        return await reader.read()
+    return b""
+
+
+async def test_a_crowd_waits_at_the_doors(tmp_path: Path) -> None:
+    """Who did not fit was refused; and who came in at once kept all others waiting."""
+    async with open_doors(tmp_path) as doors:
+        with contextlib.ExitStack() as stack:
+            crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", doors.http))) for _ in range(300)]
+            turned = asyncio.Event()
+            asyncio.get_running_loop().call_soon(turned.set)
+            await turned.wait()
+            assert doors.now.tcp_total() <= 3 * LET_IN_AT_ONCE
+            assert (await doors.ask("GET", "/health")).status == 200
+            assert doors.now.tcp_total() == len(crowd) + 1

@@ -29,6 +29,8 @@ class Answers:
     """A dispatcher that answers a few methods."""
 
     status: str = "healthy"
+    #: What system.metrics tells.
+    metrics: str = "descartes_x 1\n"
     #: Every call, as it came: method, params, client.
     calls: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
     #: Set by the first call.
@@ -62,7 +64,7 @@ class Answers:
             case "system.stats":
                 return {"events": 7}
             case "system.metrics":
-                return {"content_type": "text/plain; version=0.0.4; charset=utf-8", "text": "descartes_x 1\n"}
+                return {"content_type": "text/plain; version=0.0.4; charset=utf-8", "text": self.metrics}
             case "fault":
                 raise RuntimeError("a secret of the inside")
         raise MethodNotFound(f"there is no method {method}")

@@ -83,7 +83,7 @@ class Spawn(Change):
     #: Default: the program's name and the beginning of the id.
     name: Annotated[str, StringConstraints(max_length=1000)] | None = None
     #: Default: the configured command, else SHELL of `env`.
-    command: Annotated[list[Argument], Field(max_length=1_000_000)] = []
+    command: Annotated[list[Argument], Field(max_length=100_000)] = []
     #: Default: the workspace.
     cwd: Argument | None = None
     #: The whole environment; default: a bare one (PATH, HOME, USER, SHELL, LANG of the user).

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from descartes_core.messages.common import Model, Wait
+
+Id = Annotated[str, StringConstraints(max_length=100)]
+Ids = Annotated[list[Id], Field(max_length=1000)]
 
 
 class EventFilter(Model):
     """Which events: categories and ids must both fit, an empty list fits all."""
 
     #: Ids; other categories than agent are not touched by it.
-    agent_ids: Annotated[list[str], Field(max_length=1000)] = []
+    agent_ids: Ids = []
     #: Likewise for task and workflow.
-    task_ids: Annotated[list[str], Field(max_length=1000)] = []
-    workflow_ids: Annotated[list[str], Field(max_length=1000)] = []
+    task_ids: Ids = []
+    workflow_ids: Ids = []
     #: Empty: all.
     event_categories: list[Literal["agent", "task", "workflow", "system", "state"]] = []
 
