@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from descartes_core.errors import Conflict, IllegalTransition, Locked, NoWorkspace, Refused, Unavailable
 from descartes_core.session_life import Cause, State, move
@@ -118,7 +119,7 @@ def moved(session: Session, state: State, cause: Cause) -> State:
     except IllegalTransition as error:
         if (state, cause) not in _REMEDIES:
             raise
-        remedy = _REMEDIES[state, cause].format(path=session.path)
+        remedy = _REMEDIES[state, cause].format(path=quote(str(session.path)))
         raise Refused(f"{session.name} is {state}: {remedy}") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from descartes_core.errors import Conflict, NoWorkspace, Unavailable
 from descartes_core.ids import fitting_name, new_id, stable_id
@@ -75,7 +76,9 @@ def workspace_around(home: Home, path: str | os.PathLike[str]) -> Path:
         raise NoWorkspace(f"{error.filename or path} cannot be looked into: {error.strerror}") from error
     except (ValueError, RuntimeError) as error:  # a NUL in the name; a symlink loop, before Python 3.13
         raise NoWorkspace(f"{path!r} cannot be a path: {error}") from error
-    raise NoWorkspace(f"{place} is not in a workspace: make one there with `descartes sessions create {place}`")
+    raise NoWorkspace(
+        f"{place} is not in a workspace: make one there with `descartes sessions create {quote(str(place))}`"
+    )
 
 
 def session_of(home: Home, workspace: Path, known: registry.Registry | None = None) -> Session:
@@ -150,7 +153,7 @@ def rival_note(rival: Path, copy: Path) -> str:
 
 
 def _remedy(copy: Path) -> str:
-    return f"`descartes sessions adopt {copy}`, if that is the copy, gives it an id of its own"
+    return f"`descartes sessions adopt {quote(str(copy))}`, if that is the copy, gives it an id of its own"
 
 
 def fresh_record(session_id: str, workspace: Path, created_at: float) -> SessionRecord:

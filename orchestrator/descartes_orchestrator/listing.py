@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from descartes_core.errors import NoWorkspace
 from descartes_local import registry
@@ -92,6 +93,6 @@ def _with_rival(session: Session, places: list[Path]) -> Session:
 
 def _left(home: Home) -> list[str]:
     return [
-        f"{one.trash} is left of {one.path}: `descartes sessions delete {one.path}` removes the rest"
+        f"{one.trash} is left of {one.path}: `descartes sessions delete {quote(one.path)}` removes the rest"
         for one in left_of(home)
     ]

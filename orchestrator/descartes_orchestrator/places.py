@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from shlex import quote
 
 from descartes_core.errors import Conflict, Locked, Refused
 from descartes_core.ids import new_id
@@ -114,4 +115,6 @@ def _refuse_served(home: Home, session: Session) -> None:
             told = supervisor.call("list")["sessions"]
         is_served = any(entry["id"] == session.id and not entry["at_rest"] for entry in told)
     if is_served:
-        raise Refused(f"the daemon of {session.name} lives: descartes sessions stop {session.name} ends it first")
+        raise Refused(
+            f"the daemon of {session.name} lives: descartes sessions stop {quote(session.name)} ends it first"
+        )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from descartes_core.errors import Conflict, DaemonStartFailed, Locked, NoWorkspace, SessionNotFound, Unavailable
@@ -170,8 +171,8 @@ def start(home: Home, session: Session) -> dict[str, Any]:
     if not session.path.is_dir():
         raise NoWorkspace(
             f"{session.path} is not there any more: if it was moved, name its new path once, or "
-            f"`descartes sessions relocate {session.name} NEWPATH`; "
-            f"to end what runs of it: descartes sessions stop --force {session.name}"
+            f"`descartes sessions relocate {quote(session.name)} NEWPATH`; "
+            f"to end what runs of it: descartes sessions stop --force {quote(session.name)}"
         )
     _refuse_unseen_copy(home, session)
     _refuse_other_home(home, session)

@@ -112,3 +112,10 @@ def test_a_claim_on_what_is_gone_or_in_the_way_says_so(home: Home, shop: Session
     with pytest.raises(Unavailable, match="File exists"), claimed(home, shop):
         pass
     assert load(aside) is not None
+
+
+def test_what_to_type_can_be_typed_whatever_a_place_is_called(home: Home, tmp_path: Path) -> None:
+    made = sessions.create(home, tmp_path / "x; touch here")
+    sessions.archive(home, made)
+    with pytest.raises(Refused, match=r"`descartes sessions unarchive '[^']*/x; touch here'`"):
+        sessions.start(home, sessions.at(home, made.path))
