@@ -50,7 +50,9 @@ class Gaps:
         """Make it ready to be added to, while there is room; without room it is tried again with the first gap."""
         with contextlib.suppress(OSError):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.posix_fallocate(self._descriptor, 0, len(self.all) * _RECORD + _SPARE)
+            size = os.fstat(self._descriptor).st_size
+            # Zeros are no record; posix_fallocate is not there on macOS.
+            os.pwrite(self._descriptor, bytes(max(0, len(self.all) * _RECORD + _SPARE - size)), size)
 
     def put(self, begin: int, end: int) -> bool:
         """Write down a gap, or that the last one grows to this end; say whether that could be written."""
