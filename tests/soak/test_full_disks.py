@@ -116,10 +116,12 @@ def changes(disk: Disk, living: str) -> list[list[object]]:
     ]
 
 
-@pytest.mark.parametrize("spare", [0, 4096, 40_960])
+@pytest.mark.parametrize(
+    "spare", [0, pytest.param(4096, marks=pytest.mark.soak), pytest.param(40_960, marks=pytest.mark.soak)]
+)
 def test_every_change_on_a_full_disk_is_done_or_told(disk: Disk, spare: int) -> None:
     disk.run("sessions", "start", disk.shop)
-    living = disk.json("spawn", disk.shop, "--", *agent("echoer"))["id"]
+    living = disk.json("spawn", disk.shop, "--grace", "0.2", "--", *agent("echoer"))["id"]
     disk.run("spawn", disk.shop, "--wait", "--name", "old", "--", "echo", "said")
     filler = disk.fill(spare)
     refused = []
