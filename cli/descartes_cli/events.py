@@ -15,7 +15,7 @@ from descartes_cli.finding import Search
 from descartes_cli.following import follow, say_gap
 from descartes_cli.render import printable, say_wrong
 from descartes_cli.session_named import find_session
-from descartes_core.errors import InvalidParams
+from descartes_core.errors import InvalidParams, Unavailable
 from descartes_core.ids import short
 from descartes_local.home import Home, find_home
 from descartes_local.run_file import RunFile, read_run_files
@@ -60,11 +60,11 @@ def events(
     text: str | None,
     session: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Print what happened in the sessions that are Active, oldest first; -s starts an Inactive one.
 
     The third column is the seq, which counts each session's events. With --json each event is one line of JSON, written
-    at once. What is kept no more is told on stderr.
+    at once. What is kept no more, and which daemon does not answer, is told on stderr.
     """
     home = find_home()
     only = None
@@ -79,9 +79,12 @@ def events(
     if not runs and not is_followed:
         say_wrong("no sessions are active; -s SESSION starts one and tells of it")
     # Each session's own order holds, also where its clock was set back meanwhile.
-    past = heapq.merge(*(_past(run, since or 0, wanted) for run in runs), key=lambda event: event["timestamp"])
+    silent: list[Unavailable] = []
+    told = (_past(run, since or 0, wanted, silent) for run in runs)
+    past = heapq.merge(*told, key=lambda event: event["timestamp"])
     for event in follow(home, only, since, wanted) if is_followed else past:
         click.echo(json.dumps(event) if as_json else _line(event))
+    return silent[0].exit if silent else 0
 
 
 def _filter(
@@ -103,9 +106,15 @@ def _filter(
     return wanted
 
 
-def _past(run: RunFile, since: int, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _past(run: RunFile, since: int, wanted: dict[str, Any], silent: list[Unavailable]) -> Iterator[dict[str, Any]]:
+    """Walk over one session's events; a daemon that does not answer keeps nobody from hearing of the others."""
     while True:
-        reply = read(run.socket, "event.list", {"since": since, "limit": _PAGE, "filter": wanted})
+        try:
+            reply = read(run.socket, "event.list", {"since": since, "limit": _PAGE, "filter": wanted})
+        except Unavailable as error:
+            say_wrong(f"{run.name} tells nothing after event {since}: {error.message}")
+            silent.append(error)
+            return
         say_gap(run.name, since, reply)
         yield from ({"session_id": run.session_id, **event} for event in reply["events"])
         since = reply["next_since"]

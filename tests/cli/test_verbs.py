@@ -231,6 +231,23 @@ def test_events_that_are_kept_no_more_are_told(person: Person, shop: Path) -> No
     assert [event["seq"] for event in ran.lines] == [2]
 
 
+def test_events_of_others_are_told_where_one_daemon_is_gone(person: Person, shop: Path) -> None:
+    """A run file that outlived its daemon and the supervisor once hid the events of all sessions."""
+    person.run("sessions", "start", shop)
+    (run,) = read_run_files(person.home)
+    gone = "00000000-0000-4000-8000-000000000000"
+    told = json.loads(person.home.run_file(run.session_id).read_text())
+    stale = told | {"session_id": gone, "name": "farm", "socket": str(person.home.daemon_socket(gone))}
+    person.home.run_file(gone).write_text(json.dumps(stale))
+    try:
+        ran = person.run("events", "--json", check=False)
+    finally:
+        person.home.run_file(gone).unlink()
+    assert ran.code == 4
+    assert {event["session_id"] for event in ran.lines} == {run.session_id}
+    assert "farm tells nothing after event 0: nobody listens" in ran.stderr
+
+
 def test_a_session_that_cannot_work_shows_why(person: Person, shop: Path) -> None:
     (shop / "config.toml").write_text("[agents]\ngrace = 'long'\n")
     ran = person.run("spawn", shop, "--", "true", check=False)
