@@ -1,4 +1,4 @@
-"""Read a small file that others may have put there."""
+"""Read a file that others may have put there."""
 
 from __future__ import annotations
 
@@ -10,24 +10,37 @@ LARGEST = 1024 * 1024
 
 
 class NotRegular(ValueError):
-    """By that name there is something else than a small regular file."""
+    """By that name there is something else than a regular file, or one that is too large."""
+
+
+def open_regular(path: str | os.PathLike[str]) -> int:
+    """Return a descriptor to read a regular file by; a pipe by its name does not hold us up.
+
+    Raises:
+        OSError: it cannot be opened.
+        NotRegular: it is a pipe, a device or a directory.
+
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular("it is no regular file")
+    return descriptor
 
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:
-    """Return the content of a small regular file; a pipe by its name does not hold us up.
+    """Return the content of a small regular file.
 
     Raises:
         OSError: it cannot be read.
         NotRegular: it is a pipe, a device, a directory, or too large.
 
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = open_regular(path)
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise NotRegular("it is no regular file")
-        if found.st_size > LARGEST:
-            raise NotRegular(f"it has {found.st_size} bytes, more than {LARGEST}")
+        size = os.fstat(descriptor).st_size
+        if size > LARGEST:
+            raise NotRegular(f"it has {size} bytes, more than {LARGEST}")
         with open(descriptor, "rb", closefd=False) as file:
             return file.read()
     finally:

@@ -9,6 +9,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from descartes_local.regular_file import NotRegular, read_regular
+
 _BODY = struct.Struct("<QQ")
 _CHECK = struct.Struct("<I")
 _RECORD = _BODY.size + _CHECK.size
@@ -41,8 +43,8 @@ class Gaps:
         # Read when it is first asked for: most logs have none, and lists look at thousands.
         if self._known is None:
             try:
-                self._known = parse(self._path.read_bytes())
-            except OSError:
+                self._known = parse(read_regular(self._path))
+            except (OSError, NotRegular):
                 self._known = []
         return self._known
 

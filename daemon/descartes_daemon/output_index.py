@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from descartes_local.regular_file import NotRegular, open_regular
+
 _BODY = struct.Struct("<dQHH")
 _CHECK = struct.Struct("<I")
 #: Bytes of one record.
@@ -62,9 +64,11 @@ class IndexWriter:
     """Writes the index of one log; a full disk makes it lag, and nothing else."""
 
     def __init__(self, path: Path, rows: int, cols: int) -> None:
-        """Open it for the one recorder; what is torn at its end is written over."""
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._end = os.fstat(self._descriptor).st_size // RECORD * RECORD
+        """Open it for the one recorder; what is torn at its end is written over, and what is no file is left alone."""
+        self._descriptor, self._end = -1, 0
+        with contextlib.suppress(OSError):
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._end = os.fstat(self._descriptor).st_size // RECORD * RECORD
         self._rows, self._cols = rows, cols
         self._noted = 0.0
         #: When, and the size then.
@@ -106,7 +110,8 @@ class IndexWriter:
     def close(self) -> None:
         """Write what waits, and close it."""
         self.settle()
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
 
 class OutputIndex:
@@ -161,8 +166,8 @@ class OutputIndex:
     @contextlib.contextmanager
     def _blocks(self) -> Iterator[_Blocks]:
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+            descriptor = open_regular(self._path)
+        except (OSError, NotRegular):
             yield _Blocks(None)
             return
         try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from descartes_daemon import hole
 from descartes_daemon.gaps import FULL_DISK, Gap, Gaps
 from descartes_daemon.output_index import IndexWriter, OutputIndex
+from descartes_local.regular_file import NotRegular, open_regular
 
 __all__ = ["FULL_DISK", "Gap", "OutputLog"]
 
@@ -187,8 +188,8 @@ class OutputLog:
     def _opened(self) -> Iterator[int | None]:
         """Open it for one reader; None when somebody removed the file: what was said is gone, the agent is not."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+            descriptor = open_regular(self.path)
+        except (FileNotFoundError, NotRegular):  # or put a pipe there, at which everybody would wait
             yield None
             return
         try:

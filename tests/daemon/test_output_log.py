@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,17 @@ def test_a_removed_file_is_still_read_while_it_is_recorded(tmp_path: Path) -> No
     log.close()
     assert log.read(0, 10) == b""
     assert log.offset_of_tail(1) == 0
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_somebody_put_in_its_place_holds_nobody_up(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe by the name of a log once stopped the whole daemon, for ever, at the first reader."""
+    log = log_of(tmp_path, b"0123456789")
+    log.path.unlink()
+    for name in ("output.log", "output.idx", "output.gaps"):
+        make(tmp_path / name)
+    assert (log.read(0, 10), log.offset_of_tail(1), log.gap(0)) == (b"", 0, None)
+    assert (log.index.offset_since(0.0), log.index.records(0, 10, 9)) == (None, [])
 
 
 def test_a_cut_file_gives_what_is_left(tmp_path: Path) -> None:

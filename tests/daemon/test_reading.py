@@ -161,7 +161,7 @@ async def test_who_waits_is_told_of_a_gap(short: Path) -> None:
         waiting = asyncio.create_task(line.call("agent.output", agent_id=spawned["id"], offset=10, wait=PATIENCE))
         while not log.followers:
             await inside.call("system.health")
-        log.lost(5)
+        log.lose(5)
         log.end_gap()
         reply = await waiting
         assert (reply["gap"]["begin"], reply["gap"]["end"], reply["next_offset"]) == (10, 15, 15)
