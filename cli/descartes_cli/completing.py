@@ -14,16 +14,18 @@ from descartes_cli.render import printable
 _PLAIN = re.compile(r"\w[\w.+@-]*")
 #: Daemons that take longer than this are left out: who types waits for nobody (seconds).
 _DEADLINE = 0.3
+#: Verbs that are used on agents that have ended.
+_OF_THE_PAST = {"audit", "events", "logs", "screen", "wait"}
 
 
-def agents(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the agents alive whose name, or id, begins so."""
+def agents(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the agents whose name, or id, begins so: those alive, for what reads the past ended ones too."""
     from descartes_cli.asking import Question, answered, ask_all
     from descartes_local.home import find_home
     from descartes_local.run_file import read_run_files
 
     runs = {run.session_id: run for run in read_run_files(find_home())}
-    asked = {key: Question(run.socket, "agent.list", {"all": False}) for key, run in runs.items()}
+    asked = {key: Question(run.socket, "agent.list", {"all": context.info_name in _OF_THE_PAST}) for key, run in runs.items()}
     found = [
         (agent, runs[key].name)
         for key, answer in answered(ask_all(asked, deadline=_DEADLINE))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from pathlib import Path
 
 import click
 
@@ -31,19 +33,24 @@ def init(only_print: bool, as_json: bool) -> None:
     make_private(home.path)
     file = home.path / "config.toml"
     try:
-        # Refused also where a link leads nowhere; and never half written over something.
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        _write_new(file)
     except FileExistsError:
         raise AlreadyExists(f"{file} exists already: it is left as it is; --stdout prints the example") from None
     except OSError as error:
-        raise Unavailable(f"{file} cannot be made: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w") as content:
-            content.write(example())
-    except OSError as error:
-        os.unlink(file)
         raise Unavailable(f"{file} cannot be written: {error.strerror}") from error
     if as_json:
         print_json({"path": str(file)})
     else:
         click.echo(printable(str(file)))
+
+
+def _write_new(file: Path) -> None:
+    """Write it whole or not at all; what is there already, also a link that leads nowhere, is refused."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as content:
+            content.write(example())
+        os.link(beside, file)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()

@@ -43,7 +43,7 @@ def doctor(as_json: bool) -> int:
     else:
         for remark in remarks:
             _print(remark)
-        click.echo(f"{counts['error']} errors, {counts['warning']} warnings")
+        click.echo(f"errors: {counts['error']}, warnings: {counts['warning']}")
     return 1 if counts["error"] else 0
 
 

@@ -118,7 +118,7 @@ class Ending:
         living = self._agents.living
         if living and not request.force:
             names = ", ".join(agent.row.name for agent in living[:5]) + (", …" if len(living) > 5 else "")
-            raise AgentsAlive(f"{len(living)} agents are alive ({names}): end them first, or use --force")
+            raise AgentsAlive(f"agents are alive ({names}): end them first, or use --force")
         await self._leaving.end_all(request.grace)
         asking.afterwards.append(self._stop.set)
         return {"ended": [agent.id for agent in living]}

@@ -50,6 +50,9 @@ def test_verbs_agents_and_sessions_are_completed(person: Person, shop: Path) -> 
     assert completed(person, "descartes", "spawn", "-")
     assert not completed(person, "descartes", "wait", "nobody")
     assert completed(person, "descartes", "ps", "-s", "sh") == ["shop"]
+    person.run("kill", "--force", "fixer")
+    assert completed(person, "descartes", "attach", "fi") == ["finder"]
+    assert completed(person, "descartes", "logs", "fi") == ["finder", "fixer"]
 
 
 @pytest.mark.parametrize("name", ["$(touch here)", "x; touch here", "two words", "-f", "~", "=ls", "*"])

@@ -37,7 +37,7 @@ def test_what_runs_well_is_said_to(person: Person, shop: Path) -> None:
     assert remarks(person, "warning") == {}
     told = person.run("doctor").stdout
     assert "keeps 1 agents in 1 sessions" in told
-    assert told.endswith("0 errors, 0 warnings\n")
+    assert told.endswith("errors: 0, warnings: 0\n")
 
 
 def test_what_others_could_read_is_told_with_the_command_that_mends_it(person: Person, shop: Path) -> None:
