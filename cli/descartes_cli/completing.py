@@ -25,7 +25,8 @@ def agents(context: click.Context, _parameter: click.Parameter, incomplete: str)
     from descartes_local.run_file import read_run_files
 
     runs = {run.session_id: run for run in read_run_files(find_home())}
-    asked = {key: Question(run.socket, "agent.list", {"all": context.info_name in _OF_THE_PAST}) for key, run in runs.items()}
+    which = {"all": context.info_name in _OF_THE_PAST}
+    asked = {key: Question(run.socket, "agent.list", which) for key, run in runs.items()}
     found = [
         (agent, runs[key].name)
         for key, answer in answered(ask_all(asked, deadline=_DEADLINE))
