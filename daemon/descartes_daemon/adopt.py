@@ -48,14 +48,14 @@ class Adoption:
         return [agent.id for agent in self._agents.living]
 
     async def _adopt(self, row: AgentRow) -> None:
-        agent, pidfd = self._restore(row)
+        agent, pidfd, why_lost = self._restore(row)
         self._agents.present[agent.id] = agent
         if row.boot_id not in (None, self._boot):
             await self._give_up(agent, Cause.HOST_RESTARTED, "the machine was started again")
         elif row.state is State.INITIALIZING:
             await self._settle(agent, pidfd)
         if agent.is_alive and agent.body is None and row.state is not State.LOST:
-            await self._agents.move(agent, Cause.HOST_GONE, evidence="its terminal was in nobody's keeping")
+            await self._agents.move(agent, Cause.HOST_GONE, evidence=why_lost)
         elif agent.is_alive and agent.body is not None and row.state is State.LOST:
             await self._agents.move(agent, Cause.FOUND, evidence="its terminal was in keeping")
         if agent.is_alive and not agent.is_kept and agent.body is not None and pidfd is not None:
@@ -64,20 +64,27 @@ class Adoption:
         self._watch.begin(agent, pidfd)
         self._go_on(agent, was=row.state)
 
-    def _restore(self, row: AgentRow) -> tuple[Agent, int | None]:
-        """Return a row with what is kept of it, recording again from the byte where it stopped."""
+    def _restore(self, row: AgentRow) -> tuple[Agent, int | None, str]:
+        """Return a row with what is kept of it, recording again from the byte where it stopped; and why not, if so."""
         parts = {part: self._agents.keeping.take(kept.agent_name(row.id, part)) for part in kept.PARTS}
         outputs = self._agents.outputs
         agent = Agent(row, self._agents.place.session_id, outputs.of(row), outputs.errors_of(row))
         # A start time counts from a boot: after another one it is a stranger's.
         if row.pid is not None and row.process_started is not None and row.boot_id == self._boot:
             agent.process = Process(row.pid, row.process_started)
-        agent.body = open_kept(agent, parts, self._agents.keeping)
-        agent.is_kept = agent.body is not None and (row.tty or any(parts[part] is not None for part in kept.OF_STREAMS))
+        why_lost = "its terminal was in nobody's keeping"
+        try:
+            agent.body = open_kept(agent, parts, self._agents.keeping)
+            is_held = row.tty or any(parts[part] is not None for part in kept.OF_STREAMS)
+            agent.is_kept = agent.body is not None and is_held
+        except OSError as error:
+            # It is held elsewhere and goes on, until a later daemon can open it; all the others are served meanwhile.
+            agent.is_kept, why_lost = True, f"its log cannot be opened: {error}"
+            _log.error("agent %s: %s", agent.id, why_lost)
         pidfd = parts[kept.PIDFD]
         if pidfd is None and agent.process is not None and is_alive(agent.process):
             pidfd = ending.open_pidfd(agent.process.pid)
-        return agent, pidfd
+        return agent, pidfd, why_lost
 
     async def _settle(self, agent: Agent, pidfd: int | None) -> None:
         """Find out whether a program ran whose daemon died while it was started."""
@@ -144,7 +151,7 @@ class Adoption:
             if row is None:
                 await self._drop(identity)
                 continue
-            agent, pidfd = self._restore(row)
+            agent, pidfd, _ = self._restore(row)
             self._agents.present[identity] = agent
             if row.boot_id == self._boot:
                 agent.rest = {process for process, _ in left[identity]}

@@ -80,23 +80,42 @@ def _helper(agent: Agent, stdio: str | Sequence[int], undo: contextlib.ExitStack
 
 
 def open_kept(agent: Agent, parts: Mapping[str, int | None], keeping: Keeping) -> Body | None:
-    """Open again what an earlier daemon had; None where the terminal was in nobody's keeping."""
-    if not agent.row.tty:
-        for log in agent.logs:
-            log.open()
-        stdin = parts[kept.STDIN]
-        # Without it the program has read the end of its input, for whatever reason; it goes on all the same.
-        return StreamsBody(_input(agent, -1 if stdin is None else stdin, keeping), agent.find_tree)
+    """Open again what an earlier daemon had; None where the terminal was in nobody's keeping.
+
+    Raises:
+        OSError: a log cannot be opened; nothing is left open, and what is in keeping stays there.
+
+    """
+    with contextlib.ExitStack() as undo:
+        for part, descriptor in parts.items():
+            if descriptor is not None and part != kept.PIDFD:
+                undo.callback(os.close, descriptor)
+        body = _kept_terminal(agent, parts, undo) if agent.row.tty else _kept_streams(agent, parts, keeping, undo)
+        if body is not None:
+            undo.pop_all()
+    return body
+
+
+def _kept_terminal(agent: Agent, parts: Mapping[str, int | None], undo: contextlib.ExitStack) -> Body | None:
     master, pipe_out, pipe_in = parts[kept.MASTER], parts[kept.PIPE_OUT], parts[kept.PIPE_IN]
     if master is None or pipe_out is None or pipe_in is None:
-        for descriptor in (master, pipe_out, pipe_in):
-            if descriptor is not None:
-                os.close(descriptor)
         return None
     agent.log.open()
+    undo.callback(agent.log.close)
     terminal = Terminal(master)
     terminal.hold()
     return _recorded(terminal, Plumbing(master, pipe_out, pipe_in), agent.log)
+
+
+def _kept_streams(
+    agent: Agent, parts: Mapping[str, int | None], keeping: Keeping, undo: contextlib.ExitStack
+) -> Body | None:
+    for log in agent.logs:
+        log.open()
+        undo.callback(log.close)
+    stdin = parts[kept.STDIN]
+    # Without it the program has read the end of its input, for whatever reason; it goes on all the same.
+    return StreamsBody(_input(agent, -1 if stdin is None else stdin, keeping), agent.find_tree)
 
 
 def _recorded(terminal: Terminal, plumbing: Plumbing, log: OutputLog) -> Body:

@@ -230,6 +230,31 @@ def test_agents_stay_when_their_daemon_is_told_to_end(kept: KeptDaemon) -> None:
     ]
 
 
+@pytest.mark.parametrize("stem", ["output", "errors"])
+def test_a_log_that_cannot_be_opened_is_one_agents_affair(kept: KeptDaemon, stem: str) -> None:
+    """It is lost for as long as that lasts, and keeps nobody else from being served."""
+    other = kept.spawn(agent("echoer"))
+    spoiled = kept.spawn(["sh", "-c", "read word; echo $word; exit 6"], tty=stem == "output")
+    log = Path(kept.get(spoiled["id"])[f"{'log' if stem == 'output' else 'errors'}_path"])
+    log.rename(log.with_suffix(".away"))
+    log.mkdir()
+    for _ in range(2):
+        kept.kill()
+        lost = kept.get(spoiled["id"])
+        assert (lost["status"], lost["pid"]) == ("lost", spoiled["pid"])
+        assert lost["evidence"].startswith("its log cannot be opened")
+        assert kept.get(other["id"])["status"] == "running"
+    log.rmdir()
+    log.with_suffix(".away").rename(log)
+    kept.kill()
+    assert kept.get(spoiled["id"])["status"] == "running"
+    kept.call("agent.write", agent_id=spoiled["id"], text="said\n")
+    assert kept.ended(spoiled["id"])["exit_code"] == 6
+    assert b"said" in kept.output(spoiled["id"])
+    kept.call("agent.write", agent_id=other["id"], text="exit 6\n")
+    assert kept.ended(other["id"])["exit_code"] == 6
+
+
 def test_without_a_keeper_what_was_lost_is_said(person: Person, moments: Moments) -> None:
     """Alone, a killed daemon's terminals close: its agents get a hang-up, and nobody knows how they ended."""
     session, shop = new_id(), person.workspace()

@@ -110,6 +110,15 @@ def test_a_full_disk_makes_it_lag_only(path: Path) -> None:
     assert [record.offset for record in OutputIndex(path).records(0, 9, 10)] == [9]
 
 
+def test_what_is_no_file_is_left_alone(path: Path) -> None:
+    path.mkdir()
+    writer = IndexWriter(path, 24, 80)
+    writer.note(5)
+    writer.resized(5, 30, 90)
+    writer.close()
+    assert OutputIndex(path).records(0, 5, 10) == []
+
+
 def test_a_punched_front_is_passed_over(path: Path) -> None:
     records = growing(2000)
     index = index_of(path, records, dict.fromkeys(range(1200), b""))
