@@ -13,6 +13,9 @@ from descartes_core.asciicast import Recording
 from descartes_core.plain_text import PlainText
 from descartes_core.times import read
 
+#: Columns and rows, where nothing was said in any.
+_USUAL = 80, 24
+
 
 class Form(Protocol):
     """Turns pieces of one stream into what is written; one per stream."""
@@ -98,8 +101,8 @@ class Json:
 class Cast:
     """A recording that asciinema plays."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, began: str | None) -> None:
+        self._title, self._began = title, began
         self._recording: Recording | None = None
         self._last = 0.0
 
@@ -117,8 +120,10 @@ class Cast:
         return "".join(lines).encode()
 
     def end(self) -> bytes:
-        """Return the rest of it."""
-        return b"" if self._recording is None else self._recording.ended(self._last).encode()
+        """Return the rest of it; of an agent that said nothing a recording without events."""
+        if self._recording is None:
+            return Recording(*_USUAL, read(self._began) if self._began else 0.0, self._title).header().encode()
+        return self._recording.ended(self._last).encode()
 
 
 def parts(piece: Piece) -> Iterator[tuple[str, bytes, tuple[int, int]]]:

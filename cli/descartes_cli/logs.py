@@ -122,7 +122,7 @@ def _form(form: str, found: Found, grep: re.Pattern[str] | None) -> Form:
         case "cast":
             if not has_terminal:
                 raise NotHere(f"{found.name} has no terminal: there is nothing to play; use --format json")
-            return Cast(found.name)
+            return Cast(found.name, found.agent["started_at"])
         case _:
             return Text(grep)
 

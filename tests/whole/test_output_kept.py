@@ -239,6 +239,14 @@ def test_logs_have_many_forms(person: Person, shop: Path) -> None:
     assert (refused.code, "one stream" in refused.stderr) == (5, True)
 
 
+def test_who_said_nothing_has_a_recording_all_the_same(person: Person, shop: Path) -> None:
+    """It was once an empty file, which is none."""
+    made = person.spawn(shop, ["true"], "--name", "silent", "--wait")
+    (line,) = person.run("logs", made["id"], "--format", "cast").lines
+    assert (line["version"], line["width"], line["height"], line["title"]) == (2, 80, 24, "silent")
+    assert line["timestamp"] > 1_700_000_000
+
+
 def test_logs_of_both_streams(person: Person, shop: Path) -> None:
     made = person.spawn(shop, ["sh", "-c", "seq 5000; seq 7000 >&2"], "--no-tty")
     followed = person.run("logs", "-f", made["id"])
