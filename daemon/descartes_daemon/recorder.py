@@ -20,7 +20,7 @@ from descartes_daemon.output_log import OutputLog
 from descartes_local.probe import reached
 
 #: One turn of the loop takes at most this much of one agent, so that a loud one does not silence the others.
-_BURST = 1024 * 1024
+_BURST = 256 * 1024
 #: A terminal gives some 4 KiB at a time, and splice allocates room for all that is asked for.
 _TAKE, _PIECE = 16_384, 65_536
 #: How often a disk that took nothing is tried again (seconds); no timer runs otherwise.
