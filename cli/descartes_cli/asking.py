@@ -12,6 +12,7 @@ from typing import Any
 
 from descartes_core.errors import DaemonUnreachable, DeadlineOver, DescartesError
 from descartes_core.jsonrpc import request, result_of
+from descartes_local.peer import connect_to_ours
 
 #: A daemon that was killed is back much sooner; one that takes longer is shown as it was stored.
 DEADLINE = 2.0
@@ -72,7 +73,7 @@ def _connect(key: str, question: Question) -> _Asked:
     connection.setblocking(False)
     try:
         # A Unix socket connects at once or not at all (EAGAIN: its backlog is full).
-        connection.connect(question.socket)
+        connect_to_ours(connection, question.socket)
     except OSError:
         connection.close()
         raise

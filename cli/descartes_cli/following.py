@@ -14,6 +14,7 @@ from descartes_cli.render import say_wrong
 from descartes_core.jsonrpc import request, result_of
 from descartes_local.home import Home
 from descartes_local.inotify import DELETE, MOVED_TO, ONLYDIR, Inotify
+from descartes_local.peer import connect_to_ours
 from descartes_local.run_file import RunFile, read_run_files
 
 #: One question waits this long at the daemon; new sessions that the kernel does not tell of are seen at the next.
@@ -90,7 +91,7 @@ def _ask(stream: _Stream, selector: selectors.BaseSelector) -> None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
     try:
-        connection.connect(stream.run.socket)
+        connect_to_ours(connection, stream.run.socket)
     except OSError:
         connection.close()
         return

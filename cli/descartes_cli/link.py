@@ -13,6 +13,7 @@ from typing import Any
 from descartes_core.errors import DaemonUnreachable
 from descartes_core.frames import FrameReader, bytes_frame, json_frame
 from descartes_core.jsonrpc import request, result_of
+from descartes_local.peer import connect_to_ours
 
 #: How long a daemon that broke off may take to be back.
 PATIENCE = 30.0
@@ -147,7 +148,7 @@ class Link:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.setblocking(False)
         try:
-            self.socket.connect(self._path)
+            connect_to_ours(self.socket, self._path)
         except OSError as error:
             first = self._broken_since is None and self.offset is None
             if first and error.errno != errno.EAGAIN:

@@ -79,8 +79,11 @@ class Home:
             Unavailable: one cannot be made, or belongs to somebody else.
 
         """
-        for directory in (self.path, self.run, self.sockets, self.log, self.path / "sessions", self.path / "keys"):
+        for directory in (self.path, self.run, self.log, self.path / "sessions", self.path / "keys"):
             make_private(directory)
+        if self.sockets != self.run and self.sockets.is_symlink():
+            raise Unavailable(f"{self.sockets} is a link, which anybody may have made: remove it")
+        make_private(self.sockets)
 
 
 def make_private(directory: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 #: struct ucred: pid, uid, gid (unix(7)).
@@ -24,8 +26,21 @@ class Peer(NamedTuple):
         return self.uid in (os.getuid(), 0)
 
 
+def connect_to_ours(connection: socket.socket, path: str | Path) -> None:
+    """Connect to a socket, and stay only where one of us listens: in a directory that all share it may be anybody.
+
+    Raises:
+        OSError: nobody listens there, or somebody else does.
+
+    """
+    connection.connect(str(path))
+    if not peer_of(connection).may_come_in:
+        connection.close()
+        raise PermissionError(errno.EPERM, "only another user does")
+
+
 def peer_of(connection: socket.socket) -> Peer:
-    """Return who connected; where the system does not tell it is one of us: the directory lets nobody else in."""
+    """Return who is there; where the system does not tell it is one of us: the directory lets nobody else in."""
     if sys.platform != "linux":
         return Peer(0, os.getuid())
     pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from descartes_core.errors import DaemonUnreachable, DeadlineOver
 from descartes_core.jsonrpc import result_of
+from descartes_local.peer import connect_to_ours
 
 
 class Connection:
@@ -26,7 +27,7 @@ class Connection:
         self._number = 0
         self._received = b""
         try:
-            self.socket.connect(str(path))
+            connect_to_ours(self.socket, path)
         except OSError as error:
             self.socket.close()
             raise DaemonUnreachable(f"nobody listens at {path}: {error.strerror or error}") from error

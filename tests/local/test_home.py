@@ -87,3 +87,16 @@ def test_every_place_has_its_name() -> None:
     assert home.run_file(session) == Path("/h/run/0b6c9d6e.json")
     assert home.supervisor_socket == Path("/h/run/supervisor.sock")
     assert home.daemon_socket(session) == Path("/h/run/0b6c9d6e.sock")
+
+
+def test_a_link_where_sockets_would_lie_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a directory that all share anybody may have made it, and would choose where we listen."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    home, ours = Home(tmp_path / ("deep/" * 30)), tmp_path / "ours"
+    ours.mkdir(mode=0o755)
+    home.sockets.symlink_to(ours)
+    with pytest.raises(Unavailable, match="is a link"):
+        home.make()
+    assert mode_of(ours) == 0o755
+    home.sockets.unlink()
+    home.make()

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
-from descartes_local.peer import Peer, peer_of
+import pytest
+
+from descartes_core.errors import DaemonUnreachable
+from descartes_local.peer import Peer, connect_to_ours, peer_of
+from descartes_local.rpc_client import Connection
 
 
 def test_the_kernel_tells_who_connected() -> None:
@@ -16,3 +21,33 @@ def test_only_the_same_user_and_root_may_come_in() -> None:
     assert Peer(1, os.getuid()).may_come_in
     assert Peer(1, 0).may_come_in
     assert not Peer(1, os.getuid() + 4711).may_come_in
+
+
+def test_where_one_of_us_listens_we_connect(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as connection:
+        with pytest.raises(FileNotFoundError):
+            connect_to_ours(connection, path)
+        listening.bind(str(path))
+        listening.listen()
+        connect_to_ours(connection, path)
+        assert connection.getpeername() == str(path)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_where_somebody_else_listens_nothing_is_said(tmp_path: Path) -> None:
+    """In /tmp, once our directory there was cleared away, anybody could; a spawn would tell them its environment."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        os.seteuid(12345)
+        try:
+            path = f"\0descartes-test-{os.getpid()}"
+            listening.bind(path)
+            listening.listen()
+        finally:
+            os.seteuid(0)
+        with socket.socket(socket.AF_UNIX) as connection:
+            with pytest.raises(PermissionError, match="only another user"):
+                connect_to_ours(connection, path)
+            assert connection.fileno() == -1
+        with pytest.raises(DaemonUnreachable, match="only another user"):
+            Connection(path)
