@@ -143,7 +143,7 @@ async def test_a_program_that_cuts_its_log_is_read_from_its_beginning_by_the_nex
         spawned = await inside.spawn(["sh", "-c", script], tty=False)
         assert 0 < await begin_of(inside, spawned, lambda begin, _: begin > 0) < 3_000_000
         await inside.call("agent.write", agent_id=spawned["id"], text="go", enter=True)
-        assert await begin_of(inside, spawned, lambda begin, size: size == 4) == 0
+        await begin_of(inside, spawned, lambda begin, size: (begin, size) == (0, 4))
         await inside.call("agent.write", agent_id=spawned["id"], text="go", enter=True)
         await finished(inside, spawned)
     async with open_inside(short, identity=identity) as inside:
