@@ -35,7 +35,6 @@ def create(home: Home, path: str | os.PathLike[str], name: str | None = None) ->
         (place / ".scud" / "tasks").mkdir(parents=True, exist_ok=True)
         workspace = place.resolve()
         _write_record(home, workspace, name, known_before=known_before)
-        _add_missing(workspace)
     except (FileExistsError, NotADirectoryError) as error:
         raise AlreadyExists(f"{error.filename or place} is in the way: it is not a directory") from error
     except (OSError, ValueError) as error:
@@ -62,6 +61,7 @@ def _write_record(home: Home, workspace: Path, name: str | None, *, known_before
         # What was listed before as a session keeps that id; what is new must not take over an older one's.
         identity = session_of(home, workspace).id if known_before else new_id()
         record = fresh_record(identity, workspace, time.time())
+        _add_missing(workspace)  # before the record: who is killed in between is no session yet, and can repeat it
         session_file.save(workspace, replace(record, name=name or record.name))
     finally:
         if lock is not None:

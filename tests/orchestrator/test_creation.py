@@ -120,3 +120,16 @@ def test_one_that_cannot_be_remembered_is_made_and_that_is_told(home: Home, tmp_
     made = create(home, tmp_path / "shop")
     assert "cannot be remembered" in made.notes[-1]
     assert load(tmp_path / "shop") == made.record
+
+
+def test_what_could_not_be_made_whole_is_no_session_yet_and_may_be_repeated(home: Home, tmp_path: Path) -> None:
+    """A command that was killed in between once left a session without its directories, and refused the repeat."""
+    place = tmp_path / "shop"
+    place.mkdir()
+    (place / "data").write_text("in the way")
+    with pytest.raises(AlreadyExists, match="data is in the way"):
+        create(home, place)
+    assert not (place / ".scud/session.json").exists()
+    (place / "data").unlink()
+    assert create(home, place).has_file
+    assert (place / "data").is_dir()

@@ -36,7 +36,8 @@ def test_nothing_is_torn_lost_or_done_twice(person: Person, times: int) -> None:
     for worker in workers:
         worker.join()
     print({lane.shop.name: (Counter(lane.done), dict(lane.striker.struck)) for lane in lanes})
-    assert [complaint for lane in lanes for complaint in lane.complaints] == [], f"seed {SEED}"
+    complaints = "\n".join(complaint for lane in lanes for complaint in lane.complaints)
+    assert not complaints, f"seed {SEED}: {complaints}"
     assert sum(sum(lane.striker.struck.values()) for lane in lanes) >= times * 0.5
     for lane in lanes:
         _check_whole(person, lane)
