@@ -31,6 +31,9 @@ from descartes_daemon.admission import FirstMessage, Token, known, naming_protoc
 from descartes_daemon.strangers import Strangers
 from descartes_daemon.visitors import Visitor
 
+#: What Sec-Fetch-Site says of our own pages, and of what a person typed.
+_OF_NO_OTHER_PAGE = frozenset({"same-origin", "none"})
+
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 #: What stands before a request's body: bytes of address and headers, and how many headers.
@@ -150,9 +153,13 @@ class Safety:
             raise Forbidden(f"the Host header must be {self._names[0]}:{port} or another name of this machine")
 
     def _check_origin(self, headers: Headers) -> None:
-        for origin in headers.getlist("origin"):
+        origins = headers.getlist("origin")
+        for origin in origins:
             if origin.lower() not in self._origins:
                 raise Forbidden("pages of this Origin are not served")
+        # An image, a script or a form of a page asks without an Origin; browsers tell all the same where it stands.
+        if not origins and not _OF_NO_OTHER_PAGE.issuperset(headers.getlist("sec-fetch-site")):
+            raise Forbidden("pages of elsewhere are not served")
 
     def _shows_token(self, headers: Headers) -> bool:
         sent = headers.getlist("authorization")

@@ -49,6 +49,17 @@ async def test_a_page_from_elsewhere_is_not_served(tmp_path: Path, origin: str, 
         assert (answer.status, answer.code) == (403, "forbidden")
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "CROSS-SITE", ""])
+async def test_an_image_of_a_page_from_elsewhere_is_not_served(tmp_path: Path, site: str) -> None:
+    """It has no Origin; but whether it was loaded told a page that we are here."""
+    async with open_doors(tmp_path) as doors:
+        assert (await doors.ask("GET", "/health", token=None, sec_fetch_site=site)).status == 403
+        for ours in ("none", "same-origin"):
+            assert (await doors.ask("GET", "/health", token=None, sec_fetch_site=ours)).status == 200
+        own = f"http://127.0.0.1:{doors.http}"
+        assert (await doors.ask("POST", "/rpc", CALL, origin=own, sec_fetch_site=site)).status == 200
+
+
 async def test_our_own_pages_are_served(tmp_path: Path) -> None:
     async with open_doors(tmp_path) as doors:
         for port in (doors.http, doors.ws):
