@@ -105,7 +105,8 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
         (_compiled(rf"({_HEADER}(?:\w+\s)?){_CREDENTIAL}[^\"'\r\n]*"), shown),
         # name = value, "name": value, X-Some-Key: value, --name value
         (_compiled(rf"((?:{_NAME}|[?&]key)[\"']?\s{{0,4}}=\s{{0,4}}){_WORD}"), shown),
-        (_compiled(rf"({_NAME}[\"']\s{{0,4}}:\s{{0,4}}){_STRING}"), shown),
+        # A key of JSON is a name from quote to quote: '/etc/passwd': … is a place, and what is the matter with it.
+        (_compiled(rf"([\"'][\w.-]{{0,60}}{_NAME}[\"']\s{{0,4}}:\s{{0,4}}){_STRING}"), shown),
         (_compiled(r"(-(?:key|token|secret):\s{0,4})[^\s\"']+"), shown),
         (_compiled(rf"((?<!\S)--?(?:\w[\w-]{{0,60}}[-_])?{_NAME.replace('[-_]', '-?')}\s{{1,4}}){_WORD}"), shown),
         (re.compile(_SHAPES), HIDDEN),
