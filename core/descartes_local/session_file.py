@@ -26,6 +26,18 @@ def path_in(workspace: Path) -> Path:
     return workspace / ".scud" / "session.json"
 
 
+def refuse_link(workspace: str | os.PathLike[str]) -> None:
+    """Refuse a `.scud` that is a link to elsewhere: a cloned workspace would have us write into another directory.
+
+    Raises:
+        OSError: it is one.
+
+    """
+    scud = os.path.join(workspace, ".scud")
+    if os.path.islink(scud) and not os.path.realpath(scud).startswith(os.path.realpath(workspace) + os.sep):
+        raise OSError(errno.ELOOP, "it is a link that leaves its workspace", scud)
+
+
 def load(workspace: Path) -> SessionRecord | None:
     """Return what session.json tells, None when there is none.
 
@@ -62,6 +74,7 @@ def set_aside(workspace: Path) -> Path:
         OSError: it cannot be renamed.
 
     """
+    refuse_link(workspace)
     path = path_in(workspace)
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside = path.with_name(f"{path.name}.torn-{moment}")
@@ -83,6 +96,7 @@ def save(workspace: Path, record: SessionRecord) -> None:
         OSError: it cannot be written; what was there stays.
 
     """
+    refuse_link(workspace)
     path = path_in(workspace)
     try:
         path.parent.mkdir(exist_ok=True)

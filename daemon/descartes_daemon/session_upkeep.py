@@ -79,6 +79,10 @@ class Upkeep:
         data = self.home.session(self.record.id)
         scud = self.workspace / ".scud"
         try:
+            session_file.refuse_link(self.workspace)
+        except OSError as error:
+            raise Unavailable(f"{scud}: {error.strerror}") from error
+        try:
             scud.mkdir(exist_ok=True)
         except OSError as error:
             if not self.workspace.is_dir() and inherited.get(kept.LOCK_DATA) is None:
@@ -137,6 +141,7 @@ class Upkeep:
 
         """
         scud = self.workspace / ".scud"
+        session_file.refuse_link(self.workspace)
         scud.mkdir(exist_ok=True)
         before = self.locks.get(kept.LOCK_WORKSPACE)
         if before is not None and is_at(before, scud):

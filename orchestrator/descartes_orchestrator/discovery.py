@@ -15,6 +15,7 @@ from pathlib import Path
 
 from descartes_local.config_marker import is_ours
 from descartes_local.home import Home
+from descartes_local.session_file import refuse_link
 
 #: What lies in the user's own directory and holds no workspaces.
 _OURS = frozenset({"sessions", "run", "log", "keys"})
@@ -50,11 +51,12 @@ def is_workspace(path: str) -> bool:
     """Say whether a directory bears a marker: a directory `.scud`, or a config.toml that is ours.
 
     Raises:
-        OSError: it is no directory, or cannot be looked into.
+        OSError: it is no directory, or cannot be looked into, or its `.scud` is a link to elsewhere.
 
     """
     try:
         if stat.S_ISDIR(os.stat(f"{path}/.scud").st_mode):
+            refuse_link(path)
             return True
     except FileNotFoundError:
         pass
@@ -128,6 +130,8 @@ class Walk:
                 try:
                     if not entry.is_dir():
                         continue
+                    if name == ".scud":
+                        refuse_link(path)
                 except OSError as error:  # a symlink that leads to itself, or where we may not look
                     self._tell(entry.path, error)
                     continue

@@ -137,3 +137,22 @@ def test_a_path_that_is_no_utf_8_comes_back(workspace: Path, record: SessionReco
     odd = replace(record, path=os.fsdecode(b"/w/\xff"))
     save(workspace, odd)
     assert load(workspace) == odd
+
+
+def test_a_link_to_elsewhere_is_followed_neither_for_writing_nor_for_renaming(
+    tmp_path: Path, record: SessionRecord
+) -> None:
+    victim, cloned = tmp_path / "victim", tmp_path / "cloned"
+    victim.mkdir()
+    cloned.mkdir()
+    (victim / "session.json").write_text("{}")
+    (cloned / ".scud").symlink_to(victim)
+    for writing in (lambda: save(cloned, record), lambda: set_aside(cloned)):
+        with pytest.raises(OSError, match="leaves its workspace"):
+            writing()
+    assert [path.name for path in victim.iterdir()] == ["session.json"]
+    (cloned / ".scud").unlink()
+    (cloned / "state").mkdir()
+    (cloned / ".scud").symlink_to("state")
+    save(cloned, record)
+    assert load(cloned) == record

@@ -169,3 +169,14 @@ def test_the_real_trees_are_found(tmp_path: Path) -> None:
     shutil.copytree(REAL_TREES, tmp_path / "trees")
     names = [path.name for path in find([tmp_path], 3).workspaces]
     assert names == ["coalgas", "descartes", "hl_project"]
+
+
+def test_a_scud_that_is_a_link_to_elsewhere_makes_none_and_is_told(tmp_path: Path) -> None:
+    victim = scud(tmp_path / "victim")
+    for cloned in (tmp_path / "cloned", tmp_path / "1/2/3"):
+        cloned.mkdir(parents=True)
+        (cloned / ".scud").symlink_to(victim / ".scud")
+    found = find([tmp_path], 3)
+    assert found.workspaces == [victim]
+    assert {reason for _, reason in found.errors} == {"it is a link that leaves its workspace"}
+    assert len(found.errors) == 2

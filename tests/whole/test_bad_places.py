@@ -252,3 +252,17 @@ def test_a_torn_session_file_is_set_aside_and_told(person: Person, shop: Path, c
     assert (record["id"], record["status"]) == (identity, "Active")
     person.run("sessions", "stop", shop)
     assert len(list((shop / ".scud").glob("session.json.torn-*"))) == 1
+
+
+def test_a_cloned_workspace_cannot_lead_us_into_another_directory(person: Person) -> None:
+    victim = person.directory / "victim"
+    victim.mkdir()
+    (victim / "session.json").write_text("mine")
+    cloned = person.directory / "projects" / "cloned"
+    cloned.mkdir(parents=True)
+    (cloned / ".scud").symlink_to(victim)
+    for words in (("sessions", "start", cloned), ("spawn", cloned, "--", "true"), ("sessions", "show", cloned)):
+        refused = person.run(*words, check=False)
+        assert (refused.code, "leaves its workspace" in refused.stderr) == (3, True), str(refused)
+    assert "leaves its workspace" in person.run("sessions", "list").stderr
+    assert [path.read_text() for path in victim.iterdir()] == ["mine"]
