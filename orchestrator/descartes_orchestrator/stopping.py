@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from descartes_core.errors import (
@@ -69,7 +71,7 @@ def stop(
     run = living_run(home, session.id)
     if run is not None:  # the supervisor knows nothing of this one, or there is no supervisor
         _end_lone(run, asked=ended is not None, force=force, grace=daemon_grace, patience=patience)
-    if supervisor is None or run is not None:
+    if entry is None or run is not None:
         _remove_leftovers(home, session.id)
     was_ours = session.run is not None or (entry is not None and entry["status"] != State.ERROR)
     _write_inactive(session, is_ours=was_ours)
@@ -153,12 +155,31 @@ def _end(process: Process, grace: float) -> None:
 def _remove_leftovers(home: Home, session_id: str) -> None:
     """Remove the doors of a dead daemon; those of a living one stay, it may be a new one."""
     run = read_run_file(home.run_file(session_id))
-    if run is None or run.session_id != session_id or run.is_alive:
+    if run is not None and (run.session_id != session_id or run.is_alive):
         return
-    for path in (run.socket, home.daemon_socket(session_id), home.notify_socket(session_id)):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+    for path in {home.daemon_socket(session_id), home.notify_socket(session_id), *([Path(run.socket)] if run else [])}:
+        if not _is_held(path):
+            with contextlib.suppress(OSError):
+                path.unlink()
     remove_run_file(home, session_id)
+
+
+def _is_held(path: Path) -> bool:
+    """Say whether somebody has this socket open, to listen or to be told."""
+    kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+    return any(_connects(path, kind) for kind in kinds)
+
+
+def _connects(path: Path, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_UNIX, kind) as tried:
+        tried.setblocking(False)
+        try:
+            tried.connect(str(path))
+        except BlockingIOError:
+            return True  # it listens, and is busy
+        except OSError:
+            return False
+    return True
 
 
 def _write_inactive(session: Session, *, is_ours: bool) -> None:

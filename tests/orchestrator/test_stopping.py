@@ -153,6 +153,8 @@ def test_an_innocent_process_is_not_signalled(lone: Callable[..., Lone]) -> None
     stop(daemon.home, daemon.session)
     assert daemon.program.poll() is None
     assert not run_file.exists()
+    assert daemon.home.daemon_socket(daemon.id).exists(), "somebody listens there"
+    daemon.home.daemon_socket(daemon.id).unlink()
 
 
 def test_one_that_somebody_elses_daemon_serves_is_refused_and_not_written(lone: Callable[..., Lone]) -> None:

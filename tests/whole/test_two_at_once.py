@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.person import Person, Ran
+from tests.support.waiting import process_gone
 
 DONE, REFUSED = 0, 5
 
@@ -135,3 +138,19 @@ def test_stops_by_force_with_agents(person: Person, shop: Path) -> None:
     ran = both(person, "sessions", "stop", "--force", shop, "--json")
     assert codes(ran) == [DONE, DONE]
     assert {identity for one in ran for identity in one.json["ended"]} == {*made}
+
+
+def test_a_session_that_outlived_its_supervisor_leaves_no_door(person: Person) -> None:
+    shop, blog = person.workspace("shop"), person.workspace("blog")
+    person.run("sessions", "start", shop)
+    supervisor = person.run("supervisor", "status", "--json").json["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    process_gone(supervisor)
+    person.run("sessions", "start", blog)
+    person.run("sessions", "stop", shop)
+    names = {path.name[:8] for path in person.home.sockets.iterdir()}
+    identity = person.run("sessions", "show", shop, "--json").json["id"]
+    assert identity[:8] not in names
+    person.run("sessions", "start", shop)
+    person.run("sessions", "stop", shop)
+    person.run("sessions", "stop", blog)
