@@ -119,7 +119,7 @@ def test_a_cut_file_gives_what_is_left(tmp_path: Path) -> None:
 
 
 def test_a_failed_opening_leaves_nothing_open(tmp_path: Path) -> None:
-    (tmp_path / "output.idx").mkdir()
+    (tmp_path / "output.log").mkdir()
     log = OutputLog(tmp_path)
     before = os.listdir("/proc/self/fd")
     with pytest.raises(IsADirectoryError):

@@ -78,8 +78,8 @@ def test_a_signal_is_called_back_in_the_loop(loop: Loop) -> None:
     loop.run(nothing)
 
 
-def test_a_fault_is_written_down_and_the_loop_goes_on(loop: Loop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_is_written_down_and_the_loop_goes_on(loop: Loop, capfd: pytest.CaptureFixture[str]) -> None:
     loop.later(0.0, lambda: [][0])
     loop.later(0.01, loop.stop)
     loop.run(nothing)
-    assert "IndexError" in capsys.readouterr().err
+    assert "IndexError" in capfd.readouterr().err
