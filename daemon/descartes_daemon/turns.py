@@ -1,4 +1,4 @@
-"""Let few begin in one turn of the loop, so that a crowd keeps nobody else waiting."""
+"""Let few begin in one turn of the loop, so that no crowd holds up others."""
 
 from __future__ import annotations
 
