@@ -17,6 +17,9 @@ from descartes_local.processes import Process, Stat, environ_of, every_stat, has
 #: How long stopping a tree may take before it is killed as far as it was found.
 _FREEZE_DEADLINE = 1.0
 
+#: An exec takes some microseconds; its process shows no environment meanwhile.
+_EXEC_TRIES, _EXEC_PAUSE = 5, 0.002
+
 Find = Callable[[], set[Process]]
 
 
@@ -34,10 +37,21 @@ def find_tree(roots: Iterable[Process], mark: tuple[str, str] | None = None) -> 
     # A session keeps its number as long as it has members: when its leader is gone nobody else can have that pid.
     sessions = {process.pid for process in wanted if process.pid not in stats or _is_there(stats, process)}
     if mark is not None:
-        found |= {pid for pid, stat in stats.items() if not stat.is_dead and has_mark(environ_of(pid), *mark)}
+        found |= {pid for pid, stat in stats.items() if not stat.is_dead and has_mark(_environ(stat), *mark)}
     found -= {os.getpid(), os.getppid()}
     _grow(found, sessions, stats)
     return {stats[pid].process for pid in found if not stats[pid].is_dead}
+
+
+def _environ(stat: Stat) -> bytes:
+    """Return the environment of a process; one that came to us in the middle of its exec has none for a moment."""
+    found = environ_of(stat.process.pid)
+    for _ in range(_EXEC_TRIES if stat.parent in (os.getpid(), os.getppid()) else 0):
+        if found:
+            break
+        time.sleep(_EXEC_PAUSE)
+        found = environ_of(stat.process.pid)
+    return found
 
 
 def _is_there(stats: dict[int, Stat], process: Process) -> bool:
