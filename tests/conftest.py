@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.leftovers import doors_of, end_everything, logs_of, open_descriptors, processes_of, wait_and_kill
 from tests.support.moments import Moments
 from tests.support.person import Person, Ran
+
+# `pytest --hypothesis-profile=long` tries more.
+settings.register_profile("short", max_examples=40)
+settings.register_profile("long", max_examples=1000, deadline=None)
+settings.load_profile("short")
 
 #: A supervisor that keeps nothing is gone soon after a test.
 LINGER = "0.5"

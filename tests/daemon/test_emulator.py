@@ -119,7 +119,7 @@ def test_it_takes_another_size(emulators: Emulators) -> None:
         assert emulator.text() == "a long line of letters, wider than it is"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(deadline=None)
 @given(output=STREAMS, cut=st.integers(0, 400))
 def test_it_is_the_same_however_output_is_cut(emulators: Emulators, output: bytes, cut: int) -> None:
     with closing(fed(emulators, output)) as whole, closing(fed(emulators, output[:cut])) as pieces:
@@ -127,7 +127,7 @@ def test_it_is_the_same_however_output_is_cut(emulators: Emulators, output: byte
         assert seen(whole) == seen(pieces)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(deadline=None)
 @given(output=STREAMS)
 def test_what_is_painted_is_what_is_shown(emulators: Emulators, output: bytes) -> None:
     with closing(fed(emulators, output)) as first, closing(emulators.make(ROWS, COLS)) as second:
@@ -141,7 +141,7 @@ def cells(emulator: Emulator) -> str:
     return re.sub(r"\x1b[()*+]B", "", emulator.snapshot())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(before=STREAMS, inside=STREAMS)
 def test_what_lies_under_a_full_screen_program_is_there_when_it_ends(
     emulators: Emulators, before: bytes, inside: bytes
@@ -154,14 +154,14 @@ def test_what_lies_under_a_full_screen_program_is_there_when_it_ends(
         assert second.text() == first.text()
 
 
-@settings(max_examples=600, deadline=None)
+@settings(deadline=None)
 @given(output=STREAMS)
 def test_a_painted_screen_asks_nothing(emulators: Emulators, output: bytes) -> None:
     with closing(fed(emulators, output)) as first:
         assert questions_of(first.snapshot()) == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(deadline=None)
 @given(output=STREAMS, rest=STREAMS)
 def test_a_saved_terminal_goes_on_as_if_nothing_had_been(emulators: Emulators, output: bytes, rest: bytes) -> None:
     with closing(fed(emulators, output)) as first:
@@ -189,7 +189,7 @@ def test_what_is_cut_and_too_long_is_not_kept(emulators: Emulators) -> None:
         assert (emulator.pending(), emulator.save(), emulator.text()) == (b"", None, "text")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(data=st.data())
 def test_what_was_not_saved_is_not_restored(emulators: Emulators, data: st.DataObject) -> None:
     with closing(fed(emulators, b"some \x1b[31mtext")) as emulator:
