@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
     return ast.parse(path.read_text(), str(path))
@@ -52,6 +54,7 @@ def functions_of(path: Path) -> Iterator[tuple[str, int]]:
             yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """Return the top-level packages a file imports, inside functions too."""
     found = set()
@@ -65,10 +68,11 @@ def imports_of(path: Path) -> set[str]:
 
 def calls_of(path: Path) -> set[str]:
     """Return the calls of the form `module.name(…)` in a file."""
+    called = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
     return {
-        ast.unparse(node.func)
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        f"{called_on.value.id}.{called_on.attr}"
+        for called_on in called
+        if isinstance(called_on, ast.Attribute) and isinstance(called_on.value, ast.Name)
     }
 
 
