@@ -181,7 +181,7 @@ def test_every_change_of_a_read_only_workspace_is_done_or_told(disk: Disk) -> No
 
 
 @pytest.mark.parametrize("policy", ["wait", "drop"])
-@pytest.mark.parametrize("options", [(), ("--no-tty",)], ids=["tty", "no-tty"])
+@pytest.mark.parametrize("options", [(), pytest.param(("--no-tty",), marks=pytest.mark.soak)], ids=["tty", "no-tty"])
 def test_a_flood_onto_a_full_disk_is_told_and_goes_on(disk: Disk, policy: str, options: tuple[str, ...]) -> None:
     """With a terminal the agent waits or loses what is told; without one its own writes fail, as on any full disk."""
     disk.home.make()

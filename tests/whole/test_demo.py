@@ -30,7 +30,14 @@ def test_every_check_of_the_demo_holds(person: Person) -> None:
     assert left_behind() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.soak),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.soak),
+    ],
+)
 def test_an_interrupted_demo_leaves_nothing(person: Person, number: signal.Signals) -> None:
     with subprocess.Popen([installed("descartes"), "demo"], stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None

@@ -99,7 +99,9 @@ def test_a_removal_that_was_only_intended_leaves_the_whole_tree(person: Person, 
 
 
 @pytest.mark.parametrize("moment", ["session.delete.renamed", "session.delete.emptied"])
-@pytest.mark.parametrize("how", ["path", "id", "name", "trash"])
+@pytest.mark.parametrize(
+    "how", ["path", pytest.param("id", marks=pytest.mark.soak), pytest.param("name", marks=pytest.mark.soak), "trash"]
+)
 def test_a_removal_in_the_middle_is_told_and_finished_by_a_repeat(
     person: Person, shop: Path, moments: Moments, moment: str, how: str
 ) -> None:
