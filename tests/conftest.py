@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.leftovers import doors_of, end_everything, logs_of, open_descriptors, processes_of, wait_and_kill
+from tests.support.leftovers import doors_of, end_everything, left_open, logs_of, open_now, processes_of, wait_and_kill
 from tests.support.moments import Moments
 from tests.support.person import Person, Ran
 
@@ -54,7 +54,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, runtime_directory: Path) -> Non
 @pytest.fixture
 def person(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_settings: None) -> Iterator[Person]:
     """Give somebody with a fresh, short HOME; at the end nothing of theirs may be left."""
-    descriptors = open_descriptors()
+    descriptors = open_now()
     directory = Path(tempfile.mkdtemp(prefix="d", dir="/tmp"))
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.setenv("DESCARTES_SUPERVISOR_LINGER", LINGER)
@@ -68,7 +68,7 @@ def person(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_s
             print(logs_of(somebody.home))
         left = [f"process {process.pid}: {command}" for process, command in stayed.items()]
         left += [f"file {name}" for name in doors_of(somebody.home)]
-        left += [f"descriptor {what}" for what in set(open_descriptors().items()) - set(descriptors.items())]
+        left += [f"descriptor {what}" for what in left_open(descriptors)]
         assert not left, f"left behind: {left}"
     finally:
         wait_and_kill(directory, 0.0) if processes_of(directory) else None

@@ -269,11 +269,11 @@ async def test_a_fault_of_ours_is_told_as_an_event_and_not_again_and_again(short
 
         inside.daemon.dispatcher.reads("session.info", fault)
         connection = await inside.line()
+        since = (await inside.call("event.list"))["last_seq"]
         for _ in range(3):
             assert code_of(await connection.say(call("session.info"))) == (1, -32603, "internal_error")
         await still_answers(connection)
-        since = (await inside.call("event.list"))["last_seq"] - 1
-        (event,) = (await inside.call("event.list", since=since))["events"]
+        (event,) = (await inside.call("event.list", since=since, wait=10.0))["events"]
         told = (event["type"], event["event_type"], event["data"])
         assert told == ("SystemEvent", "error", {"where": "session.info", "kind": "ZeroDivisionError"})
 

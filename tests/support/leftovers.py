@@ -50,8 +50,20 @@ def wait_and_kill(directory: Path, deadline: float = 5.0) -> dict[Process, str]:
 
 
 def open_descriptors() -> dict[int, str]:
-    """Return what this process has open: number and target."""
+    """Return what this process has open: number and target; garbage is closed before."""
     gc.collect()
+    return open_now()
+
+
+def left_open(before: dict[int, str]) -> set[tuple[int, str]]:
+    """Return what was not open before; garbage is looked for only where something is left, as it takes long."""
+    if not set(open_now().items()) - set(before.items()):
+        return set()
+    return set(open_descriptors().items()) - set(before.items())
+
+
+def open_now() -> dict[int, str]:
+    """Return what this process has open, garbage too."""
     found = {}
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
