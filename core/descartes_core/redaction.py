@@ -51,7 +51,7 @@ def _shown(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 #: The same agents are listed again and again; a command line that has megabytes is not kept for that.
-_remembered, _LONG = lru_cache(maxsize=1024)(_shown), 4096
+_remembered, _LONG = lru_cache(maxsize=4096)(_shown), 1024
 
 
 def redact_text(text: str, known: Iterable[str] = ()) -> str:
