@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.waiting import wait_until
 
 #: Opens its log as a supervisor opens a daemon's, counts on from a number, and writes with both descriptors.
@@ -43,14 +41,23 @@ def numbers_of(directory: Path) -> list[int]:
     return [int(line.removeprefix("line ")) for line in text.splitlines()]
 
 
-@pytest.mark.soak  # under load it has once not come to its end: not understood yet
+def is_beyond(directory: Path, number: int) -> bool:
+    """Say whether the log has come beyond a number; while it is moved, nobody can tell."""
+    try:
+        return numbers_of(directory)[-1:] > [number]
+    except FileNotFoundError:
+        return False
+
+
 def test_a_log_that_is_killed_again_and_again_loses_no_line(tmp_path: Path) -> None:
     number = 0
     for _ in range(12):
         words = [str(tmp_path / "log"), str(number), "300", "1000"]
         with subprocess.Popen([sys.executable, "-c", COUNTER, *words]) as counter:
-            wait_until(lambda least=number + 20: numbers_of(tmp_path)[-1:] > [least], "it writes")
-            counter.kill()
+            try:
+                wait_until(lambda least=number + 20: is_beyond(tmp_path, least), "it writes")
+            finally:
+                counter.kill()
         number = numbers_of(tmp_path)[-1]
     assert numbers_of(tmp_path) == list(range(1, number + 1))
     assert len(list(tmp_path.glob("log.[0-9]*"))) > 10
