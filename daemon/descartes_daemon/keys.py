@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import os
 import select
@@ -14,7 +15,7 @@ _MOST_WAITING = 1024 * 1024
 _MUCH_WAITING = 65_536
 
 
-class Keys:
+class Keys(abc.ABC):
     """Writes to one descriptor without waiting; whoever makes it closes the descriptor, after `close`."""
 
     #: What the Enter key types.
@@ -47,6 +48,7 @@ class Keys:
         if self._room.is_set():
             self._flush()
 
+    @abc.abstractmethod
     def end(self) -> None:
         """Say that no more will come, after what waits.
 
@@ -54,7 +56,6 @@ class Keys:
             LimitReached, Refused: as `type`.
 
         """
-        raise NotImplementedError
 
     @property
     def is_waiting(self) -> bool:
