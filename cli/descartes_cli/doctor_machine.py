@@ -9,12 +9,12 @@ import resource
 import shlex
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from descartes_cli.remark import Remark, ok, warning, wrong
 from descartes_cli.render import amount
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError
+from descartes_local.disk_use import taken_by
 from descartes_local.home import Home
 
 #: Below this a flood of output soon fills a disk (bytes).
@@ -105,23 +105,8 @@ def _configuration(home: Home) -> Remark:
 
 def _disk(home: Home) -> Remark:
     room = os.statvfs(home.path)
-    free, taken = room.f_bavail * room.f_frsize, _taken(home.path / "sessions")
+    free, taken = room.f_bavail * room.f_frsize, taken_by(home.path / "sessions")
     text = f"{amount(free)} free; the sessions' data take {amount(taken)}"
     if free < _LITTLE_ROOM or room.f_favail == 0:
         return wrong("disk", text, "descartes gc --dry-run shows what old output can go; descartes gc removes it")
     return ok("disk", text)
-
-
-def _taken(directory: Path) -> int:
-    taken, waiting = 0, [str(directory)]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    else:
-                        taken += entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:
-            continue
-    return taken

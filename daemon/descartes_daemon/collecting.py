@@ -26,6 +26,7 @@ from descartes_daemon.once import Once
 from descartes_daemon.outputs import FILES
 from descartes_daemon.stored import StoredOutput
 from descartes_daemon.unit import Unit
+from descartes_local.disk_use import taken_by
 from descartes_local.probe import reached
 
 _log = logging.getLogger(__name__)
@@ -147,10 +148,7 @@ def _remove(place: Path) -> None:
 
 def _bytes_in(directory: Path) -> int | None:
     """Return what lies there takes on the disk; None where nothing lies."""
-    try:
-        return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for entry in os.scandir(directory))
-    except OSError:
-        return None
+    return taken_by(directory) if directory.is_dir() else None
 
 
 def _size_of(path: Path) -> int:

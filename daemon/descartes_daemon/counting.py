@@ -7,7 +7,6 @@ import importlib
 import os
 import resource
 import time
-from pathlib import Path
 from typing import Any
 
 from descartes_core.messages.common import Nothing
@@ -16,6 +15,7 @@ from descartes_daemon.counts import Counts, OpenNow
 from descartes_daemon.dispatch import Dispatcher
 from descartes_daemon.feed import Feed
 from descartes_local.descriptors import limit_of_descriptors, open_descriptors
+from descartes_local.disk_use import taken_by
 
 Reply = dict[str, Any]
 
@@ -49,7 +49,7 @@ class Counting:
             "agents": {state.value: count for state, count in self._agents.by_state().items()},
             "agents_total": totals["agents"],
             "output_bytes": sum(log.size for agent in present for log in agent.logs),
-            "disk_bytes": await asyncio.to_thread(_on_disk, self._agents.place.data / "agents"),
+            "disk_bytes": await asyncio.to_thread(taken_by, self._agents.place.data / "agents"),
             "events": self._feed.last_seq,
             "requests": self._dispatcher.requests,
             "failures": self._counts.failures.total(),
@@ -70,17 +70,6 @@ class Counting:
 def _exposed(stats: Reply, counts: Counts, commits: int, starts: int) -> str:
     exposition = importlib.import_module("descartes_daemon.exposition")
     return str(exposition.text_of(stats, counts, commits, starts))
-
-
-def _on_disk(directory: Path) -> int:
-    """Return what the files of all agents take on the disk, holes left out."""
-    total = 0
-    for path in directory.glob("*/*"):
-        try:
-            total += path.lstat().st_blocks * 512
-        except OSError:
-            continue  # removed meanwhile
-    return total
 
 
 def _memory() -> int:
