@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import socket
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from descartes_cli.asking import Question, ask_all
@@ -15,6 +13,7 @@ from descartes_core import VERSION
 from descartes_core.errors import DescartesError
 from descartes_core.ids import short
 from descartes_local.home import Home
+from descartes_local.peer import is_held
 from descartes_local.run_file import RunFile, read_run_files
 
 _SUPERVISOR = "supervisor"
@@ -118,18 +117,8 @@ def _stale_sockets(home: Home, used: set[str], held: set[str]) -> Iterator[Remar
     except OSError:
         return
     for path in found:
-        if not _is_listened_to(path):
+        if not is_held(path):
             yield warning("sockets", f"nobody listens at {path}", f"rm {shlex.quote(str(path))}")
-
-
-def _is_listened_to(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(1.0)
-        try:
-            connection.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 def _log_of(home: Home, session_id: str) -> str:

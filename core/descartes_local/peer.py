@@ -39,6 +39,23 @@ def connect_to_ours(connection: socket.socket, path: str | Path) -> None:
         raise PermissionError(errno.EPERM, "only another user does")
 
 
+def is_held(path: str | Path) -> bool:
+    """Say whether somebody has the socket of this name open, to listen or to be told; it is not waited for."""
+    return any(_connects(path, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+
+
+def _connects(path: str | Path, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_UNIX, kind) as tried:
+        tried.setblocking(False)
+        try:
+            tried.connect(str(path))
+        except BlockingIOError:
+            return True  # it listens, and is busy
+        except OSError:
+            return False
+    return True
+
+
 def peer_of(connection: socket.socket) -> Peer:
     """Return who is there; where the system does not tell it is one of us: the directory lets nobody else in."""
     if sys.platform != "linux":

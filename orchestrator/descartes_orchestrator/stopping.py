@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from descartes_core.session_life import State
 from descartes_local import session_file
 from descartes_local.home import Home
 from descartes_local.locks import lock_directory
+from descartes_local.peer import is_held
 from descartes_local.processes import Process, every_stat, send_signal, wait_for_end
 from descartes_local.rpc_client import Connection, call
 from descartes_local.run_file import RunFile, read_run_file, remove_run_file
@@ -158,28 +158,10 @@ def _remove_leftovers(home: Home, session_id: str) -> None:
     if run is not None and (run.session_id != session_id or run.is_alive):
         return
     for path in {home.daemon_socket(session_id), home.notify_socket(session_id), *([Path(run.socket)] if run else [])}:
-        if not _is_held(path):
+        if not is_held(path):
             with contextlib.suppress(OSError):
                 path.unlink()
     remove_run_file(home, session_id)
-
-
-def _is_held(path: Path) -> bool:
-    """Say whether somebody has this socket open, to listen or to be told."""
-    kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-    return any(_connects(path, kind) for kind in kinds)
-
-
-def _connects(path: Path, kind: socket.SocketKind) -> bool:
-    with socket.socket(socket.AF_UNIX, kind) as tried:
-        tried.setblocking(False)
-        try:
-            tried.connect(str(path))
-        except BlockingIOError:
-            return True  # it listens, and is busy
-        except OSError:
-            return False
-    return True
 
 
 def _write_inactive(session: Session, *, is_ours: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from descartes_core.errors import DaemonUnreachable
-from descartes_local.peer import Peer, connect_to_ours, peer_of
+from descartes_local.peer import Peer, connect_to_ours, is_held, peer_of
 from descartes_local.rpc_client import Connection
 
 
@@ -51,3 +51,25 @@ def test_where_somebody_else_listens_nothing_is_said(tmp_path: Path) -> None:
             assert connection.fileno() == -1
         with pytest.raises(DaemonUnreachable, match="only another user"):
             Connection(path)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_socket_is_held_as_long_as_somebody_has_it_open(tmp_path: Path, kind: socket.SocketKind) -> None:
+    path = tmp_path / "x"
+    assert not is_held(path)
+    with socket.socket(socket.AF_UNIX, kind) as held:
+        held.bind(str(path))
+        if kind == socket.SOCK_STREAM:
+            held.listen()
+        assert is_held(path)
+    assert path.exists()
+    assert not is_held(path)
+
+
+def test_one_that_listens_and_is_busy_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
+        listening.bind(str(path))
+        listening.listen(0)
+        first.connect(str(path))
+        assert is_held(path)
