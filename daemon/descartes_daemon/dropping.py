@@ -67,7 +67,6 @@ class Caps:
         self._notices = notices
         #: Held from storing a beginning until it is that of the log.
         self._storing = asyncio.Lock()
-        agents.outputs.on_growth = self.grew
         agents.outputs.on_cut = self.cut
 
     async def begin(self) -> None:
