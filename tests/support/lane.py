@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class Lane:
                 getattr(self, f"_{name}")()
                 self._look()
             except Exception as error:  # told by the test, with what was done before
-                self.complaints.append(f"{type(error).__name__}: {error}")
+                self.complaints.append("".join(traceback.format_exception(error)))
             if self.complaints:
                 self.complaints.append(f"done before: {' '.join(self.done[-12:])}")
                 return
