@@ -7,9 +7,9 @@ import click
 from descartes_cli import options
 from descartes_cli.render import print_json
 from descartes_core.errors import DeadlineOver
+from descartes_local import supervisor_client
 from descartes_local.home import find_home
 from descartes_local.processes import process_of, wait_for_end
-from descartes_orchestrator import supervisor_client
 
 
 @click.command("status", epilog="\b\nExamples:\n  descartes supervisor status --json\n")

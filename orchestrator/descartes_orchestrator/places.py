@@ -12,10 +12,9 @@ from descartes_core.ids import new_id
 from descartes_core.session_life import State
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
-from descartes_local import registry, session_file
+from descartes_local import registry, session_file, supervisor_client
 from descartes_local.home import Home
 from descartes_local.probe import reached
-from descartes_orchestrator import supervisor_client
 from descartes_orchestrator.claim import claimed, served
 from descartes_orchestrator.identity import Session, living_run, session_of, workspace_around
 from descartes_orchestrator.rivals import bears

@@ -14,13 +14,12 @@ from descartes_core.errors import Conflict, DaemonStartFailed, Locked, NoWorkspa
 from descartes_core.ids import Named
 from descartes_core.ids import resolve as resolve_name
 from descartes_core.session_life import Cause, State
-from descartes_local import registry
+from descartes_local import registry, supervisor_client
 from descartes_local.config_quick import refuse_wrong
 from descartes_local.home import Home
 from descartes_local.lock_holder import holder_of
 from descartes_local.locks import lock_directory
 from descartes_local.run_file import read_run_files
-from descartes_orchestrator import supervisor_client
 from descartes_orchestrator.archiving import archive as archive
 from descartes_orchestrator.archiving import unarchive as unarchive
 from descartes_orchestrator.claim import moved

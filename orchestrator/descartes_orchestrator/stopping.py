@@ -20,7 +20,7 @@ from descartes_core.errors import (
 )
 from descartes_core.ids import new_id
 from descartes_core.session_life import State
-from descartes_local import session_file
+from descartes_local import session_file, supervisor_client
 from descartes_local.home import Home
 from descartes_local.locks import lock_directory
 from descartes_local.peer import is_held
@@ -28,7 +28,6 @@ from descartes_local.processes import Process, every_stat, send_signal, wait_for
 from descartes_local.rpc_client import Connection, call
 from descartes_local.run_file import RunFile, read_run_file, remove_run_file
 from descartes_local.tree import find_tree, kill_tree
-from descartes_orchestrator import supervisor_client
 from descartes_orchestrator.identity import Session, living_run, refuse_copy
 
 #: What a daemon may take over the graces of its agents to answer and to end (seconds).

@@ -13,7 +13,7 @@ from descartes_core.ids import new_id
 from descartes_local.home import Home
 from descartes_local.processes import process_of, send_signal
 from descartes_local.rpc_client import Connection
-from descartes_orchestrator.supervisor_client import ensure
+from descartes_local.supervisor_client import ensure
 from tests.support.waiting import process_gone
 
 SUPERVISOR = (sys.executable, "-P", str(Path(__file__).parent / "programs" / "supervisor.py"))

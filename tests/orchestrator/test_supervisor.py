@@ -290,7 +290,7 @@ def test_it_holds_nothing_of_who_started_it(supervised: Supervised) -> None:
     code = (
         "import ast, sys\n"
         "from descartes_local.home import find_home\n"
-        "from descartes_orchestrator.supervisor_client import ensure\n"
+        "from descartes_local.supervisor_client import ensure\n"
         f"print(ensure(find_home(), command={SUPERVISOR!r}).call('ping')['pid'])\n"
     )
     shell = f'exec 9>&1; {sys.executable} -c "$CODE" 8>&1 | cat'

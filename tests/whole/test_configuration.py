@@ -44,7 +44,7 @@ def test_a_supervisor_does_not_begin_half_configured(person: Person, shop: Path)
     """Nor where somebody changed the file just after it was checked."""
     configure(person, "[supervisor]\ndeaths = 0\n")
     code = (
-        "from descartes_local.home import find_home; from descartes_orchestrator.supervisor_client import ensure;"
+        "from descartes_local.home import find_home; from descartes_local.supervisor_client import ensure;"
         "ensure(find_home())"
     )
     python = Path(installed("descartes")).with_name("python")

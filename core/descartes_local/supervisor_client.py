@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from descartes_core.errors import DaemonUnreachable, DeadlineOver, SupervisorUnreachable
+from descartes_local.detached import FD_NAMES, start_detached
 from descartes_local.home import Home
 from descartes_local.patient_lock import lock_within
 from descartes_local.processes import environ_of, every_stat, has_mark
 from descartes_local.rpc_client import Connection
-from descartes_orchestrator.detached import FD_NAMES, start_detached
 
 #: A supervisor answers a ping within microseconds, one that is just starting after its imports; one that starts the
 #: next, or just ends, lets go of its locks as soon.

@@ -12,10 +12,16 @@ import pytest
 from descartes_core.errors import SupervisorUnreachable
 from descartes_local.locks import lock_directory
 from descartes_local.patient_lock import lock_within
-from descartes_orchestrator.supervisor_client import connect, ensure
+from descartes_local.supervisor_client import connect, ensure
 from tests.orchestrator.supervised import SUPERVISOR, Supervised
 from tests.support.person import Person
 from tests.support.waiting import process_gone
+
+
+@pytest.fixture
+def supervised(person: Person) -> Supervised:
+    """Give a supervisor of speakers, not started yet."""
+    return Supervised(person.home)
 
 
 def test_nobody_is_started_by_asking_only(person: Person) -> None:
