@@ -14,11 +14,6 @@ from tests.support.serving import said
 needs_emulator = pytest.mark.skipif(load() is None, reason="pyghostty has no wheel here")
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
 def a_raw_one(person: Person, shop: Path, *words: str) -> str:
     spawned = person.spawn(shop, agent("raw", *words), "--name", "raw")
     said(person.home, spawned["id"], "ready")

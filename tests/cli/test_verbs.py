@@ -39,11 +39,6 @@ AGENT_KEYS = [
 SESSION_KEYS = ["id", "name", "path", "status", "pid", "http_endpoint", "ws_endpoint", "started_at", "agents"]
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
 def test_an_agent_is_spawned_listed_and_waited_for(person: Person, shop: Path) -> None:
     agent = person.spawn(shop, ["sh", "-c", "read x; exit 3"], "--name", "fixer")
     listed = person.run("ps", "--json").json

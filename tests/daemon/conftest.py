@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from descartes_daemon.terminal import Terminal
 
 
 @pytest.fixture
@@ -23,3 +26,12 @@ def short() -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """Give a terminal that changes nothing of what goes through it."""
+    terminal = Terminal.open(24, 80)
+    tty.setraw(terminal._slave or 0)
+    yield terminal
+    terminal.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tty
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,14 +11,6 @@ from descartes_core.errors import LimitReached, Refused
 from descartes_daemon.terminal import Terminal
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    terminal = Terminal.open(24, 80)
-    tty.setraw(terminal._slave or 0)
-    yield terminal
-    terminal.close()
 
 
 def other_side(terminal: Terminal) -> int:

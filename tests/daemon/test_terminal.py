@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tty
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,14 +10,6 @@ from descartes_core.errors import Refused
 from descartes_daemon.terminal import Terminal
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    terminal = Terminal.open(24, 80)
-    tty.setraw(terminal._slave or 0)
-    yield terminal
-    terminal.close()
 
 
 def other_side(terminal: Terminal) -> int:

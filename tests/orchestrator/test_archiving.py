@@ -18,16 +18,6 @@ from descartes_orchestrator.sessions import Session
 from descartes_orchestrator.supervisor.recording import write_state
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
-def shop(home: Home, tmp_path: Path) -> Session:
-    return sessions.create(home, tmp_path / "projects" / "shop")
-
-
 def status_of(session: Session) -> State:
     record = load(session.path)
     assert record is not None

@@ -16,11 +16,6 @@ from descartes_orchestrator.creation import create
 from descartes_orchestrator.identity import session_of
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
 def test_the_whole_layout_is_made(home: Home, tmp_path: Path) -> None:
     made = create(home, tmp_path / "a" / "shop")
     workspace = tmp_path / "a" / "shop"

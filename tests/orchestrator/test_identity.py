@@ -21,11 +21,6 @@ from descartes_orchestrator.identity import refuse_copy, refuse_rivals, session_
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     path = tmp_path / "shop"
     (path / ".scud").mkdir(parents=True)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from descartes_core.errors import ConfigInvalid
@@ -9,16 +7,12 @@ from descartes_local.home import Home
 from descartes_orchestrator.supervisor.numbers import Numbers, read_numbers
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
-
-
 def test_without_a_configuration_the_defaults_hold(home: Home) -> None:
     assert read_numbers(home, {}) == Numbers()
 
 
 def test_file_and_environment_count(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.make()
     (home.path / "config.toml").write_text("[supervisor]\ndeaths = 7\nlinger = 2\nhttp_base = 30000\n")
     monkeypatch.setenv("DESCARTES_SUPERVISOR__LINGER", "3")
     numbers = read_numbers(home, {})
@@ -31,6 +25,7 @@ def test_the_environment_alone_counts(home: Home, monkeypatch: pytest.MonkeyPatc
 
 
 def test_nothing_begins_half_configured(home: Home) -> None:
+    home.make()
     (home.path / "config.toml").write_text("[supervisor]\ndeaths = 0\n")
     with pytest.raises(ConfigInvalid, match=r"config.toml:2: supervisor\.deaths"):
         read_numbers(home, {})

@@ -25,12 +25,7 @@ ID = new_id()
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
+def tree(tmp_path: Path) -> Path:
     place = tmp_path / "projects" / "shop"
     (place / "src").mkdir(parents=True)
     (place / "src" / "code").write_text("x")
@@ -41,41 +36,41 @@ def anything(_: Path) -> bool:
     return True
 
 
-def test_all_of_it_is_gone_and_nothing_is_remembered(home: Home, shop: Path) -> None:
-    remove(home, shop, ID, anything)
-    assert list(shop.parent.iterdir()) == []
+def test_all_of_it_is_gone_and_nothing_is_remembered(home: Home, tree: Path) -> None:
+    remove(home, tree, ID, anything)
+    assert list(tree.parent.iterdir()) == []
     assert (left_of(home), registry.read(home)) == ([], registry.Registry())
 
 
-def test_nothing_is_removed_through_links(home: Home, shop: Path, tmp_path: Path) -> None:
+def test_nothing_is_removed_through_links(home: Home, tree: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "kept").write_text("")
-    (shop / "link").symlink_to(precious)
-    (shop / "src" / "deeper").symlink_to(precious)
-    (shop / "loop").symlink_to(shop)
-    os.link(precious / "kept", shop / "hard")
-    os.mkfifo(shop / "pipe")
-    remove(home, shop, ID, anything)
+    (tree / "link").symlink_to(precious)
+    (tree / "src" / "deeper").symlink_to(precious)
+    (tree / "loop").symlink_to(tree)
+    os.link(precious / "kept", tree / "hard")
+    os.mkfifo(tree / "pipe")
+    remove(home, tree, ID, anything)
     assert [path.name for path in precious.iterdir()] == ["kept"]
 
 
-def test_a_directory_that_became_a_link_at_the_last_moment_is_let_be(home: Home, shop: Path, tmp_path: Path) -> None:
+def test_a_directory_that_became_a_link_at_the_last_moment_is_let_be(home: Home, tree: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "kept").write_text("")
-    shop.rename(shop.with_name("away"))
-    shop.symlink_to(precious)
+    tree.rename(tree.with_name("away"))
+    tree.symlink_to(precious)
     with pytest.raises(Conflict, match="replaced by something else"):
-        remove(home, shop, ID, lambda renamed: not renamed.is_symlink())
+        remove(home, tree, ID, lambda renamed: not renamed.is_symlink())
     assert (precious / "kept").exists()
-    assert shop.is_symlink()
+    assert tree.is_symlink()
     assert left_of(home) == []
 
 
-def test_a_very_deep_tree_goes_too(home: Home, shop: Path) -> None:
+def test_a_very_deep_tree_goes_too(home: Home, tree: Path) -> None:
     """By the names of all directories above it nobody could reach it, and a walk by recursion would end."""
-    here = os.open(shop, os.O_RDONLY)
+    here = os.open(tree, os.O_RDONLY)
     for _ in range(3000):
         os.mkdir("deeper", dir_fd=here)
         below = os.open("deeper", os.O_RDONLY, dir_fd=here)
@@ -83,8 +78,8 @@ def test_a_very_deep_tree_goes_too(home: Home, shop: Path) -> None:
         here = below
     os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=here))
     os.close(here)
-    remove(home, shop, ID, anything)
-    assert list(shop.parent.iterdir()) == []
+    remove(home, tree, ID, anything)
+    assert list(tree.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "żółw" * 30, os.fsdecode(b"\xff" * 200), "-rf", "two\nlines"])
@@ -113,35 +108,35 @@ def test_any_tree_goes(tree: dict[tuple[str, ...], bool]) -> None:
         assert os.listdir(directory) == ["home"]
 
 
-def test_what_is_gone_already_is_finished(home: Home, shop: Path) -> None:
-    finish(home, Removal(str(shop), str(shop.with_name("gone")), ID))
-    finish(home, Removal(str(shop), "/no/such/place/gone", ID))
-    assert shop.exists()
+def test_what_is_gone_already_is_finished(home: Home, tree: Path) -> None:
+    finish(home, Removal(str(tree), str(tree.with_name("gone")), ID))
+    finish(home, Removal(str(tree), "/no/such/place/gone", ID))
+    assert tree.exists()
 
 
 @as_root
 @pytest.mark.parametrize("place", ["mounted", "src/mounted"])
 @pytest.mark.parametrize("bind", [True, False])
 def test_another_file_system_in_it_is_not_touched_and_a_repeat_goes_on(
-    place: str, bind: bool, home: Home, shop: Path, tmp_path: Path
+    place: str, bind: bool, home: Home, tree: Path, tmp_path: Path
 ) -> None:
     """Whoever plans a removal refuses this; somebody may mount it a moment later."""
     precious = tmp_path / "precious"
     precious.mkdir()
-    (shop / place).mkdir()
+    (tree / place).mkdir()
     kind = ["--bind", precious] if bind else ["-t", "tmpfs", "tmpfs"]
-    subprocess.run(["mount", *kind, shop / place], check=True)
+    subprocess.run(["mount", *kind, tree / place], check=True)
     try:
-        (shop / place / "kept").write_text("")
+        (tree / place / "kept").write_text("")
         with pytest.raises(Unavailable, match=r"cannot be removed whole: .*busy"):
-            remove(home, shop, ID, anything)
+            remove(home, tree, ID, anything)
         (left,) = left_of(home)
         assert len(list(Path(left.trash).rglob("kept"))) == 1
     finally:
-        mounted = next(Path(left.trash).rglob("mounted")) if left_of(home) else shop / place
+        mounted = next(Path(left.trash).rglob("mounted")) if left_of(home) else tree / place
         subprocess.run(["umount", mounted], check=True)
     finish(home, left)
-    assert list(shop.parent.iterdir()) == []
+    assert list(tree.parent.iterdir()) == []
     assert (precious / "kept").exists() is bind
 
 
@@ -151,20 +146,20 @@ def test_what_cannot_be_renamed_is_whole_and_nothing_is_remembered(home: Home, t
     assert left_of(home) == []
 
 
-def test_what_was_only_intended_is_forgotten_with_the_next(home: Home, shop: Path) -> None:
+def test_what_was_only_intended_is_forgotten_with_the_next(home: Home, tree: Path) -> None:
     home.make()
     with registry.updating(home) as change:
         change.registry = replace(change.registry, removing=(Removal("/a", "/no/such/trash", ID),))
     assert left_of(home) == []
-    remove(home, shop, ID, anything)
+    remove(home, tree, ID, anything)
     assert registry.read(home).removing == ()
 
 
-def test_two_that_remove_the_same_both_finish(home: Home, shop: Path) -> None:
+def test_two_that_remove_the_same_both_finish(home: Home, tree: Path) -> None:
     for number in range(200):
-        (shop / f"{number % 10}" / f"{number}").mkdir(parents=True)
+        (tree / f"{number % 10}" / f"{number}").mkdir(parents=True)
     home.make()
-    trash = shop.rename(shop.with_name(".shop.deleted-1"))
+    trash = tree.rename(tree.with_name(".shop.deleted-1"))
     faults: list[Exception] = []
 
     def run(work: Callable[[], None]) -> None:
@@ -173,7 +168,7 @@ def test_two_that_remove_the_same_both_finish(home: Home, shop: Path) -> None:
         except Exception as fault:
             faults.append(fault)
 
-    removal = Removal(str(shop), str(trash), ID)
+    removal = Removal(str(tree), str(trash), ID)
     threads = [threading.Thread(target=run, args=(lambda: finish(home, removal),)) for _ in range(4)]
     for thread in threads:
         thread.start()

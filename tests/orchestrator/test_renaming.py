@@ -13,11 +13,6 @@ from descartes_orchestrator import sessions
 from tests.orchestrator.supervised import Supervised
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
 def name_in(workspace: Path) -> str:
     record = load(workspace)
     assert record is not None

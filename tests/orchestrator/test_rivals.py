@@ -15,16 +15,6 @@ from descartes_orchestrator.rivals import bears, copy_beside, other_bearer
 from descartes_orchestrator.sessions import Session
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
-def shop(home: Home, tmp_path: Path) -> Session:
-    return sessions.create(home, tmp_path / "projects" / "shop")
-
-
 def test_a_place_bears_what_its_file_tells(shop: Session, tmp_path: Path) -> None:
     assert bears(shop.path, shop.id)
     assert not bears(shop.path, "another")

@@ -20,15 +20,9 @@ from descartes_orchestrator.sessions import Session
 from tests.orchestrator.supervised import Supervised
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+@pytest.fixture(autouse=True)
+def beside_the_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
-def shop(home: Home, tmp_path: Path) -> Session:
-    return sessions.create(home, tmp_path / "projects" / "shop")
 
 
 @pytest.fixture

@@ -20,12 +20,7 @@ needs_tmux = pytest.mark.skipif(not IS_THERE, reason="tmux is not installed")
 
 
 @pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
-@pytest.fixture
-def terminal(person: Person) -> Iterator[Tmux]:
+def wide_terminal(person: Person) -> Iterator[Tmux]:
     with closing(Tmux(person)) as opened:
         opened.begin(columns=110)
         yield opened
@@ -97,19 +92,19 @@ def test_bash_itself_completes(person: Person, shop: Path) -> None:
 
 
 @needs_tmux
-def test_the_fleet_is_drawn_anew_when_something_happens(person: Person, shop: Path, terminal: Tmux) -> None:
+def test_the_fleet_is_drawn_anew_when_something_happens(person: Person, shop: Path, wide_terminal: Tmux) -> None:
     person.spawn(shop, ["sleep", "1000"], "--name", "fixer")
-    terminal.enter("descartes ps --watch")
-    terminal.see("Ctrl-C leaves")
-    terminal.see("fixer")
+    wide_terminal.enter("descartes ps --watch")
+    wide_terminal.see("Ctrl-C leaves")
+    wide_terminal.see("fixer")
     person.spawn(shop, ["sleep", "1000"], "--name", "finder")
-    terminal.see("finder")
+    wide_terminal.see("finder")
     person.run("pause", "finder")
-    terminal.see("paused")
-    terminal.press("C-c")
-    terminal.see("$ descartes ps --watch")
-    terminal.enter("echo back")
-    terminal.see("\nback")
+    wide_terminal.see("paused")
+    wide_terminal.press("C-c")
+    wide_terminal.see("$ descartes ps --watch")
+    wide_terminal.enter("echo back")
+    wide_terminal.see("\nback")
 
 
 def test_only_a_terminal_is_drawn_on(person: Person) -> None:
@@ -119,11 +114,11 @@ def test_only_a_terminal_is_drawn_on(person: Person) -> None:
 
 
 @needs_tmux
-def test_what_lasts_is_said_to(person: Person, shop: Path, terminal: Tmux) -> None:
+def test_what_lasts_is_said_to(person: Person, shop: Path, wide_terminal: Tmux) -> None:
     person.spawn(shop, ["sh", "-c", "trap '' HUP TERM; while :; do read x; done"], "--name", "deaf", "--grace", "4")
-    terminal.enter("descartes stop deaf")
-    terminal.see("waiting for deaf …")
-    screen = terminal.see("deaf  terminated")
+    wide_terminal.enter("descartes stop deaf")
+    wide_terminal.see("waiting for deaf …")
+    screen = wide_terminal.see("deaf  terminated")
     assert "waiting" not in screen
 
 

@@ -22,11 +22,6 @@ from tests.support.waiting import wait_until
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root mounts and gives away")
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
 @contextlib.contextmanager
 def small_disk(place: Path, size: str) -> Iterator[Path]:
     """Mount a file system of its own for the block."""

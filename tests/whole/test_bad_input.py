@@ -6,18 +6,11 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.support.person import Person
 from tests.support.programs import installed
 from tests.support.refusing import refused
 
 NOBODY = "nobody-of-that-name"
-
-
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
 
 
 def test_a_name_that_cannot_be_one_is_refused(person: Person, shop: Path) -> None:

@@ -32,11 +32,6 @@ _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 24, 1, 2
 
 
 @pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
-@pytest.fixture
 def read_only(person: Person) -> Iterator[Path]:
     """Give a workspace on a file system that nobody can write, root neither."""
     place = person.directory / "read only"

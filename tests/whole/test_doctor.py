@@ -8,15 +8,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.person import Person
 from tests.support.waiting import process_gone
-
-
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
 
 
 def remarks(person: Person, level: str, *, code: int = 0) -> dict[str, Any]:

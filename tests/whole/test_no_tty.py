@@ -19,11 +19,6 @@ from tests.support.serving import kill_daemon
 from tests.support.waiting import process_gone, wait_until
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
 def spawn(person: Person, shop: Path, name: str, *command: object, options: tuple[object, ...] = ()) -> dict[str, Any]:
     return person.spawn(shop, [*map(str, command)], "--no-tty", "--name", name, *options)
 

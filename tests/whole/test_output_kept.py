@@ -27,11 +27,6 @@ MEBIBYTE = 1024 * 1024
 LINES = 300_000
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
 def configure(person: Person, text: str) -> None:
     person.home.make()
     (person.home.path / "config.toml").write_text(text)

@@ -19,11 +19,6 @@ from tests.support.waiting import process_gone
 DESCARTES = installed("descartes")
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
 def piped(person: Person, line: str, **variables: object) -> subprocess.CompletedProcess[str]:
     """Let a shell run a pipeline; $D is the command."""
     env = {**os.environ, "D": DESCARTES, **{name: str(value) for name, value in variables.items()}}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,18 +23,6 @@ pytestmark = [
 
 def needs(program: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
-
-
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
-@pytest.fixture
-def terminal(person: Person, shop: Path) -> Iterator[Tmux]:
-    with closing(Tmux(person)) as opened:
-        opened.begin()
-        yield opened
 
 
 def text_of(screen: str) -> str:

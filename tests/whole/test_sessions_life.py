@@ -20,14 +20,6 @@ from tests.support.refusing import refused
 from tests.support.serving import kill_daemon, only_run
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    """Give a workspace that was made, and is known."""
-    place = person.directory / "projects" / "shop"
-    person.run("sessions", "create", place)
-    return place
-
-
 def listed(person: Person, *words: object) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = person.run("sessions", "list", "--json", *words).json["sessions"]
     return found
@@ -38,37 +30,37 @@ def record_of(workspace: Path) -> dict[str, Any]:
     return found
 
 
-def test_it_is_renamed_at_rest_and_while_it_runs(person: Person, shop: Path) -> None:
+def test_it_is_renamed_at_rest_and_while_it_runs(person: Person, created: Path) -> None:
     identity = person.run("sessions", "rename", "shop", "store", "--json").json["id"]
-    assert record_of(shop)["name"] == "store"
+    assert record_of(created)["name"] == "store"
     refused(person, 3, ["sessions", "show", "shop"])
-    agent = person.spawn(shop, ["cat"])
+    agent = person.spawn(created, ["cat"])
     person.run("sessions", "rename", "store", "the 🐢 shop")
-    assert record_of(shop)["name"] == only_run(person.home).name == "the 🐢 shop"
+    assert record_of(created)["name"] == only_run(person.home).name == "the 🐢 shop"
     assert person.run("ps", "--json").json["sessions"][0]["name"] == "the 🐢 shop"
     (told,) = [one for one in person.run("events").stdout.splitlines() if "session_renamed" in one]
     assert '"was": "store"' in told
-    shutil.rmtree(shop / ".scud")
+    shutil.rmtree(created / ".scud")
     killed = kill_daemon(person.home)
     assert only_run(person.home).name == killed.name, "the supervisor started it by its new name"
     assert person.run("ps", "--json").json["agents"][0]["id"] == agent["id"]
     person.run("sessions", "stop", "--force", "the 🐢 shop")
-    assert (record_of(shop)["name"], record_of(shop)["id"]) == ("the 🐢 shop", identity)
+    assert (record_of(created)["name"], record_of(created)["id"]) == ("the 🐢 shop", identity)
     for name in ("", " ", "a/b", "two\nlines", "x" * 101):
-        refused(person, 2, ["sessions", "rename", shop, name], "name")
-    assert record_of(shop)["name"] == "the 🐢 shop"
+        refused(person, 2, ["sessions", "rename", created, name], "name")
+    assert record_of(created)["name"] == "the 🐢 shop"
 
 
-def test_it_is_laid_aside_and_taken_up_again(person: Person, shop: Path) -> None:
-    person.run("sessions", "use", shop)
-    agent = person.spawn(shop, ["cat"])
+def test_it_is_laid_aside_and_taken_up_again(person: Person, created: Path) -> None:
+    person.run("sessions", "use", created)
+    agent = person.spawn(created, ["cat"])
     refused(person, 5, ["sessions", "archive", "shop"], "--force")
     archived = person.run("sessions", "archive", "--force", "shop", "--json").json
     assert (archived["status"], archived["ended"], archived["pid"]) == ("Archived", [agent["id"]], None)
-    assert record_of(shop)["status"] == "Archived"
+    assert record_of(created)["status"] == "Archived"
     for words in (["start", "shop"], ["use", "shop"], ["use", "--no-start", "shop"], ["archive", "shop"]):
         refused(person, 5, ["sessions", *words], "Archived", "unarchive" if words[0] != "archive" else "nothing to do")
-    refused(person, 5, ["spawn", shop, "--", "true"], "descartes sessions unarchive")
+    refused(person, 5, ["spawn", created, "--", "true"], "descartes sessions unarchive")
     refused(person, 3, ["spawn", "--", "true"], "no active session")
     assert listed(person) == []
     told = person.run("sessions", "list", "--json").json
@@ -81,9 +73,9 @@ def test_it_is_laid_aside_and_taken_up_again(person: Person, shop: Path) -> None
     assert "cat" in person.run("ps", "-a").stdout, "its history has stayed"
 
 
-def test_the_list_is_filtered_and_counted(person: Person, shop: Path) -> None:
+def test_the_list_is_filtered_and_counted(person: Person, created: Path) -> None:
     bank = person.workspace("bank")
-    person.run("sessions", "use", shop)
+    person.run("sessions", "use", created)
     gone = person.directory / "gone"
     env = {"DESCARTES_DISCOVERY__SEARCH_PATHS": json.dumps(["~/projects", str(gone)])}
     told = person.run("sessions", "list", "--json", env=env).json
@@ -106,63 +98,63 @@ def test_the_list_is_filtered_and_counted(person: Person, shop: Path) -> None:
     assert "none of 2 sessions" in person.run("sessions", "list", "--name", "nobody").stdout
 
 
-def test_use_starts_it_unless_told_not_to(person: Person, shop: Path) -> None:
+def test_use_starts_it_unless_told_not_to(person: Person, created: Path) -> None:
     assert person.run("sessions", "use", "--no-start", "shop", "--json").json["status"] == "Inactive"
     used = person.run("sessions", "use", "shop", "--json").json
     assert (used["status"], used["is_active"], used["pid"]) == ("Active", True, only_run(person.home).pid)
 
 
-def test_it_is_forgotten_and_nothing_is_lost(person: Person, shop: Path) -> None:
-    agent = person.spawn(shop, ["echo", "kept"])
+def test_it_is_forgotten_and_nothing_is_lost(person: Person, created: Path) -> None:
+    agent = person.spawn(created, ["echo", "kept"])
     person.run("wait", agent["id"])
-    sleeper = person.spawn(shop, ["sleep", "600"])
+    sleeper = person.spawn(created, ["sleep", "600"])
     refused(person, 5, ["sessions", "delete", "shop"], "alive")
     person.run("kill", sleeper["id"])
-    before = sorted(path.name for path in shop.iterdir())
+    before = sorted(path.name for path in created.iterdir())
     deleted = person.run("sessions", "delete", "shop", "--json").json
-    assert (deleted["path"], deleted["files_removed"]) == (str(shop), False)
-    assert sorted(path.name for path in shop.iterdir()) == before
-    assert not (shop / ".scud/session.json").exists()
+    assert (deleted["path"], deleted["files_removed"]) == (str(created), False)
+    assert sorted(path.name for path in created.iterdir()) == before
+    assert not (created / ".scud/session.json").exists()
     assert (Path(deleted["data"]) / "agents" / agent["id"] / "output.log").read_text() == "kept\n"
     assert [one["id"] for one in listed(person) if one["id"] == deleted["id"]] == []
-    assert person.run("sessions", "delete", shop).code == 0, "there is nothing more to do"
+    assert person.run("sessions", "delete", created).code == 0, "there is nothing more to do"
 
 
-def test_it_is_removed_with_all_its_files(person: Person, shop: Path) -> None:
-    person.run("sessions", "use", shop)
-    beside = shop.with_name("precious")
+def test_it_is_removed_with_all_its_files(person: Person, created: Path) -> None:
+    person.run("sessions", "use", created)
+    beside = created.with_name("precious")
     beside.mkdir()
     (beside / "kept").write_text("")
-    (shop / "link").symlink_to(beside)
-    deep = shop / "read only" / "deep"
+    (created / "link").symlink_to(beside)
+    deep = created / "read only" / "deep"
     deep.mkdir(parents=True)
     (deep / "file").write_text("")
     deep.chmod(0o555)
     deep.parent.chmod(0o555)
-    refused(person, 5, ["sessions", "delete", "shop", "--files"], "--yes", shop)
+    refused(person, 5, ["sessions", "delete", "shop", "--files"], "--yes", created)
     deleted = person.run("sessions", "delete", "shop", "--files", "--yes", "--json").json
     assert deleted["files_removed"]
-    assert os.listdir(shop.parent) == ["precious"]
+    assert os.listdir(created.parent) == ["precious"]
     assert (beside / "kept").exists()
     assert Path(deleted["data"]).is_dir()
     assert (listed(person), person.run("sessions", "list", "--json").json["active_session_id"]) == ([], None)
 
 
-def test_its_history_is_removed_only_when_told_so(person: Person, shop: Path) -> None:
-    person.run("sessions", "start", shop)
-    data = Path(person.run("sessions", "show", shop, "--json").json["data"])
+def test_its_history_is_removed_only_when_told_so(person: Person, created: Path) -> None:
+    person.run("sessions", "start", created)
+    data = Path(person.run("sessions", "show", created, "--json").json["data"])
     assert data.is_dir()
     refused(person, 5, ["sessions", "delete", "shop", "--data"], "history", "--yes")
     assert data.is_dir()
     deleted = person.run("sessions", "delete", "shop", "--data", "--files", "-y", "--json").json
     assert deleted["data"] is None
-    assert (data.exists(), shop.exists()) == (False, False)
+    assert (data.exists(), created.exists()) == (False, False)
     assert os.listdir(data.parent) == []
 
 
-def test_what_must_not_be_removed_is_refused(person: Person, shop: Path, tmp_path: Path) -> None:
+def test_what_must_not_be_removed_is_refused(person: Person, created: Path, tmp_path: Path) -> None:
     link = person.directory / "link"
-    link.symlink_to(shop)
+    link.symlink_to(created)
     inner = person.workspace("shop/inner")
     person.run("sessions", "start", inner)
     (person.directory / ".scud").mkdir()
@@ -170,30 +162,32 @@ def test_what_must_not_be_removed_is_refused(person: Person, shop: Path, tmp_pat
         ([person.directory], "never removed"),
         ([link], "is a link"),
         ([f"{link}/"], "is a link"),
-        ([shop / "data"], "lies within"),
-        ([shop], f"the workspace {inner} in it is served"),
+        ([created / "data"], "lies within"),
+        ([created], f"the workspace {inner} in it is served"),
     ):
         refused(person, 5, ["sessions", "delete", "--files", "--yes", *words], why)
     refused(person, 3, ["sessions", "delete", "--files", "--yes", "/"], "workspace")
     refused(person, 3, ["sessions", "delete", "--files", "--yes", tmp_path], "not in a workspace")
     refused(person, 3, ["sessions", "delete", "--files", "--yes", "nobody"])
-    assert (shop / ".scud/session.json").exists()
+    assert (created / ".scud/session.json").exists()
     assert (inner / ".scud/session.json").exists()
     person.run("sessions", "stop", inner)
-    assert f"{inner.name}" in refused(person, 5, ["sessions", "delete", "--files", shop], "1 workspaces within").stderr
-    person.run("sessions", "delete", "--files", "--yes", shop)
-    assert not shop.exists()
+    assert (
+        f"{inner.name}" in refused(person, 5, ["sessions", "delete", "--files", created], "1 workspaces within").stderr
+    )
+    person.run("sessions", "delete", "--files", "--yes", created)
+    assert not created.exists()
 
 
-def test_a_moved_one_is_found_again_or_told_where_it_is(person: Person, shop: Path) -> None:
-    identity = record_of(shop)["id"]
-    agent = person.spawn(shop, ["echo", "kept"])
+def test_a_moved_one_is_found_again_or_told_where_it_is(person: Person, created: Path) -> None:
+    identity = record_of(created)["id"]
+    agent = person.spawn(created, ["echo", "kept"])
     person.run("wait", agent["id"])
     away = person.directory / "away" / "shop"
     away.parent.mkdir()
-    refused(person, 5, ["sessions", "relocate", "shop", shop], "lives")
+    refused(person, 5, ["sessions", "relocate", "shop", created], "lives")
     person.run("sessions", "stop", "shop")
-    shop.rename(away)
+    created.rename(away)
     refused(person, 3, ["sessions", "relocate", "shop", person.directory / "nowhere"], "nowhere")
     refused(person, 5, ["sessions", "relocate", "shop", person.workspace("other")], "session.json")
     assert person.run("sessions", "relocate", "shop", away, "--json").json["path"] == str(away)
@@ -206,74 +200,74 @@ def test_a_moved_one_is_found_again_or_told_where_it_is(person: Person, shop: Pa
     assert person.run("sessions", "start", back, "--json").json["id"] == identity
 
 
-def test_a_copy_is_a_conflict_until_it_is_adopted(person: Person, shop: Path) -> None:
-    agent = person.spawn(shop, ["echo", "kept"])
+def test_a_copy_is_a_conflict_until_it_is_adopted(person: Person, created: Path) -> None:
+    agent = person.spawn(created, ["echo", "kept"])
     person.run("wait", agent["id"])
     person.run("sessions", "stop", "shop")
-    copy = shop.with_name("copy")
-    shutil.copytree(shop, copy)
-    for place in (shop, copy):
+    copy = created.with_name("copy")
+    shutil.copytree(created, copy)
+    for place in (created, copy):
         for words in (["sessions", "start", place], ["spawn", place, "--", "true"], ["sessions", "use", place]):
-            refused(person, 5, words, shop, copy, "descartes sessions adopt")
-    assert {one["path"]: one["rival"] for one in listed(person)} == {str(shop): str(copy), str(copy): str(shop)}
+            refused(person, 5, words, created, copy, "descartes sessions adopt")
+    assert {one["path"]: one["rival"] for one in listed(person)} == {str(created): str(copy), str(copy): str(created)}
     refused(person, 5, ["sessions", "rename", copy, "other"], "adopt")
-    refused(person, 5, ["sessions", "relocate", "shop", copy], shop, copy)
+    refused(person, 5, ["sessions", "relocate", "shop", copy], created, copy)
     adopted = person.run("sessions", "adopt", copy, "--json").json
-    assert adopted["id"] != record_of(shop)["id"]
+    assert adopted["id"] != record_of(created)["id"]
     assert (adopted["name"], adopted["rival"], record_of(copy)["id"]) == ("shop", None, adopted["id"])
     refused(person, 5, ["sessions", "adopt", copy], "only workspace")
-    started = [person.run("sessions", "start", place, "--json").json for place in (shop, copy)]
+    started = [person.run("sessions", "start", place, "--json").json for place in (created, copy)]
     assert len({one["http_endpoint"] for one in started}) == 2
     assert call(started[0]["socket"], "agent.list", {"all": True})["agents"][0]["id"] == agent["id"]
     assert call(started[1]["socket"], "agent.list", {"all": True})["agents"] == []
 
 
-def test_the_original_may_be_given_up_for_its_copy(person: Person, shop: Path) -> None:
-    identity = record_of(shop)["id"]
-    copy = shop.with_name("copy")
-    shutil.copytree(shop, copy)
+def test_the_original_may_be_given_up_for_its_copy(person: Person, created: Path) -> None:
+    identity = record_of(created)["id"]
+    copy = created.with_name("copy")
+    shutil.copytree(created, copy)
     person.run("sessions", "list")
-    assert person.run("sessions", "adopt", shop, "--json").json["id"] != identity
+    assert person.run("sessions", "adopt", created, "--json").json["id"] != identity
     assert person.run("sessions", "start", copy, "--json").json["id"] == identity
-    assert {one["path"]: one["rival"] for one in listed(person)} == {str(shop): None, str(copy): None}
+    assert {one["path"]: one["rival"] for one in listed(person)} == {str(created): None, str(copy): None}
 
 
-def test_a_copy_of_what_runs_is_deleted_and_the_original_runs_on(person: Person, shop: Path) -> None:
-    agent = person.spawn(shop, ["cat"])
-    copy = shop.with_name("copy")
-    shutil.copytree(shop, copy)
+def test_a_copy_of_what_runs_is_deleted_and_the_original_runs_on(person: Person, created: Path) -> None:
+    agent = person.spawn(created, ["cat"])
+    copy = created.with_name("copy")
+    shutil.copytree(created, copy)
     refused(person, 5, ["sessions", "stop", "--force", copy], "adopt")
     refused(person, 5, ["sessions", "delete", "--files", "--data", "--yes", copy], "not removed with a copy")
     person.run("sessions", "delete", "--files", "--yes", copy)
     assert person.run("ps", "--json").json["agents"][0]["id"] == agent["id"]
-    assert person.run("spawn", shop, "--wait", "--", "true").code == 0
+    assert person.run("spawn", created, "--wait", "--", "true").code == 0
 
 
-def test_another_home_is_told_who_serves_it(person: Person, shop: Path) -> None:
-    person.run("sessions", "start", shop)
+def test_another_home_is_told_who_serves_it(person: Person, created: Path) -> None:
+    person.run("sessions", "start", created)
     env = {"DESCARTES_HOME": str(person.directory / "another")}
     for _ in range(2):
-        for words in (["sessions", "start", shop], ["spawn", shop, "--", "true"], ["sessions", "use", shop]):
+        for words in (["sessions", "start", created], ["spawn", created, "--", "true"], ["sessions", "use", created]):
             refused(person, 5, words, only_run(person.home).pid, person.home.path, env=env)
-        refused(person, 5, ["sessions", "rename", shop, "mine"], person.home.path, env=env)
-        refused(person, 5, ["sessions", "archive", shop], person.home.path, env=env)
-        refused(person, 5, ["sessions", "delete", "--files", "--yes", shop], person.home.path, env=env)
+        refused(person, 5, ["sessions", "rename", created, "mine"], person.home.path, env=env)
+        refused(person, 5, ["sessions", "archive", created], person.home.path, env=env)
+        refused(person, 5, ["sessions", "delete", "--files", "--yes", created], person.home.path, env=env)
         kill_daemon(person.home)  # what is in keeping is held all the same
-    assert record_of(shop)["name"] == "shop"
+    assert record_of(created)["name"] == "shop"
 
 
-def test_a_lone_daemon_serves_nothing_that_was_laid_aside_or_is_another_s(person: Person, shop: Path) -> None:
-    before = record_of(shop)
+def test_a_lone_daemon_serves_nothing_that_was_laid_aside_or_is_another_s(person: Person, created: Path) -> None:
+    before = record_of(created)
     for words, why in (([], "unarchive"), (["--session-id", str(uuid.uuid4())], before["id"])):
         if not words:
-            person.run("sessions", "archive", shop)
-        command = [installed("descartes-daemon"), "--workdir", str(shop), *words]
+            person.run("sessions", "archive", created)
+        command = [installed("descartes-daemon"), "--workdir", str(created), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=40)
         assert (done.returncode, "Traceback" in done.stderr) == (5, False), done.stderr
         assert why in done.stderr.splitlines()[-1]
-        assert record_of(shop)["id"] == before["id"]
+        assert record_of(created)["id"] == before["id"]
         if not words:
-            person.run("sessions", "unarchive", shop)
+            person.run("sessions", "unarchive", created)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root mounts")
@@ -283,23 +277,23 @@ def test_where_nothing_can_be_written_it_is_refused_and_stays_whole(person: Pers
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
     try:
-        shop, copy = disk / "shop", disk / "copy"
-        person.run("sessions", "create", shop)
-        shutil.copytree(shop, copy)
-        before = record_of(shop)
+        created, copy = disk / "shop", disk / "copy"
+        person.run("sessions", "create", created)
+        shutil.copytree(created, copy)
+        before = record_of(created)
         if how == "full":
             with contextlib.suppress(OSError), (disk / "filler").open("wb") as filler:
                 filler.write(bytes(1 << 17))
         else:
             subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         why = "No space left" if how == "full" else "Read-only file system"
-        for words in (["rename", shop, "store"], ["archive", shop], ["adopt", copy]):
+        for words in (["rename", created, "store"], ["archive", created], ["adopt", copy]):
             refused(person, 4, ["sessions", *words], why)
         if how == "read-only":
-            refused(person, 4, ["sessions", "delete", shop], why)
-            refused(person, 4, ["sessions", "delete", "--files", "--yes", shop], why)
-        assert record_of(shop) == record_of(copy) == before
-        assert [path.name for path in (shop / ".scud").iterdir() if path.name.startswith(".")] == []
+            refused(person, 4, ["sessions", "delete", created], why)
+            refused(person, 4, ["sessions", "delete", "--files", "--yes", created], why)
+        assert record_of(created) == record_of(copy) == before
+        assert [path.name for path in (created / ".scud").iterdir() if path.name.startswith(".")] == []
         if how == "full":  # to make room one must be able to delete
             person.run("sessions", "delete", "--files", "--yes", copy)
             assert not copy.exists()

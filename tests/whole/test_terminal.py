@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,18 +19,6 @@ pytestmark = [
 needs_vim = pytest.mark.skipif(shutil.which("vim") is None, reason="vim is not installed")
 
 DETACH = "C-]"
-
-
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
-@pytest.fixture
-def terminal(person: Person, shop: Path) -> Iterator[Tmux]:
-    with closing(Tmux(person)) as opened:
-        opened.begin()
-        yield opened
 
 
 def let_go(terminal: Tmux) -> None:

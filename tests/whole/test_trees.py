@@ -24,11 +24,6 @@ def living(processes: Iterable[Process]) -> set[Process]:
     return {process for process in processes if is_alive(process)}
 
 
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
-
-
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
 @pytest.mark.parametrize("flags", [["--deaf"], ["--deaf", "--closed"]], ids=" ".join)
 def test_killing_by_force_leaves_nothing(person: Person, shop: Path, flags: list[str], is_killed: bool) -> None:

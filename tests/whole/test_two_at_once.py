@@ -10,17 +10,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.person import Person, Ran
 from tests.support.waiting import process_gone
 
 DONE, REFUSED = 0, 5
-
-
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
 
 
 def both(person: Person, *words: object) -> list[Ran]:
