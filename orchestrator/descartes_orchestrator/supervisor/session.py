@@ -18,6 +18,7 @@ from descartes_core.session_life import Cause, Effect, State, move
 from descartes_local.endings import Ending
 from descartes_local.processes import Process
 from descartes_orchestrator.supervisor.belongings import Belongings
+from descartes_orchestrator.supervisor.callers import Callers
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.daemon import Daemon, start_daemon
 from descartes_orchestrator.supervisor.house import House, Wanted
@@ -41,8 +42,7 @@ class Session:
         #: The one thing that is waited for: READY, the next try, the end after TERM or KILL.
         self._timer: Timer | None = None
         self._pause, self._grace = 0.0, house.numbers.stop_grace
-        self._starters: list[Answer] = []
-        self._stoppers: list[Answer] = []
+        self._callers = Callers()
         #: Everything is let go, living agents too.
         self._lets_go = False
         #: The daemon was killed and is still there.
@@ -77,7 +77,7 @@ class Session:
         """Whether nothing is held, done or waited for."""
         is_over = self._rest is None or self._rest.is_over
         is_idle = self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and is_over
-        return is_idle and not len(self.belongings.keeping) and not self._starters and not self._stoppers
+        return is_idle and not len(self.belongings.keeping) and not self._callers
 
     # What callers ask.
 
@@ -88,7 +88,7 @@ class Session:
             return
         if self._is_stuck:
             raise Unavailable(f"{self.failure}")
-        self._starters.append(answer)
+        self._callers.wait_for_start(answer)
         if self.state is not State.STARTING:
             self.wanted = wanted
         if self.state in (State.INACTIVE, State.ERROR) and (self._rest is None or self._rest.is_over):
@@ -96,11 +96,11 @@ class Session:
 
     def ask_stop(self, grace: float | None, answer: Answer) -> None:
         """Stop, let go of everything, and answer when all of it is gone."""
-        self._stoppers.append(answer)
+        self._callers.wait_for_stop(answer)
         grace = self._house.numbers.stop_grace if grace is None else grace
         self._grace, self._lets_go = grace, True
         if self.state in (State.STARTING, State.ACTIVE):
-            self._refuse_starters(DaemonStartFailed("the session was stopped while it was starting"))
+            self._callers.not_started(DaemonStartFailed("the session was stopped while it was starting"))
             self._feed(Cause.STOP_ASKED)
             self._feed_ended_without_daemon()
         elif self.state is State.STOPPING and self.daemon is not None:
@@ -117,7 +117,7 @@ class Session:
     def quit(self) -> None:
         """End the daemon because the supervisor ends; agents are not killed."""
         if self.state in (State.STARTING, State.ACTIVE):
-            self._refuse_starters(DaemonStartFailed("the supervisor ends"))
+            self._callers.not_started(DaemonStartFailed("the supervisor ends"))
             self._feed(Cause.STOP_ASKED)
             self._feed_ended_without_daemon()
 
@@ -242,9 +242,7 @@ class Session:
 
     def _tell(self) -> None:
         if self.state is State.ACTIVE:
-            starters, self._starters = self._starters, []
-            for answer in starters:
-                answer.give(self._whereabouts())
+            self._callers.started(self._whereabouts())
         elif self.daemon is None and self._rest_is_gone():
             self._close_up()
         elif self._is_stuck:
@@ -279,21 +277,11 @@ class Session:
         self._answer_all()
 
     def _answer_all(self) -> None:
-        stoppers, self._stoppers = self._stoppers, []
-        for answer in stoppers:
-            if self._is_stuck and self.failure:
-                answer.refuse(self.failure)
-            else:
-                answer.give({})
+        self._callers.stopped(self.failure if self._is_stuck else None)
         if self.state is State.ERROR:
-            self._refuse_starters(self.failure or DaemonStartFailed())
-        elif self._starters:
+            self._callers.not_started(self.failure or DaemonStartFailed())
+        elif self._callers.want_start:
             self._begin()
-
-    def _refuse_starters(self, error: DescartesError) -> None:
-        starters, self._starters = self._starters, []
-        for answer in starters:
-            answer.refuse(error)
 
     def _whereabouts(self) -> dict[str, Any]:
         assert self.belongings.sockets is not None
