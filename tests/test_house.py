@@ -32,7 +32,7 @@ LISTS = {"core/descartes_core/methods.py"}
 
 #: A library that one file alone imports, so that it can be replaced there.
 ONLY_IN = {
-    "aiosqlite": {"daemon/descartes_daemon/store.py"},
+    "aiosqlite": {"daemon/descartes_daemon/database.py"},
     "pyghostty": set(),  # ghostty_library.py uses its library, and nobody its Python
     "uvicorn": {"daemon/descartes_daemon/web.py"},
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +15,10 @@ from descartes_core.redaction import redact
 from descartes_core.times import written, written_or_none
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.body import Body
+from descartes_daemon.listed import HOST
 from descartes_daemon.output_log import OutputLog
 from descartes_local.processes import Process
 from descartes_local.tree import find_tree
-
-HOST = socket.gethostname()
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +61,8 @@ class Agent:
     pen_holder: str | None = None
     #: Told in JSON frames what is not output: another size, another holder of the pen.
     listeners: set[Callable[[dict[str, Any]], None]] = field(default_factory=set)
+    #: What lists show of the row it was made from: listed again and again, a row rarely changes.
+    shown: tuple[AgentRow, dict[str, Any]] | None = None
 
     @property
     def id(self) -> str:
@@ -127,6 +127,14 @@ class Agent:
 
     def info(self) -> dict[str, Any]:
         """Return it as every list shows it (methods.AgentInfo)."""
+        if self.shown is None or self.shown[0] is not self.row:
+            self.shown = self.row, self._info_of_row()
+        info = self.shown[1].copy()
+        info["output_bytes"] = self.log.size if self.errors is None else self.log.size + self.errors.size
+        info["notice"] = self.notice
+        return info
+
+    def _info_of_row(self) -> dict[str, Any]:
         row = self.row
         return {
             "id": row.id,
@@ -141,9 +149,9 @@ class Agent:
             "ended_at": written_or_none(row.ended_at),
             "exit_code": row.exit_code,
             "signal": row.signal,
-            "output_bytes": sum(log.size for log in self.logs),
+            "output_bytes": 0,
             "tty": row.tty,
-            "notice": self.notice,
+            "notice": None,
         }
 
     def detail(self) -> dict[str, Any]:
@@ -170,10 +178,3 @@ class Agent:
     def recording(self) -> str:
         """How its output is taken: splice, copy, file (it writes itself), or none any more."""
         return self.body.way if self.body else "none"
-
-
-def info_of_row(row: AgentRow, session_id: str, directory: Path) -> dict[str, Any]:
-    """Return an ended agent as lists show it."""
-    log = OutputLog(directory, begin=row.output_from)
-    errors = None if row.tty else OutputLog(directory, "errors", begin=row.errors_from)
-    return Agent(row, session_id, log, errors).info()

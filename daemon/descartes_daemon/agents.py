@@ -39,13 +39,22 @@ class Place:
     #: The daemon's Unix socket, for programs that speak to it.
     socket: str
 
+    @property
+    def agents(self) -> Path:
+        """Return where the agents' directories are."""
+        return self.data / "agents"
+
     def agent(self, agent_id: str) -> Path:
         """Return the directory of one agent."""
-        return self.data / "agents" / agent_id
+        return self.agents / agent_id
 
 
 #: Adds to a unit, whose verbs return it.
 Fact = Callable[[Unit], Unit]
+
+
+def _age(agent: Agent) -> float:
+    return agent.row.created_at
 
 
 class Agents:
@@ -65,12 +74,12 @@ class Agents:
         self.perform: Callable[[Agent, Move], None] = lambda _agent, _move: None
 
     def __iter__(self) -> Iterator[Agent]:
-        return iter(sorted(self.present.values(), key=lambda agent: agent.row.created_at))
+        return iter(sorted(self.present.values(), key=_age))
 
     @property
     def living(self) -> list[Agent]:
         """Those whose life goes on, oldest first."""
-        return [agent for agent in self if agent.is_alive]
+        return sorted((agent for agent in self.present.values() if agent.is_alive), key=_age)
 
     def in_memory(self, text: str) -> Agent | None:
         """Return a present agent that is named exactly, by id or as the only living one of that name."""

@@ -12,10 +12,10 @@ from descartes_core.errors import AgentsAlive
 from descartes_core.messages.agents import ListAgents
 from descartes_core.messages.common import Nothing, OneAgent
 from descartes_core.messages.system import Shutdown
-from descartes_daemon.agent import info_of_row
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.leaving import Leaving
+from descartes_daemon.listed import Listed
 from descartes_daemon.orphans import Orphans
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
 
@@ -48,12 +48,10 @@ class Answers:
 
     async def _list_all(self) -> Reply:
         await self._orphans.look()
-        place, present = self._agents.place, self._agents.present
-        rows = await self._agents.store.agents(living_only=False)
-        infos = [
-            present[row.id].info() if row.id in present else info_of_row(row, place.session_id, place.agent(row.id))
-            for row in rows
-        ]
+        place, before = self._agents.place, dict(self._agents.present)
+        listed = await self._agents.store.history(Listed(place.session_id, str(place.agents)))
+        present = before | self._agents.present  # an end that is stored meanwhile is told, too
+        infos = [present[info["id"]].info() if info["id"] in present else info for info in listed]
         return {"agents": infos, "unattributed": self._orphans.unattributed()}
 
     def get_agent(self, request: OneAgent) -> Any:

@@ -13,16 +13,15 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import aiosqlite
+from typing import Any, TypeVar
 
 from descartes_core.agent_life import FINAL
 from descartes_core.errors import DescartesError, Unavailable
 from descartes_daemon.agent_row import AgentRow
+from descartes_daemon.database import Database
 from descartes_daemon.schema import open_reader, open_writer
 from descartes_daemon.sql import QUERIES
 from descartes_daemon.stored import Remain, StoredOutput, StoredRequest, Transition
@@ -40,31 +39,16 @@ _T = TypeVar("_T")
 _Waiting = tuple[Unit, "asyncio.Future[list[dict[str, Any]]] | None"]
 
 
-class _Database(aiosqlite.Connection):
-    """A connection that runs a whole piece of work in its thread at once: one hop, however many statements."""
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self
-        except BaseException:
-            self._thread.join()  # aiosqlite only asks it to end: it would speak to a loop that may be closed by then
-            raise
-        return self
-
-    async def apply(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        run: Callable[..., Awaitable[_T]] = self._execute
-        return await run(work, self._conn)
-
-
 class Store:
     """What survives the daemon; `Store.open` gives one."""
 
-    def __init__(self, path: Path, writer: _Database, reader: _Database, last_seq: int) -> None:
+    def __init__(self, path: Path, writer: Database, reader: Database, last_seq: int) -> None:
         self.path = path
         #: Called in the loop with the events of a commit, before `commit` returns.
         self.on_commit: Callable[[list[dict[str, Any]]], None] = lambda _events: None
         self._writer, self._reader, self._last_seq = writer, reader, last_seq
-        self._identity = _identity(path)
+        self._file = str(path)
+        self._identity = _identity(self._file)
         self._queue: list[_Waiting] = []
         self._group: list[_Waiting] = []
         self._wake, self._room = asyncio.Event(), asyncio.Event()
@@ -86,8 +70,8 @@ class Store:
 
         """
         async with (
-            _Database(partial(open_writer, path), iter_chunk_size=64) as writer,
-            _Database(partial(open_reader, path), iter_chunk_size=64) as reader,
+            Database(partial(open_writer, path), iter_chunk_size=64) as writer,
+            Database(partial(open_reader, path), iter_chunk_size=64) as reader,
         ):
             ((last_seq,),) = await reader.apply(partial(_rows, query="last_seq"))
             store = cls(path, writer, reader, last_seq)
@@ -171,8 +155,11 @@ class Store:
         self._trouble = trouble
 
     async def _read(self, query: str, **params: Any) -> list[sqlite3.Row]:
+        return await self._reading(partial(_rows, query=query, params=params))
+
+    async def _reading(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            return await self._reader.apply(partial(_rows, query=query, params=params))
+            return await self._reader.apply(work)
         except sqlite3.Error as error:
             raise Unavailable(f"cannot read {self.path}: {error}") from error
 
@@ -180,6 +167,10 @@ class Store:
         """Return the agents, oldest first."""
         which, params = ("living_agents", {"final": json.dumps(sorted(FINAL))}) if living_only else ("agents", {})
         return [AgentRow.from_row(row) for row in await self._read(which, **params)]
+
+    async def history(self, show: Callable[[sqlite3.Row], _T]) -> list[_T]:
+        """Return every agent as it is to be shown, oldest first; that is made in the reader's thread."""
+        return await self._reading(lambda connection: [show(row) for row in _rows(connection, "history")])
 
     async def agent(self, agent_id: str) -> AgentRow | None:
         """Return one agent."""
@@ -266,7 +257,7 @@ class Store:
             return f"{self.path} is closed"
         if self._trouble is not None:
             return self._trouble
-        return None if _identity(self.path) == self._identity else f"{self.path} was removed or replaced"
+        return None if _identity(self._file) == self._identity else f"{self.path} was removed or replaced"
 
 
 def _rows(connection: sqlite3.Connection, query: str, params: dict[str, Any] | None = None) -> list[sqlite3.Row]:
@@ -278,7 +269,7 @@ def _tidy(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
     except OSError:

@@ -10,6 +10,7 @@ import pytest
 
 from descartes_core.errors import AgentsAlive
 from descartes_core.ids import new_id
+from descartes_core.messages.agents import AgentInfo
 from descartes_local.processes import is_alive, process_of
 from tests.support.inside import open_inside
 from tests.support.programs import agent
@@ -40,6 +41,24 @@ async def test_an_ended_agent_is_told_alike_after_a_restart(short: Path) -> None
     async with open_inside(short, identity=identity) as inside:
         assert (await inside.call("agent.get", agent_id=spawned["id"]))["agent"] == before
         assert (before["exit_code"], before["output_bytes"], before["recording"]) == (3, 5, "none")
+
+
+async def test_a_history_is_listed_alike_after_a_restart(short: Path) -> None:
+    identity = new_id()
+    async with open_inside(short, identity=identity) as inside:
+        commands = (["sh", "-c", "echo bye; exit 3"], ["sh", "-c", "kill -9 $$"], ["env", "API_TOKEN=hidden", "true"])
+        streams = await inside.spawn(["sh", "-c", "echo bye; echo why >&2"], tty=False)
+        spawned = [streams, *[await inside.spawn(command) for command in commands]]
+        for one in spawned:
+            await inside.ended(one["id"])
+            await inside.gone(one["id"])
+        details = [(await inside.call("agent.get", agent_id=one["id"]))["agent"] for one in spawned]
+    async with open_inside(short, identity=identity) as inside:
+        listed = (await inside.call("agent.list", all=True))["agents"]
+        assert listed == [{key: detail[key] for key in AgentInfo.model_fields} for detail in details]
+        assert [one["output_bytes"] for one in listed[:2]] == [8, 5]
+        assert [one["signal"] for one in listed] == [None, None, "SIGKILL", None]
+        assert listed[3]["command"][1] == "API_TOKEN=***"
 
 
 async def test_the_session_and_its_health_are_told(short: Path) -> None:

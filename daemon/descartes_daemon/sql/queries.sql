@@ -2,11 +2,11 @@
 INSERT INTO agents (
     id, name, state, command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,
     pid, process_started, boot_id, started_at, ended_at, exit_code, signal, cause, evidence, moved,
-    tty, output_from, errors_from, collected_at, stop_grace
+    tty, output_from, errors_from, collected_at, stop_grace, limits, limited_by, cgroup, ended_by, usage
 ) VALUES (
     :id, :name, :state, :command, :cwd, :rows, :cols, :grace, :stop_signal, :leave, :umask, :created_at,
     :pid, :process_started, :boot_id, :started_at, :ended_at, :exit_code, :signal, :cause, :evidence, :moved,
-    :tty, :output_from, :errors_from, :collected_at, :stop_grace
+    :tty, :output_from, :errors_from, :collected_at, :stop_grace, :limits, :limited_by, :cgroup, :ended_by, :usage
 );
 
 -- move -- the only write that moves an agent
@@ -24,6 +24,9 @@ UPDATE agents SET ended_at = :at, exit_code = :exit_code, signal = :signal WHERE
 
 -- set_stop_grace --
 UPDATE agents SET stop_grace = :seconds WHERE id = :agent;
+
+-- set_ended_by -- the first limit that was hit
+UPDATE agents SET ended_by = :why WHERE id = :agent AND ended_by IS NULL;
 
 -- set_size --
 UPDATE agents SET rows = :rows, cols = :cols WHERE id = :agent;
@@ -81,6 +84,11 @@ INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET va
 
 -- agents -- oldest first
 SELECT * FROM agents ORDER BY created_at, id;
+
+-- history -- what lists show of each, oldest first
+SELECT
+    id, name, state, pid, command, cwd, started_at, ended_at, exit_code, signal, tty, output_from, errors_from
+FROM agents ORDER BY created_at, id;
 
 -- living_agents -- oldest first; which states are final only the table of lives knows
 SELECT * FROM agents WHERE state NOT IN (SELECT value FROM json_each(:final)) ORDER BY created_at, id;
