@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from descartes_core.agent_life import State
+from descartes_core.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,24 @@ class AgentRow:
     collected_at: float | None = None
     #: What its stop asked for instead of its own grace (seconds).
     stop_grace: float | None = None
+    #: What it may take; None where nobody said.
+    limits: Limits | None = None
+    #: Who holds it within that (limits.LimitedBy).
+    limited_by: str | None = None
+    #: The directory of its cgroup, within one boot.
+    cgroup: str | None = None
+    #: Which limit ended it, in words.
+    ended_by: str | None = None
+    #: What it has taken, as far as it was counted.
+    usage: dict[str, Any] | None = None
 
     def as_params(self) -> dict[str, Any]:
         """Return it as SQL takes it."""
         plain = {"state": str(self.state), "command": json.dumps(self.command)}
-        return asdict(self) | plain | {"leave": int(self.leave), "tty": int(self.tty)}
+        limits = None if self.limits is None else json.dumps(self.limits.as_json())
+        usage = None if self.usage is None else json.dumps(self.usage)
+        flags = {"leave": int(self.leave), "tty": int(self.tty)}
+        return asdict(self) | plain | flags | {"limits": limits, "usage": usage}
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> AgentRow:
@@ -62,4 +76,10 @@ class AgentRow:
         found = dict(row)
         command = tuple(json.loads(found["command"]))
         flags = {"leave": bool(found["leave"]), "tty": bool(found["tty"])}
-        return cls(**found | flags | {"state": State(found["state"]), "command": command})
+        limits = Limits.from_json(_read(found["limits"]))
+        read = {"state": State(found["state"]), "command": command, "limits": limits, "usage": _read(found["usage"])}
+        return cls(**found | flags | read)
+
+
+def _read(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

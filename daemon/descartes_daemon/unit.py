@@ -112,6 +112,10 @@ class Unit:
         """Write down how long its stop lets it go on."""
         return self._do("set_stop_grace", agent=agent_id, seconds=seconds)
 
+    def set_ended_by(self, agent_id: str, why: str) -> Self:
+        """Write down which limit ended it; the first one stays."""
+        return self._do("set_ended_by", agent=agent_id, why=why)
+
     def set_size(self, agent_id: str, rows: int, cols: int) -> Self:
         """Write down the size of its terminal."""
         return self._do("set_size", agent=agent_id, rows=rows, cols=cols)

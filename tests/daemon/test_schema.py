@@ -65,7 +65,8 @@ def copied(verb: str, into: str, changes: str) -> str:
 AGENT_AGAIN = (
     "id, name, 'initializing', command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,"
     " pid, process_started, boot_id, started_at, ended_at, exit_code, signal, NULL, NULL, NULL,"
-    " tty, output_from, errors_from, collected_at, stop_grace"
+    " tty, output_from, errors_from, collected_at, stop_grace, limits, limited_by, cgroup, ended_by,"
+    " usage"
 )
 MOVE = "INTO transitions (agent, was, became, cause, at)"
 NUMBERED = "INTO transitions (id, agent, was, became, cause, at)"
