@@ -31,6 +31,8 @@ class Lines:
             TooLarge: it is longer than allowed; it is left out, and the next call goes on behind it.
 
         """
+        if not self._received:
+            return None
         end = self._received.find(b"\n", self._searched)
         if self._is_skipping:
             if end < 0:

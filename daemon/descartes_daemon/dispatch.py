@@ -102,6 +102,10 @@ class Dispatcher:
         return reply
 
 
+#: The requests that say nothing, by method: none of them can be changed, so one of each is enough.
+_EMPTY: dict[str, Model] = {}
+
+
 def checked(method: str, params: dict[str, Any]) -> Model:
     """Return the request that the parameters are.
 
@@ -110,18 +114,23 @@ def checked(method: str, params: dict[str, Any]) -> Model:
         InvalidParams: they do not fit; the message names each.
 
     """
+    if not params and (empty := _EMPTY.get(method)) is not None:
+        return empty
     if method not in METHODS:
         raise MethodNotFound(f"there is no method {method[:100]!r}")
     try:
         try:
-            return METHODS[method].request.model_validate(params)
+            request: Model = METHODS[method].request.model_validate(params)
         except ValidationError:
             # In JSON 24.0 is an integer, and some languages write it so; only who does pays for it.
-            return METHODS[method].request.model_validate(_whole(params))
+            request = METHODS[method].request.model_validate(_whole(params))
     except ValidationError as error:
         # The input itself may be a secret, or huge: only where and why are told.
         told = [f"{'.'.join(map(str, one['loc'])) or 'params'}: {one['msg']}" for one in error.errors()[:5]]
         raise InvalidParams(f"{method}: {'; '.join(told)[:1000]}") from None
+    if not params:
+        _EMPTY[method] = request
+    return request
 
 
 def _whole(value: Any) -> Any:

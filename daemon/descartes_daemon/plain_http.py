@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +11,7 @@ from starlette.responses import Response
 from descartes_core import jsonrpc
 from descartes_core.errors import InvalidRequest, NotFound
 from descartes_daemon.calling import Caller
+from descartes_daemon.dumping import dumped
 
 
 def as_json(body: bytes, status: int = 200) -> Response:
@@ -42,16 +41,16 @@ class PlainHttp:
         params = jsonrpc.parse(body, deepest=self._deepest) if body.strip() else {}
         if not isinstance(params, dict):
             raise InvalidRequest("the body is an object: the method's parameters by name")
-        return as_json(_dumped(await self._caller.call(method, params, request)))
+        return as_json(dumped(await self._caller.call(method, params, request)))
 
     async def health(self, request: Request) -> Response:
         """GET /health: 200, or 503 with what is wrong."""
         reply = await self._caller.call("system.health", {}, request)
-        return as_json(_dumped(reply), 200 if reply["status"] == "healthy" else 503)
+        return as_json(dumped(reply), 200 if reply["status"] == "healthy" else 503)
 
     async def stats(self, request: Request) -> Response:
         """GET /stats: `system.stats`."""
-        return as_json(_dumped(await self._caller.call("system.stats", {}, request)))
+        return as_json(dumped(await self._caller.call("system.stats", {}, request)))
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics: `system.metrics`, its text."""
@@ -70,8 +69,4 @@ class PlainHttp:
 
 
 def _described(url: str) -> bytes:
-    return _dumped(importlib.import_module("descartes_core.openapi").document(url))
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value).encode()
+    return dumped(importlib.import_module("descartes_core.openapi").document(url))

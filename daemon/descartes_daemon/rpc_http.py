@@ -10,6 +10,7 @@ from starlette.responses import Response
 from descartes_core import jsonrpc
 from descartes_core.errors import DescartesError, InvalidParams, InvalidRequest, TooLarge
 from descartes_core.messages.common import LARGEST_MESSAGE
+from descartes_daemon import dumping
 from descartes_daemon.calling import Caller
 from descartes_daemon.plain_http import as_json
 
@@ -55,7 +56,7 @@ class RpcHttp:
         try:
             if not (has_room or call.is_notification):
                 raise TooLarge(f"not done: the answers before it have {LARGEST_MESSAGE} bytes; call it by itself")
-            answer = jsonrpc.reply(call.id, await self._caller.call(call.method, call.params, request))
+            answer = dumping.reply(call.id, await self._caller.call(call.method, call.params, request))
         except DescartesError as error:
             answer = jsonrpc.refusal(call.id, error)
         return None if call.is_notification else answer

@@ -18,6 +18,7 @@ from descartes_core.messages.terminals import Attach
 from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.dispatch import Dispatcher, checked
+from descartes_daemon.dumping import reply
 from descartes_daemon.unix_terminal import UnixTerminal
 from descartes_daemon.visitors import LET_IN_AT_ONCE
 from descartes_local.peer import peer_of
@@ -62,8 +63,7 @@ class UnixDoor:
 
         """
         if self.connections.is_full:
-            known = self.connections
-            leaving = known.longest_idle() or known.of_the_greedy(connection, lambda one: one.pid)
+            leaving = self.connections.longest_idle() or self.connections.of_the_greedy(connection, lambda one: one.pid)
             if leaving is None:
                 raise LimitReached(f"{self.limits.connections} connections are busy, which is the limit")
             leaving.dismiss(LimitReached("others needed this place: connect again"))
@@ -265,9 +265,9 @@ class UnixConnection(asyncio.Protocol):
             _log.info("%s sent no frame: %s", self._client, error)
             self.close()
 
-    def _answer(self, call: jsonrpc.Call, reply: dict[str, Any]) -> None:
+    def _answer(self, call: jsonrpc.Call, result: dict[str, Any]) -> None:
         if not call.is_notification and not self._transport.is_closing():
-            self._transport.write(jsonrpc.reply(call.id, reply))
+            self._transport.write(reply(call.id, result))
 
     def _refuse(self, call: jsonrpc.Call | None, error: DescartesError) -> None:
         if (call is None or not call.is_notification) and not self._transport.is_closing():
