@@ -37,16 +37,16 @@ class Session:
         self.failure: DescartesError | None = None
         self.daemon: Daemon | None = None
         self.belongings = Belongings(house, wanted.id, self.hear)
-        self._house, self._deaths = house, Deaths(house.numbers.rule)
-        self._was_ready = False
+        self._house, self.deaths = house, Deaths(house.numbers.rule)
+        self.was_ready = False
         #: The one thing that is waited for: READY, the next try, the end after TERM or KILL.
         self._timer: Timer | None = None
         self._pause, self._grace = 0.0, house.numbers.stop_grace
         self._callers = Callers()
         #: Everything is let go, living agents too.
-        self._lets_go = False
+        self.lets_go = False
         #: The daemon was killed and is still there.
-        self._is_stuck = False
+        self.is_stuck = False
         self._rest: Vigil | None = None
         self._effects = {
             Effect.START: self._start,
@@ -79,6 +79,13 @@ class Session:
         is_idle = self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and is_over
         return is_idle and not len(self.belongings.keeping) and not self._callers
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is under way: all there is to know is in fields that can be written down."""
+        is_over = self._rest is None or self._rest.is_over
+        is_still = self.state is State.ACTIVE or self.daemon is None or self.is_stuck
+        return self.state not in (State.STARTING, State.STOPPING) and is_still and is_over and not self._callers
+
     # What callers ask.
 
     def ask_start(self, wanted: Wanted, answer: Answer) -> None:
@@ -86,7 +93,7 @@ class Session:
         if self.state is State.ACTIVE:
             answer.give(self._whereabouts())
             return
-        if self._is_stuck:
+        if self.is_stuck:
             raise Unavailable(f"{self.failure}")
         self._callers.wait_for_start(answer)
         if self.state is not State.STARTING:
@@ -98,7 +105,7 @@ class Session:
         """Stop, let go of everything, and answer when all of it is gone."""
         self._callers.wait_for_stop(answer)
         grace = self._house.numbers.stop_grace if grace is None else grace
-        self._grace, self._lets_go = grace, True
+        self._grace, self.lets_go = grace, True
         if self.state in (State.STARTING, State.ACTIVE):
             self._callers.not_started(DaemonStartFailed("the session was stopped while it was starting"))
             self._feed(Cause.STOP_ASKED)
@@ -132,7 +139,7 @@ class Session:
                 self.daemon.is_leaving = True
             if told.get("READY") == "1" and self.state is State.STARTING:
                 self.daemon.ready_at = time.monotonic()
-                self._was_ready = True
+                self.was_ready = True
                 self._disarm()
                 self._feed(Cause.READY)
 
@@ -143,12 +150,12 @@ class Session:
         assert daemon is not None
         self._disarm()
         note(f"session {self.id}: daemon {daemon.pid} ended in {self.state} with {ending}")
-        self._is_stuck = False
+        self.is_stuck = False
         if self.state is State.STOPPING:
             self._feed(Cause.ENDED)
         elif self.state in (State.INACTIVE, State.ERROR):
             self._tell()
-        elif not self._was_ready:
+        elif not self.was_ready:
             self.failure = daemon.failure(f"ended with {ending} before it was ready")
             self._feed(Cause.GAVE_UP)
         elif daemon.is_leaving or ending.exit_code == 0:
@@ -159,7 +166,7 @@ class Session:
 
     def _died(self, daemon: Daemon, ending: Ending) -> None:
         now = time.monotonic()
-        verdict = self._deaths.add(now=now, ready_for=None if daemon.ready_at is None else now - daemon.ready_at)
+        verdict = self.deaths.add(now=now, ready_for=None if daemon.ready_at is None else now - daemon.ready_at)
         if isinstance(verdict, GiveUp):
             self.failure = daemon.failure(f"ended with {ending} and is not started again: {verdict.reason}")
             self._feed(Cause.GAVE_UP)
@@ -170,8 +177,8 @@ class Session:
     # Causes in.
 
     def _begin(self) -> None:
-        self.failure, self._was_ready, self._lets_go = None, False, False
-        self._deaths = Deaths(self._house.numbers.rule)
+        self.failure, self.was_ready, self.lets_go = None, False, False
+        self.deaths = Deaths(self._house.numbers.rule)
         self._feed(Cause.START_ASKED)
 
     def _feed(self, cause: Cause) -> None:
@@ -194,7 +201,7 @@ class Session:
         self._feed(Cause.GRACE_OVER)
 
     def _kill_bound_over(self) -> None:
-        self._is_stuck = True
+        self.is_stuck = True
         self.failure = DeadlineOver(f"the daemon of {self.wanted.name}, pid {self.daemon_pid}, was killed and stays")
         if self.state is State.STOPPING:
             self._feed(Cause.WOULD_NOT_END)
@@ -245,7 +252,7 @@ class Session:
             self._callers.started(self._whereabouts())
         elif self.daemon is None and self._rest_is_gone():
             self._close_up()
-        elif self._is_stuck:
+        elif self.is_stuck:
             self._answer_all()
 
     def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
@@ -262,7 +269,7 @@ class Session:
     def _rest_is_gone(self) -> bool:
         """End what must not stay, once, and say whether all of it is gone."""
         if self._rest is None:
-            goes = self._lets_go or not self.belongings.keeping.agents
+            goes = self.lets_go or not self.belongings.keeping.agents
             killed = self.belongings.end_rest() if goes else set()
             self._rest = Vigil(self._house.loop, killed, self._house.numbers.kill_bound, self._tell)
         return self._rest.is_over
@@ -271,13 +278,13 @@ class Session:
         keeping = self.belongings.keeping
         self.belongings.shut()
         write_state(Path(self.wanted.path), self.id, self.state, holds_lock=keeping.workspace_lock is not None)
-        if self._lets_go or not keeping.agents:
+        if self.lets_go or not keeping.agents:
             keeping.clear()
         self._house.look()
         self._answer_all()
 
     def _answer_all(self) -> None:
-        self._callers.stopped(self.failure if self._is_stuck else None)
+        self._callers.stopped(self.failure if self.is_stuck else None)
         if self.state is State.ERROR:
             self._callers.not_started(self.failure or DaemonStartFailed())
         elif self._callers.want_start:
