@@ -68,6 +68,9 @@ def _agent(directory: Path, session_id: str, row: dict[str, Any]) -> dict[str, A
         "output_bytes": size,
         "tty": tty,
         "notice": None,
+        "limits": json.loads(row["limits"]) if row.get("limits") else None,
+        "limited_by": row.get("limited_by"),
+        "ended_by": row.get("ended_by"),
     }
 
 

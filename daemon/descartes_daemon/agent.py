@@ -152,6 +152,9 @@ class Agent:
             "output_bytes": 0,
             "tty": row.tty,
             "notice": None,
+            "limits": None if row.limits is None else row.limits.as_json(),
+            "limited_by": row.limited_by,
+            "ended_by": row.ended_by,
         }
 
     def detail(self) -> dict[str, Any]:

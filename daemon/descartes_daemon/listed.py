@@ -23,7 +23,23 @@ class Listed:
 
     def __call__(self, row: sqlite3.Row) -> dict[str, Any]:
         """Return one; may be called in a thread."""
-        identity, name, state, pid, command, cwd, started, ended, code, signal, tty, output_from, errors_from = row
+        (
+            identity,
+            name,
+            state,
+            pid,
+            command,
+            cwd,
+            started,
+            ended,
+            code,
+            signal,
+            tty,
+            output_from,
+            errors_from,
+            *rest,
+        ) = row
+        limits, limited_by, ended_by = rest
         size = _size(f"{self._agents}/{identity}/output.log", output_from)
         if not tty:
             size += _size(f"{self._agents}/{identity}/errors.log", errors_from)
@@ -43,6 +59,9 @@ class Listed:
             "output_bytes": size,
             "tty": bool(tty),
             "notice": None,
+            "limits": None if limits is None else json.loads(limits),
+            "limited_by": limited_by,
+            "ended_by": ended_by,
         }
 
 

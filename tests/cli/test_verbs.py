@@ -35,6 +35,9 @@ AGENT_KEYS = [
     "output_bytes",
     "tty",
     "notice",
+    "limits",
+    "limited_by",
+    "ended_by",
 ]
 SESSION_KEYS = ["id", "name", "path", "status", "pid", "http_endpoint", "ws_endpoint", "started_at", "agents"]
 

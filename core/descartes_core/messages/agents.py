@@ -20,6 +20,19 @@ from descartes_core.messages.common import (
 )
 
 
+class AgentLimits(Model):
+    """What an agent and all that it starts may take together; null: without a limit. Over one of them it is ended."""
+
+    #: Bytes.
+    memory: Annotated[int, Field(ge=1024 * 1024, le=1 << 60)] | None = None
+    #: Processors it may keep busy, e.g. 1.5.
+    cpus: Annotated[float, Field(ge=0.01, le=10_000)] | None = None
+    #: Processes and threads.
+    pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
+    #: Seconds from the start of its program, however it spends them.
+    timeout: Annotated[float, Field(gt=0, le=315_360_000)] | None = None
+
+
 class AgentInfo(Model):
     """An agent, as every list shows it."""
 
@@ -43,6 +56,12 @@ class AgentInfo(Model):
     tty: bool
     #: What a person should know: "disk full", "no terminal: …"; else null.
     notice: str | None
+    #: Null: none was asked for.
+    limits: AgentLimits | None
+    #: Who holds it within memory, cpus and pids: the kernel (cgroup), the daemon, which looks (watcher), or both.
+    limited_by: Literal["cgroup", "watcher", "both"] | None
+    #: Which limit ended it, e.g. "limit: memory 2.1G > 2G"; else null.
+    ended_by: str | None
 
 
 class AgentDetail(AgentInfo):
@@ -103,6 +122,8 @@ class Spawn(Change):
     stop_signal: Annotated[str, StringConstraints(max_length=20)] | None = None
     #: Whether what the program leaves behind may live on after its end.
     leave: bool = False
+    #: What it may take; default: as much as there is.
+    limits: AgentLimits | None = None
 
 
 class AgentReply(Model):

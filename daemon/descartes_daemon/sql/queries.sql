@@ -87,7 +87,8 @@ SELECT * FROM agents ORDER BY created_at, id;
 
 -- history -- what lists show of each, oldest first
 SELECT
-    id, name, state, pid, command, cwd, started_at, ended_at, exit_code, signal, tty, output_from, errors_from
+    id, name, state, pid, command, cwd, started_at, ended_at, exit_code, signal, tty, output_from, errors_from,
+    limits, limited_by, ended_by
 FROM agents ORDER BY created_at, id;
 
 -- living_agents -- oldest first; which states are final only the table of lives knows
