@@ -16,6 +16,8 @@ from descartes_local.home import Home
 
 #: What it gets: its listening socket, and the lock that tells the living supervisor.
 FD_NAMES = "rpc:life"
+#: A process that gives itself a title (setproctitle) leaves its /proc/PID/environ whole.
+KEEPS_ENVIRON = {"SPT_NOENV": "1"}
 #: What a supervisor and its daemons get of the environment; agents get their own caller's.
 _PASSED = (
     *("HOME", "PATH", "LANG", "USER", "LOGNAME", "SHELL", "TZ", "XDG_RUNTIME_DIR", "TMPDIR", "VIRTUAL_ENV"),
@@ -80,7 +82,8 @@ def _ran(command: Sequence[str], descriptors: Sequence[int], home: Home) -> bool
 
 def _environment(home: Home, count: int) -> dict[str, str]:
     environment = {name: text for name, text in os.environ.items() if name in _PASSED or name.startswith(_PASSED_TOO)}
-    return {**environment, "DESCARTES_HOME": str(home.path), "LISTEN_FDS": str(count), "LISTEN_FDNAMES": FD_NAMES}
+    contract = {"LISTEN_FDS": str(count), "LISTEN_FDNAMES": FD_NAMES}
+    return {**environment, "DESCARTES_HOME": str(home.path), **contract, **KEEPS_ENVIRON}
 
 
 def _has_left(pid: int) -> bool:

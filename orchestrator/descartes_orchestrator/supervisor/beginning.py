@@ -7,6 +7,8 @@ import resource
 import socket
 import sys
 
+from setproctitle import setproctitle
+
 from descartes_core.errors import ConfigInvalid
 from descartes_local.home import find_home
 from descartes_local.subreaper import become_subreaper
@@ -16,6 +18,7 @@ from descartes_orchestrator.supervisor.numbers import read_numbers
 from descartes_orchestrator.supervisor.supervisor import Supervisor
 
 _FIRST = 3
+_TITLE = "descartes-supervisor"
 _HIGHEST = 2**31 - 1
 
 
@@ -40,6 +43,7 @@ def begin(command: Command = daemon_command) -> None:
     os.chdir("/")
     os.umask(0o077)
     os.environ["DESCARTES_SOFT_NOFILE"] = str(_raise_descriptor_limit())
+    setproctitle(_TITLE)
     become_subreaper()
     Supervisor(home, socket.socket(fileno=_FIRST), numbers, command).run()
 

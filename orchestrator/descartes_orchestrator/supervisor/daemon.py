@@ -12,7 +12,7 @@ from descartes_local.home import Home, make_private
 from descartes_orchestrator.supervisor.belongings import Belongings
 from descartes_orchestrator.supervisor.house import House, Wanted
 from descartes_orchestrator.supervisor.recording import is_full, last_lines, size_of
-from descartes_orchestrator.supervisor.start import Start, start
+from descartes_orchestrator.supervisor.start import Start
 
 
 @dataclass(slots=True)
@@ -66,5 +66,6 @@ def start_daemon(house: House, wanted: Wanted, belongings: Belongings) -> Daemon
         "NOTIFY_SOCKET": str(house.home.notify_socket(wanted.id)),
         "DESCARTES_SUPERVISOR": str(house.home.supervisor_socket),
     }
-    pid = start(Start(command, environment, belongings.descriptors(), log))
+    start = Start(command, environment, belongings.descriptors(), log)
+    pid = house.forks.start(start, f"descartes-daemon {wanted.name}")
     return Daemon(pid, wanted.name, log, log_start)

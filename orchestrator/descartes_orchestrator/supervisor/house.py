@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from descartes_local.home import Home
 from descartes_local.processes import Process
+from descartes_orchestrator.supervisor.forks import Forks
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.numbers import Numbers
 from descartes_orchestrator.supervisor.ports import Pair
@@ -39,6 +40,8 @@ class House:
     numbers: Numbers
     #: How a daemon is called.
     command: Command
+    #: How it is started.
+    forks: Forks
     #: What every daemon finds in its environment.
     environment: Mapping[str, str]
     #: The ports of all sessions.

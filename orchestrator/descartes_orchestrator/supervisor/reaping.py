@@ -35,8 +35,10 @@ class Owner(Protocol):
 class Reaper:
     """Knows which child of ours came from which session."""
 
-    def __init__(self, owners: Callable[[], Iterable[Owner]]) -> None:
+    def __init__(self, owners: Callable[[], Iterable[Owner]], own: Callable[[], set[int]]) -> None:
         self._owners = owners
+        #: The children that belong to no session: ours.
+        self._own = own
         self._orphans: dict[Process, str] = {}
         self._is_looking = False
 
@@ -63,7 +65,11 @@ class Reaper:
         stats = [stat for stat in map(stat_of, {*children_of_self(), *daemons}) if stat is not None]
         dead = {stat.process.pid for stat in stats if stat.is_dead}
         others = [stat for stat in stats if stat.process.pid not in daemons]
-        self._attribute(others, leaders, {owner.id for pid, owner in daemons.items() if pid in dead})
+        self._attribute(
+            [stat for stat in others if stat.process.pid not in self._own()],
+            leaders,
+            {owner.id for pid, owner in daemons.items() if pid in dead},
+        )
         reapable = dead - {stat.process.pid for stat in others if stat.process in leaders}
         # One whose first thread has ended looks dead too; it is only when it can be reaped.
         endings = {pid: ending for pid in reapable if (ending := reap(pid)) is not None}

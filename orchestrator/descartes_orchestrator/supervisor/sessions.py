@@ -14,6 +14,7 @@ from descartes_local.processes import Process
 from descartes_local.run_file import read_run_file
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.daemon import log_of
+from descartes_orchestrator.supervisor.forks import Forks
 from descartes_orchestrator.supervisor.house import Command, House, Wanted
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.numbers import Numbers
@@ -30,12 +31,15 @@ class Sessions:
     ) -> None:
         self._home = home
         self._sessions: dict[str, Session] = {}
-        self.reaper = Reaper(self.all)
+        told = {**environment, "DESCARTES_SUPERVISOR": str(home.supervisor_socket)}
+        self.forks = Forks(loop, numbers.rule, told, home.log / "supervisor.log")
+        self.reaper = Reaper(self.all, lambda: self.forks.pids)
         self._house = House(
             loop=loop,
             home=home,
             numbers=numbers,
             command=command,
+            forks=self.forks,
             environment=environment,
             held_ports=self.held_ports,
             orphans=self.reaper.orphans,
@@ -127,6 +131,7 @@ class Sessions:
             "restarts": session.restarts,
             "kept": len(session.belongings.keeping.agents),
             "at_rest": session.is_at_rest,
+            "trouble": session.belongings.trouble,
             "error": session.failure.message.splitlines()[0] if is_error and session.failure else None,
             "log_tail": last_lines(log_of(self._home, session.id)) if is_error else [],
         }

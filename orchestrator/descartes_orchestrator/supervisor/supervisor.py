@@ -14,7 +14,7 @@ from descartes_local.home import Home
 from descartes_local.locks import lock_directory
 from descartes_orchestrator.supervisor.commands import Commands
 from descartes_orchestrator.supervisor.connections import Door
-from descartes_orchestrator.supervisor.house import Command
+from descartes_orchestrator.supervisor.house import Command, daemon_command
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
 from descartes_orchestrator.supervisor.numbers import Numbers
@@ -26,6 +26,7 @@ class Supervisor:
 
     def __init__(self, home: Home, listener: socket.socket, numbers: Numbers, command: Command) -> None:
         self._home, self._numbers, self._loop = home, numbers, Loop()
+        self._command = command
         self._sessions = Sessions(self._loop, home, numbers, command=command, environment=os.environ.copy())
         commands = Commands(self._sessions, written(time.time()), self._loop.stop)
         self._door = Door(self._loop, listener, commands.take)
@@ -38,6 +39,8 @@ class Supervisor:
     def run(self) -> None:
         """Run until nothing has been held for a while, or a signal or call says so."""
         note(f"supervisor {os.getpid()} begins")
+        if self._command is daemon_command:
+            self._sessions.forks.begin()
         self._loop.run(self._after_each_round)
         self._take_down()
         note(f"supervisor {os.getpid()} ends")
@@ -82,6 +85,7 @@ class Supervisor:
         with contextlib.suppress(OSError):
             self._home.supervisor_socket.unlink()
         self._door.close()
+        self._sessions.forks.close()
         for session in self._sessions.all():
             session.belongings.shut()
         self._loop.close()

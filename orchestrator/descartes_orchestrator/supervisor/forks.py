@@ -1,0 +1,161 @@
+"""Start daemons: by the fork server where that is wise and works, else by exec.
+
+The fork server is a process of its own, so that what a daemon imports is no part of the supervisor, and so that it can
+be replaced whenever it is dead, silent, or of code that is not the installed one any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from descartes_core.restart import Deaths, GiveUp, RestartRule
+from descartes_local.code_stamp import code_stamp
+from descartes_orchestrator.fork_server.wire import Garbled, Request
+from descartes_orchestrator.supervisor.fork_server import ForkServer
+from descartes_orchestrator.supervisor.journal import note
+from descartes_orchestrator.supervisor.loop import Loop, Timer
+from descartes_orchestrator.supervisor.start import Start, open_log, python, start
+
+#: Imports take half a second; beyond this something holds them for ever.
+_LONGEST_LOADING = 60.0
+_DAEMON = tuple(python("descartes_daemon"))
+
+
+class Forks:
+    """Keeps one fork server ready, and starts daemons."""
+
+    def __init__(self, loop: Loop, rule: RestartRule, environment: Mapping[str, str], log: Path) -> None:
+        self._loop, self._environment, self._log = loop, environment, log
+        self._server: ForkServer | None = None
+        self._rule, self._deaths = rule, Deaths(rule)
+        self._next: Timer | None = None
+        #: The state of the code for which it was given up.
+        self._given_up = ""
+        #: Why daemons are started by exec, if they are.
+        self.trouble: str | None = "no fork server was started"
+
+    @property
+    def pids(self) -> set[int]:
+        """The children of ours that are no daemons."""
+        return {self._server.pid} if self._server else set()
+
+    def begin(self) -> None:
+        """Start a fork server, which loads while others do other things; nothing where a fork is not wise."""
+        self._next = None
+        if sys.platform != "linux":
+            self.trouble = "this system's libraries do not survive a fork"
+            return
+        try:
+            self._server = server = ForkServer(self._environment, self._log)
+        except OSError as error:
+            self._failed(f"cannot be started: {error}", ready_for=None)
+            return
+        self.trouble = None
+        note(f"fork server {server.pid} begins")
+        self._loop.watch(server.channel.fileno(), self._look)
+
+    def start(self, wanted: Start, title: str) -> int:
+        """Start a daemon and return its pid; what is no daemon of ours is executed.
+
+        Raises:
+            OSError: no process can be made, or its log cannot be opened.
+
+        """
+        if tuple(wanted.command[: len(_DAEMON)]) != _DAEMON:
+            return start(wanted)
+        while (server := self._ready()) is not None:
+            try:
+                return _fork(server, wanted, title)
+            except TimeoutError:
+                self._lost("did not answer in time")
+                break  # everybody has waited long enough
+            except Garbled as error:
+                self._lost(f"forked no daemon: {error}")
+        note(f"{title} is started by exec: {self.trouble or 'the fork server is not ready'}")
+        return start(wanted)
+
+    def close(self) -> None:
+        """End the fork server."""
+        if self._next is not None:
+            self._next.cancel()
+        if self._server is not None:
+            self._let_go(self._server)
+
+    def _ready(self) -> ForkServer | None:
+        """Return a fork server that has loaded the installed code; None where there is none, or not for long."""
+        stamp = code_stamp()
+        if self._given_up not in ("", stamp):
+            self._given_up, self._deaths = "", Deaths(self._rule)
+            self.begin()
+        elif self._server is not None and self._server.stamp not in (None, stamp):
+            note(f"fork server {self._server.pid} has loaded code that is not the installed one any more")
+            self._let_go(self._server)
+            self.begin()
+        server = self._server
+        if server is None or not self._is_ready(server):
+            return None
+        return server if server.stamp == stamp else None
+
+    def _is_ready(self, server: ForkServer) -> bool:
+        try:
+            is_ready = server.wait_ready()
+        except Garbled as error:
+            self._lost(f"ended before it was ready: {error}")
+            return False
+        if not is_ready and time.monotonic() - server.started_at > _LONGEST_LOADING:
+            self._lost("does not become ready")
+        return is_ready
+
+    def _look(self) -> None:
+        """Something came unasked: it is ready, or it has ended."""
+        if self._server is not None and self._server.ready_at is None:
+            self._is_ready(self._server)
+        else:
+            self._lost("ended, or spoke unasked")
+
+    def _lost(self, why: str) -> None:
+        server = self._server
+        if server is not None:
+            self._let_go(server)
+            now = time.monotonic()
+            self._failed(why, ready_for=None if server.ready_at is None else now - server.ready_at)
+
+    def _failed(self, why: str, *, ready_for: float | None) -> None:
+        verdict = self._deaths.add(now=time.monotonic(), ready_for=ready_for)
+        self.trouble = f"the fork server {why}"
+        if isinstance(verdict, GiveUp):
+            self._given_up = code_stamp()
+            self.trouble += "; it is not started again until the code changes"
+            note(self.trouble)
+        else:
+            note(f"{self.trouble}: the next one is started in {verdict.pause:g} s")
+            if verdict.pause == 0.0:
+                self.begin()
+            else:
+                self._next = self._loop.later(verdict.pause, self.begin)
+
+    def _let_go(self, server: ForkServer) -> None:
+        self._server = None
+        self._loop.unwatch(server.channel.fileno())
+        server.end()
+
+
+def _fork(server: ForkServer, wanted: Start, title: str) -> int:
+    log = open_log(wanted.log)
+    hears, says = os.pipe()
+    try:
+        descriptors = [log, hears, *(descriptor for _, descriptor in wanted.descriptors)]
+        names = [name for name, _ in wanted.descriptors]
+        arguments = wanted.command[len(_DAEMON) :]
+        pid = server.fork(Request(arguments, wanted.environment, title, names, descriptors))
+        with contextlib.suppress(BrokenPipeError):  # it was killed already, and ends like any other
+            os.write(says, b".")
+        return pid
+    finally:
+        for descriptor in (log, hears, says):
+            os.close(descriptor)
