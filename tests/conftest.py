@@ -76,12 +76,6 @@ def person(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_s
 
 
 @pytest.fixture
-def home(person: Person) -> Path:
-    """Give the fresh HOME alone."""
-    return person.directory
-
-
-@pytest.fixture
 def descartes(person: Person) -> Callable[..., Ran]:
     """Give the installed command, run in a fresh HOME."""
     return person.run

@@ -6,18 +6,11 @@ import json
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from descartes_local.run_file import read_run_files
 from tests.support.person import Person
 from tests.support.programs import installed
 from tests.support.refusing import refused
 from tests.support.serving import only_run
-
-
-@pytest.fixture
-def shop(person: Person) -> Path:
-    return person.workspace("shop")
 
 
 def configure(person: Person, text: str) -> Path:
