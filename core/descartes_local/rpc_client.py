@@ -64,11 +64,6 @@ class Connection:
         line, _, self._received = b"".join(pieces).partition(b"\n")
         return line
 
-    def take_received(self) -> bytes:
-        """Hand over what was read beyond the last answer, for a caller that goes on with frames."""
-        taken, self._received = self._received, b""
-        return taken
-
     def close(self) -> None:
         """Close the connection."""
         self.socket.close()

@@ -78,17 +78,6 @@ def test_an_answer_may_come_byte_by_byte_and_be_large(serve: Callable[[Speak], P
     assert call(serve(slowly), "m") == "x" * 300_000
 
 
-def test_what_follows_the_answer_is_handed_over(serve: Callable[[Speak], Path]) -> None:
-    def frames(connection: socket.socket) -> None:
-        asked = call_of(parse(line_of(connection)))
-        connection.sendall(reply(asked.id, None) + b"B\0\0\0\1x")
-
-    with Connection(serve(frames)) as connection:
-        assert connection.call("agent.attach") is None
-        assert connection.take_received() == b"B\0\0\0\1x"
-        assert connection.take_received() == b""
-
-
 def test_a_refusal_is_the_error_it_was(serve: Callable[[Speak], Path]) -> None:
     def refuse(connection: socket.socket) -> None:
         asked = call_of(parse(line_of(connection)))
