@@ -15,6 +15,9 @@ OF_TERMINALS = (MASTER, PIPE_OUT, PIPE_IN, PIDFD)
 OF_STREAMS = (STDIN, PIDFD)
 PARTS = tuple(dict.fromkeys(OF_TERMINALS + OF_STREAMS))
 
+#: What our supervisor says to a barrier (systemd says nothing): all before is kept, or why something is not.
+ALL_KEPT, NOT_KEPT = "kept", "not kept: "
+
 
 @dataclass(frozen=True, slots=True)
 class AgentPart:
@@ -27,6 +30,11 @@ class AgentPart:
 def agent_name(agent: str, part: str) -> str:
     """Return the name of one descriptor of one agent."""
     return f"agent-{agent}-{part}"
+
+
+def is_stored(name: str) -> bool:
+    """Say whether a descriptor of this name was given by a daemon; the listening sockets are its starter's."""
+    return name in (LOCK_WORKSPACE, LOCK_DATA) or agent_part(name) is not None
 
 
 def agent_part(name: str) -> AgentPart | None:

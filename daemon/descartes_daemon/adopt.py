@@ -59,7 +59,7 @@ class Adoption:
         elif agent.is_alive and agent.body is not None and row.state is State.LOST:
             await self._agents.move(agent, Cause.FOUND, evidence="its terminal was in keeping")
         if agent.is_alive and not agent.is_kept and agent.body is not None and pidfd is not None:
-            agent.is_kept = await self._agents.keeping.keep({kept.agent_name(agent.id, kept.PIDFD): pidfd})
+            agent.is_kept = await self._agents.keeping.try_keep({kept.agent_name(agent.id, kept.PIDFD): pidfd})
         agent.launched.set()
         self._watch.begin(agent, pidfd)
         self._go_on(agent, was=row.state)

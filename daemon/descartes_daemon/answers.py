@@ -79,7 +79,7 @@ class Answers:
                 "instance_id": self._upkeep.instance_id,
                 "version": VERSION,
                 "agents": len(self._agents.living),
-                "notices": [*self._upkeep.notices, *self._upkeep.pending()],
+                "notices": [*self._upkeep.notices, *self._upkeep.pending(), *self._agents.keeping.troubles],
             }
         }
 

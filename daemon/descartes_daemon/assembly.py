@@ -91,7 +91,7 @@ class Daemon:
     async def _keep_lock(self, locks: Mapping[str, int]) -> None:
         if self.keeping.has_keeper:
             await self.keeping.forget(*locks)
-            await self.keeping.keep(locks)
+            await self.keeping.try_keep(locks)
 
     async def adopt(self) -> None:
         """Take over what an earlier daemon left."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from descartes_core import kept
-from descartes_core.errors import DescartesError
+from descartes_core.errors import DescartesError, Shortage
 from descartes_daemon.notify import Notifier
 from descartes_local.endings import UNKNOWN, Ending
 from descartes_local.processes import Process
 from descartes_local.rpc_client import call
+
+_log = logging.getLogger(__name__)
 
 #: The supervisor answers from memory; it never works long.
 _DEADLINE = 5.0
@@ -19,28 +23,91 @@ _DEADLINE = 5.0
 class Keeping:
     """What is in keeping, by name; without a keeper nothing is, and every call says so."""
 
-    def __init__(self, notifier: Notifier, supervisor: str | None, inherited: Mapping[str, int]) -> None:
+    def __init__(
+        self, notifier: Notifier, supervisor: str | None, inherited: Mapping[str, int], *, room: int = 0
+    ) -> None:
         self._notifier = notifier
         #: Path of the supervisor's socket, None under systemd or alone.
         self._supervisor = supervisor
         self._inherited = dict(inherited)
+        #: How many descriptors systemd keeps for us; the supervisor tells by itself what it does not keep.
+        self._room = room
+        self._stored = {name for name in inherited if kept.is_stored(name)}
+        #: What one gives comes in one piece, since an answer is about all before it.
+        self._turn = asyncio.Lock()
+        #: Why something was not kept; None once something was again.
+        self.trouble: str | None = None
 
     @property
     def has_keeper(self) -> bool:
         """Whether anybody keeps."""
-        return self._notifier.is_heard
+        return self._notifier.is_heard and (self._supervisor is not None or self._room > 0)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What people should know."""
+        return [] if self.trouble is None else [self.trouble]
 
     async def keep(self, descriptors: Mapping[str, int]) -> bool:
-        """Give descriptors into keeping; True only once they are acknowledged."""
+        """Give descriptors into keeping; True only once they are acknowledged, False where nobody answers.
+
+        Raises:
+            Shortage: whoever keeps takes no more; none of these is kept.
+
+        """
+        if not self.has_keeper:
+            return False
+        async with self._turn:
+            self._refuse_beyond_room(descriptors)
+            sent = await self._give(descriptors)
+        word = None if sent is None else await self._notifier.answer(sent)
+        if word is None:
+            return False
+        if self._supervisor is not None and word != kept.ALL_KEPT:
+            await self.forget(*descriptors)
+            # It has closed without a word what it was asked by: that did not even arrive.
+            raise self._shortage(word.removeprefix(kept.NOT_KEPT) or "the supervisor has no descriptor free")
+        self.trouble = None
+        return True
+
+    async def try_keep(self, descriptors: Mapping[str, int]) -> bool:
+        """Give into keeping what goes on also without; that it does is told."""
+        try:
+            return await self.keep(descriptors)
+        except Shortage as error:
+            _log.warning("%s", error)
+            return False
+
+    async def _give(self, descriptors: Mapping[str, int]) -> int | None:
         for name, descriptor in descriptors.items():
             if not await self._notifier.tell("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", descriptors=[descriptor]):
-                return False
-        return await self._notifier.barrier()
+                return None
+            self._stored.add(name)
+        return await self._notifier.send_barrier()
+
+    def _refuse_beyond_room(self, descriptors: Mapping[str, int]) -> None:
+        """Refuse what systemd would close without a word.
+
+        Raises:
+            Shortage: its store is full.
+
+        """
+        if self._supervisor is None and len(self._stored | set(descriptors)) > self._room:
+            raise self._shortage(
+                f"systemd keeps {len(self._stored)} of this service's {self._room} descriptors "
+                "(FileDescriptorStoreMax): end some agents, or raise it"
+            )
+
+    def _shortage(self, why: str) -> Shortage:
+        self.trouble = f"agents cannot be kept over this daemon's death: {why}"
+        return Shortage(self.trouble)
 
     async def forget(self, *names: str) -> None:
         """Take descriptors out of keeping."""
-        for name in names:
-            await self._notifier.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
+        async with self._turn:
+            for name in names:
+                await self._notifier.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
+                self._stored.discard(name)
 
     async def forget_surely(self, name: str) -> None:
         """Take a descriptor out of keeping, and wait until it is closed there."""

@@ -116,6 +116,7 @@ def _prepare(options: argparse.Namespace) -> Setup:
         inherited=inherited,
         notify_socket=os.environ.pop("NOTIFY_SOCKET", None),
         supervisor=os.environ.get("DESCARTES_SUPERVISOR"),
+        fd_store=_number(os.environ.pop("FDSTORE", "")),
         soft_nofile=_raise_limit(),
         note_start=note_start,
     )
@@ -157,6 +158,10 @@ def _record(home: Home, workspace: Path, options: argparse.Namespace) -> Session
         last_accessed=found.last_accessed,
         more=found.more,
     )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _raise_limit() -> int:

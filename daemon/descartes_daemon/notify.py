@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 #: Who started us answers within this, or is taken for gone.
 _DEADLINE = 5.0
+#: A pipe takes as much at once, or nothing.
+_LONGEST_WORD = 4096
 
 
 class Notifier:
@@ -58,21 +60,34 @@ class Notifier:
 
     async def barrier(self) -> bool:
         """Wait until all that was told before has been processed; False when nobody says so."""
+        sent = await self.send_barrier()
+        return sent is not None and await self.answer(sent) is not None
+
+    async def send_barrier(self) -> int | None:
+        """Ask to be told when all before has been processed; return where that is read, None when nobody listens."""
         ours, theirs = os.pipe()
         try:
-            if not await self.tell("BARRIER=1", descriptors=[theirs]):
-                return False
-            os.close(theirs)
-            theirs = -1
-            async with asyncio.timeout(_DEADLINE):
-                await _readable(ours)
-        except TimeoutError:
-            return False
-        finally:
+            is_sent = await self.tell("BARRIER=1", descriptors=[theirs])
+        except BaseException:
             os.close(ours)
-            if theirs >= 0:
-                os.close(theirs)
-        return True
+            raise
+        finally:
+            os.close(theirs)
+        if is_sent:
+            return ours
+        os.close(ours)
+        return None
+
+    async def answer(self, barrier: int) -> str | None:
+        """Return what is said to a barrier: a word by our supervisor, nothing by systemd; None in time by nobody."""
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                await _readable(barrier)
+            return os.read(barrier, _LONGEST_WORD).decode(errors="replace").strip()
+        except (OSError, TimeoutError):
+            return None
+        finally:
+            os.close(barrier)
 
     def close(self) -> None:
         """Close the socket."""

@@ -36,7 +36,7 @@ async def serve(setup: Setup) -> None:
     async with contextlib.AsyncExitStack() as stack:
         notifier = Notifier(setup.notify_socket)
         stack.callback(notifier.close)
-        keeping = Keeping(notifier, setup.supervisor, setup.inherited)
+        keeping = Keeping(notifier, setup.supervisor, setup.inherited, room=setup.fd_store)
         upkeep = Upkeep(setup.home, setup.workspace, setup.record)
         await _lock(upkeep, keeping)
         setup.note_start()
@@ -65,7 +65,7 @@ async def _lock(upkeep: Upkeep, keeping: Keeping) -> None:
         upkeep.read_again()
     fresh = {name: held for name, held in upkeep.locks.items() if held != inherited[name]}
     if fresh and keeping.has_keeper:
-        await keeping.keep(fresh)
+        await keeping.try_keep(fresh)
 
 
 async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None:

@@ -26,6 +26,8 @@ class Setup:
     #: Who started us, and who keeps.
     notify_socket: str | None
     supervisor: str | None
+    #: How many descriptors systemd keeps for this service.
+    fd_store: int
     #: The soft descriptor limit that agents are given back.
     soft_nofile: int | None
     #: Writes down with what configuration we began, once the session is ours.

@@ -77,7 +77,8 @@ class Spawner:
         """Start what is asked for; return once its program runs.
 
         Raises:
-            SpawnFailed: it cannot be executed; a failed agent with the reason stays in the history.
+            SpawnFailed, Shortage: it cannot be executed, or not be kept over this daemon's death; a failed agent with
+                the reason stays in the history.
             NameTaken, AlreadyExists, LimitReached, Shortage, InvalidParams: nothing was started, nothing is stored.
 
         """

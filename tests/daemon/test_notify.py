@@ -62,7 +62,7 @@ async def test_words_arrive_as_systemd_expects_them(heard: socket.socket, notifi
 
 async def test_a_descriptor_comes_with_its_name(heard: socket.socket, notifier: Notifier) -> None:
     out, into = os.pipe()
-    keeping = asyncio.create_task(Keeping(notifier, None, {}).keep({"a-name": out}))
+    keeping = asyncio.create_task(Keeping(notifier, None, {}, room=9).keep({"a-name": out}))
     kept = await asyncio.to_thread(keep_all, heard, 1)
     assert await keeping
     os.write(into, b"the same pipe")
@@ -82,7 +82,7 @@ async def test_a_barrier_holds_until_all_before_is_done(heard: socket.socket, no
 
 async def test_many_keep_at_once_though_the_queue_is_short(heard: socket.socket, notifier: Notifier) -> None:
     """Two that waited for room in the same socket once took each other's place, and one waited in vain."""
-    keeping = Keeping(notifier, None, {})
+    keeping = Keeping(notifier, None, {}, room=180)
     out, into = os.pipe()
     tasks = [asyncio.create_task(keeping.keep({f"{number}-{part}": out for part in "abc"})) for number in range(60)]
     kept = await asyncio.to_thread(keep_all, heard, 60)
@@ -115,7 +115,7 @@ async def test_where_nobody_listens_nothing_is_kept(path: str | None) -> None:
     assert not notifier.is_heard
     assert not await notifier.tell("READY=1")
     assert not await notifier.barrier()
-    assert not await Keeping(notifier, None, {}).keep({"a": 0})
+    assert not await Keeping(notifier, None, {}, room=9).keep({"a": 0})
     notifier.close()
 
 
@@ -123,4 +123,4 @@ async def test_who_goes_away_is_noticed(heard: socket.socket, notifier: Notifier
     heard.close()
     assert not await notifier.tell("READY=1")
     assert not await notifier.barrier()
-    assert not await Keeping(notifier, None, {}).keep({"a": 0})
+    assert not await Keeping(notifier, None, {}, room=9).keep({"a": 0})

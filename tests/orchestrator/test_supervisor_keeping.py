@@ -65,8 +65,10 @@ def test_a_second_one_by_the_same_name_takes_its_place(supervised: Supervised) -
 
 def test_a_name_that_cannot_be_passed_on_is_refused_and_that_is_told(supervised: Supervised) -> None:
     shop = supervised.session()
-    assert shop.say("keep", "a:b", "x") == "refused"
+    assert shop.say("keep", "a:b", "x") == "not kept: 'a:b' cannot be handed on as a name"
+    assert "a:b" in supervised.entry(shop.id)["trouble"]
     assert shop.say("keep", "ab", "x") == "kept"
+    assert supervised.entry(shop.id)["trouble"] is None
     shop.kill()
     assert shop.say("names") == "http:ws:rpc:ab:ab-end"
 

@@ -194,6 +194,7 @@ async def open_inside(
         inherited={},
         notify_socket=notify,
         supervisor=supervisor,
+        fd_store=0,
         soft_nofile=None,
     )
     door = bind_unix(home.daemon_socket(record.id))

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from descartes_core.kept import ALL_KEPT
 from descartes_local.home import Home
 from descartes_local.processes import Process, children_of_self, command_of, environ_of, is_alive, process_of
 
@@ -104,7 +105,9 @@ class Keeper:
             os.close(self.kept.pop(words["FDNAME"]))
         elif "READY" in words:
             self.say("ready")
-        for descriptor in rights:  # of a barrier: closing it is the answer
+        for descriptor in rights:
+            if "BARRIER" in words:
+                os.write(descriptor, ALL_KEPT.encode())
             os.close(descriptor)
 
     def answer(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from descartes_core.kept import ALL_KEPT, NOT_KEPT
 from descartes_local.processes import Process
 from descartes_local.run_file import remove_run_file
 from descartes_local.tree import find_tree, kill_tree
@@ -12,10 +13,10 @@ from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.keeping import Keeping
 from descartes_orchestrator.supervisor.notify import Notice, NotifySocket
 from descartes_orchestrator.supervisor.ports import Pair, bind_pair
-from descartes_orchestrator.supervisor.sockets import Sockets
+from descartes_orchestrator.supervisor.sockets import Sockets, open_sockets
 
-#: Daemons take a barrier that is not answered within 5 s for a refusal.
-_LONGEST_BARRIER = 10.0
+#: What is still told of why something is not kept.
+_LONGEST_REASON = 300
 
 
 class Belongings:
@@ -26,7 +27,10 @@ class Belongings:
         self.sockets: Sockets | None = None
         self._house, self._session, self._on_notice = house, session, on_notice
         self._ear: NotifySocket | None = None
-        self._has_refused = False
+        #: Why something was not kept that its daemon gave since it asked last.
+        self._refused: str | None = None
+        #: The same, until something is kept again: for people.
+        self.trouble: str | None = None
 
     def open(self, preferred: Pair | None) -> Sockets:
         """Open the doors and the ear, where they are not open, and return the doors.
@@ -37,12 +41,13 @@ class Belongings:
 
         """
         house = self._house
+        self._refused = None  # that was told to one that is dead
         if self._ear is None:
             self._ear = NotifySocket(house.home.notify_socket(self._session))
             house.loop.watch(self._ear.fileno(), self._on_notice)
         if self.sockets is None:
             pair = bind_pair(preferred, bases=house.numbers.bases, held=house.held_ports())
-            self.sockets = Sockets(pair, house.home.daemon_socket(self._session))
+            self.sockets = open_sockets(pair, house.home.daemon_socket(self._session))
         return self.sockets
 
     def descriptors(self) -> list[tuple[str, int]]:
@@ -93,16 +98,21 @@ class Belongings:
 
     def _add(self, name: str, notice: Notice) -> None:
         reasons = [self.keeping.add(name, descriptor) for descriptor in notice.descriptors]
-        if not reasons:
-            reasons = ["no descriptor came with it"]
-        for reason in filter(None, reasons):
-            self._has_refused = True
-            note(f"session {self._session}: {name[:80]!r} is not kept: {reason}")
+        if not notice.is_whole:
+            reasons.append("the supervisor had no descriptor free, and the kernel closed it: raise ulimit -Hn")
+        elif not reasons:
+            reasons.append("no descriptor came along")
+        self._refused = next(filter(None, [self._refused, *reasons]), None)
+        if self._refused is None:
+            self.trouble = None
 
     def _answer(self, barrier: Notice) -> None:
-        """Say that all before is kept, by closing the descriptor; where it is not, only when nobody waits any more."""
-        if self._has_refused:
-            self._has_refused = False
-            self._house.loop.later(_LONGEST_BARRIER, barrier.close)
-        else:
-            barrier.close()
+        """Say that all before is kept, or why something is not."""
+        refused, self._refused = self._refused, None
+        if refused is None:
+            barrier.answer(ALL_KEPT)
+            return
+        barrier.answer(f"{NOT_KEPT}{refused[:_LONGEST_REASON]}")
+        if self.trouble is None:  # once: who tries on does not fill the log
+            note(f"session {self._session}: something is not kept: {refused}")
+        self.trouble = refused

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from descartes_core.kept import LOCK_WORKSPACE, PIDFD, agent_part
+from descartes_local.descriptors import free_descriptors, limit_of_descriptors
 from descartes_local.processes import Process, process_of
 
 #: Four an agent: twice as many as a thousand agents need.
 MOST = 8192
 #: systemd's own bound on an FDNAME.
 _LONGEST_NAME = 255
+#: All names together: they are handed on in the next daemon's environment, which has 2 MiB.
+_LONGEST_NAMES = 1024 * 1024
+#: Descriptors that nobody's agents may have: for who asks us, for starts, and so that a notice's own always arrive.
+_SPARE = 64
+
+
+def spare() -> int:
+    """Return how many of our descriptors are not for keeping."""
+    return min(_SPARE, limit_of_descriptors() // 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,7 @@ class Keeping:
 
     def __init__(self) -> None:
         self._kept: dict[str, Kept] = {}
+        self._letters = 0
 
     def add(self, name: str, descriptor: int) -> str | None:
         """Take a descriptor, in place of one by the same name; return why not, where it is refused and closed."""
@@ -39,13 +51,16 @@ class Keeping:
         part = agent_part(name)
         leader = leader_of(descriptor) if part is not None and part.part == PIDFD else None
         self._kept[name] = Kept(descriptor, leader)
+        self._letters += len(name)
         return None
 
     def remove(self, name: str) -> None:
         """Let go of a descriptor, if there is one by this name."""
         kept = self._kept.pop(name, None)
         if kept is not None:
-            os.close(kept.descriptor)
+            self._letters -= len(name)
+            with contextlib.suppress(OSError):  # what a full disk or a dead server says to it is not ours to hear
+                os.close(kept.descriptor)
 
     def clear(self) -> None:
         """Let go of everything."""
@@ -76,10 +91,16 @@ class Keeping:
         return len(self._kept)
 
     def _refusal(self, name: str) -> str | None:
-        if not name or len(name) > _LONGEST_NAME or ":" in name or not name.isprintable():
-            return "its name cannot be passed on"
-        if name not in self._kept and len(self._kept) >= MOST:
-            return f"{MOST} are kept already"
+        if not name or len(name) > _LONGEST_NAME or ":" in name or not (name.isascii() and name.isprintable()):
+            return f"{name[:80]!r} cannot be handed on as a name"
+        if name in self._kept:
+            return None
+        if len(self._kept) >= MOST or self._letters + len(name) > _LONGEST_NAMES:
+            return f"{len(self._kept)} descriptors of this session are kept, which is the most: end some agents"
+        free = free_descriptors()
+        if free is not None and free < spare():
+            limit = limit_of_descriptors()
+            return f"{free} of the supervisor's {limit} descriptors are free: end some agents, or raise ulimit -Hn"
         return None
 
 

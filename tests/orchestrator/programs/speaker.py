@@ -32,14 +32,14 @@ def tell(*lines: str, descriptors: tuple[int, ...] = ()) -> None:
         notify.sendmsg(["\n".join(lines).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if rights else [])
 
 
-def barrier(patience: float = 10.0) -> bool:
-    """Say whether all that was told before has been taken."""
+def barrier() -> str:
+    """Return what is said to all that was told before."""
     ours, theirs = os.pipe()
     tell("BARRIER=1", descriptors=(theirs,))
     os.close(theirs)
-    is_taken = bool(select.select([ours], [], [], patience)[0])
+    word = os.read(ours, 4096).decode() if select.select([ours], [], [], 10.0)[0] else "nothing"
     os.close(ours)
-    return is_taken
+    return word
 
 
 def keep(name: str, text: str) -> str:
@@ -48,13 +48,13 @@ def keep(name: str, text: str) -> str:
     os.write(writing, text.encode())
     tell("FDSTORE=1", f"FDNAME={name}", descriptors=(reading,))
     tell("FDSTORE=1", f"FDNAME={name}-end", descriptors=(writing,))
-    return "kept" if barrier(0.5) else "refused"
+    return barrier()
 
 
 def keep_many(count: str) -> str:
     for number in range(int(count)):
         tell("FDSTORE=1", f"FDNAME=many-{number}-{'x' * 200}", descriptors=(0,))
-    return "kept" if barrier() else "refused"
+    return barrier()
 
 
 def recall(name: str) -> str:
