@@ -28,7 +28,7 @@ from descartes_core.ids import new_id
 from descartes_core.jsonrpc import request
 from descartes_local.processes import process_of
 from descartes_local.run_file import RunFile, write_run_file
-from descartes_orchestrator.supervisor.connections import MOST
+from descartes_orchestrator.supervisor.door import MOST
 from tests.orchestrator.supervised import SUPERVISOR, Speaking, Supervised
 from tests.support.leftovers import doors_of
 from tests.support.waiting import process_gone

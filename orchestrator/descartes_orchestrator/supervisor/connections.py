@@ -6,24 +6,18 @@ import contextlib
 import socket
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from descartes_core.errors import DescartesError, LimitReached, ProtocolError, TooLarge
-from descartes_core.guests import Guests
+from descartes_core.errors import DescartesError, ProtocolError, TooLarge
 from descartes_core.jsonrpc import Call, call_of, parse, refusal, reply
-from descartes_local.peer import peer_of
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop
+from descartes_orchestrator.supervisor.saving import SavedCall, SavedPeer
 
 #: A request names a session and a few variables.
 LONGEST_LINE = 1024 * 1024
-#: What all unfinished requests may have together.
-_MOST_HALF = 8 * LONGEST_LINE
 #: Who does not read this much of our answers is let go.
 _MOST_UNSENT = 4 * 1024 * 1024
-#: Each command has one for a moment. Beyond this the one that is idle for longest makes room for a newcomer; where all
-#: are busy newcomers wait in the backlog.
-MOST = 1000
 _PIECE = 65_536
 
 
@@ -41,6 +35,11 @@ class Answer:
         """Say why not."""
         self._say(refusal(self._call.id, error))
 
+    def saved(self) -> SavedCall:
+        """Return the call, for who will answer it in our place."""
+        call = self._call
+        return SavedCall(self._peer.fileno(), call.id, call.method, call.params, call.is_notification)
+
     def _say(self, line: bytes) -> None:
         self._peer.owed -= 1
         if not self._call.is_notification:
@@ -50,86 +49,28 @@ class Answer:
 Take = Callable[[Call, Answer], None]
 
 
-class Door:
-    """The listening socket, and everybody who came in by it."""
+class Host(Protocol):
+    """Where connections come in."""
 
-    def __init__(self, loop: Loop, listener: socket.socket, take: Take) -> None:
-        self.take = take
-        self._loop, self._listener = loop, listener
-        self._peers: Guests[Peer] = Guests(MOST)
-        listener.setblocking(False)
-        loop.watch(listener.fileno(), self._accept)
-
-    def __len__(self) -> int:
-        return len(self._peers)
-
-    def accept_pending(self) -> None:
-        """Let in who waits already; who comes later is not seen."""
-        while self._let_in():
-            pass
+    take: Take
 
     def heard(self, peer: Peer) -> None:
         """Take note that a peer has said something."""
-        self._peers.heard(peer)
 
     def check_held(self) -> None:
         """Let go of whoever holds most when all hold too much of requests that do not end."""
-        while (largest := self._peers.largest(_MOST_HALF)) is not None:
-            largest.dismiss(TooLarge(f"{_MOST_HALF} bytes of unfinished requests are held, which is the limit"))
 
     def leave(self, peer: Peer) -> None:
-        """Forget a peer that is gone, and let in the next."""
-        self._peers.remove(peer)
-        if self._listener.fileno() >= 0:
-            self._loop.watch(self._listener.fileno(), self._accept)
-
-    def close(self) -> None:
-        """Let nobody in any more, and everybody go."""
-        self._loop.unwatch(self._listener.fileno())
-        self._listener.close()
-        for peer in list(self._peers):
-            peer.close()
-
-    def _accept(self) -> None:
-        self._let_in()
-
-    def _let_in(self) -> bool:
-        if self._peers.is_full and self._peers.longest_idle() is None:
-            self._rest()
-            return False
-        try:
-            connection, _ = self._listener.accept()
-        except BlockingIOError:
-            return False
-        except OSError as error:  # no descriptor is free: until somebody leaves the newcomers wait
-            note(f"cannot accept a connection: {error}")
-            self._rest()
-            return False
-        if not peer_of(connection).may_come_in:
-            connection.close()
-            return True
-        if self._peers.is_full and (idle := self._peers.longest_idle()) is not None:
-            idle.dismiss(LimitReached("others needed this place, and nothing was under way here: connect again"))
-        self._peers.add(Peer(self._loop, connection, self))
-        return True
-
-    def _rest(self) -> None:
-        self._loop.unwatch(self._listener.fileno())
-        # Also when nobody leaves: a descriptor may have become free elsewhere.
-        self._loop.later(1.0, self._come_back)
-
-    def _come_back(self) -> None:
-        if self._listener.fileno() >= 0:
-            self._loop.watch(self._listener.fileno(), self._accept)
+        """Forget a peer that is gone."""
 
 
 class Peer:
     """One connection."""
 
-    def __init__(self, loop: Loop, connection: socket.socket, door: Door) -> None:
+    def __init__(self, loop: Loop, connection: socket.socket, door: Host) -> None:
         self._loop, self._socket, self._door = loop, connection, door
         self._received, self._unsent = bytearray(), bytearray()
-        self._is_leaving = False
+        self._is_leaving = self._has_spoken = False
         #: Calls that are not answered yet.
         self.owed = 0
         connection.setblocking(False)
@@ -144,6 +85,25 @@ class Peer:
     def held(self) -> int:
         """How many bytes of an unfinished request are kept for it."""
         return len(self._received)
+
+    def fileno(self) -> int:
+        """Return the connection's descriptor, -1 when it is closed."""
+        return self._socket.fileno()
+
+    def saved(self) -> SavedPeer:
+        """Return what is known of it."""
+        received, unsent = self._received.decode("latin-1"), self._unsent.decode("latin-1")
+        return SavedPeer(self.fileno(), received, unsent, self._is_leaving, self._has_spoken)
+
+    def restore(self, saved: SavedPeer) -> None:
+        """Know again what was known of it."""
+        self._received += saved.received.encode("latin-1")
+        self._unsent += saved.unsent.encode("latin-1")
+        self._is_leaving = saved.is_leaving
+        if saved.has_spoken:
+            self._mark_heard()
+        if self._unsent:
+            self._loop.watch(self.fileno(), self._ready, writing=True)
 
     def dismiss(self, error: DescartesError) -> None:
         """Say why, as far as it goes, and let the peer go."""
@@ -188,7 +148,7 @@ class Peer:
         while (end := self._received.find(b"\n")) >= 0 and not self._is_leaving:
             line = bytes(self._received[:end])
             del self._received[: end + 1]
-            self._door.heard(self)
+            self._mark_heard()
             if line.strip():
                 self._take(line)
         if len(self._received) > LONGEST_LINE:
@@ -196,6 +156,10 @@ class Peer:
             self._is_leaving = True
             self._received.clear()
             self.send(refusal(None, TooLarge(f"a request may have {LONGEST_LINE} bytes")))
+
+    def _mark_heard(self) -> None:
+        self._has_spoken = True
+        self._door.heard(self)
 
     def _take(self, line: bytes) -> None:
         try:

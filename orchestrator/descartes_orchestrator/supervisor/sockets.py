@@ -13,24 +13,10 @@ from descartes_orchestrator.supervisor.ports import BACKLOG, HOST, Pair
 class Sockets:
     """Two listening TCP sockets and a Unix socket."""
 
-    def __init__(self, pair: tuple[socket.socket, socket.socket], path: Path) -> None:
-        """Take the pair and bind the Unix socket; what is left there of an earlier one goes.
-
-        Raises:
-            OSError: it cannot be bound; the pair is closed.
-
-        """
+    def __init__(self, http: socket.socket, ws: socket.socket, rpc: socket.socket, path: Path) -> None:
+        """Take the three, which listen already; the Unix socket does so at this path."""
         self.path = path
-        self._http, self._ws = pair
-        self._rpc = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            path.unlink(missing_ok=True)
-            self._rpc.bind(str(path))
-            path.chmod(0o600)
-            self._rpc.listen(BACKLOG)
-        except OSError:
-            self.close()
-            raise
+        self._http, self._ws, self._rpc = http, ws, rpc
 
     @property
     def ports(self) -> Pair:
@@ -57,3 +43,33 @@ class Sockets:
             listener.close()
         with contextlib.suppress(OSError):
             self.path.unlink()
+
+
+def open_sockets(pair: tuple[socket.socket, socket.socket], path: Path) -> Sockets:
+    """Take a pair and bind the Unix socket; what is left there of an earlier one goes.
+
+    Raises:
+        OSError: it cannot be bound; the pair is closed.
+
+    """
+    rpc = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sockets = Sockets(*pair, rpc, path)
+    try:
+        path.unlink(missing_ok=True)
+        rpc.bind(str(path))
+        path.chmod(0o600)
+        rpc.listen(BACKLOG)
+    except OSError:
+        sockets.close()
+        raise
+    return sockets
+
+
+def inherited_sockets(http: int, ws: int, rpc: int, path: Path) -> Sockets:
+    """Return sockets that listen already, by their descriptors, which are theirs from now on.
+
+    Raises:
+        OSError: one is no socket.
+
+    """
+    return Sockets(socket.socket(fileno=http), socket.socket(fileno=ws), socket.socket(fileno=rpc), path)

@@ -13,7 +13,7 @@ from descartes_core.times import written
 from descartes_local.home import Home
 from descartes_local.locks import lock_directory
 from descartes_orchestrator.supervisor.commands import Commands
-from descartes_orchestrator.supervisor.connections import Door
+from descartes_orchestrator.supervisor.door import Door
 from descartes_orchestrator.supervisor.house import Command, daemon_command
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
