@@ -7,8 +7,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from descartes_core.errors import DaemonUnreachable, DeadlineOver, DescartesError
 from descartes_core.jsonrpc import request, result_of
@@ -18,8 +17,7 @@ from descartes_local.peer import connect_to_ours
 DEADLINE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One call to one Unix socket."""
 
     socket: str
@@ -27,12 +25,10 @@ class Question:
     params: Mapping[str, Any]
 
 
-@dataclass(slots=True)
 class _Asked:
-    key: str
-    rest: bytes
-    connection: socket.socket
-    received: list[bytes] = field(default_factory=list)
+    def __init__(self, key: str, rest: bytes, connection: socket.socket) -> None:
+        self.key, self.rest, self.connection = key, rest, connection
+        self.received: list[bytes] = []
 
 
 def ask_all(questions: Mapping[str, Question], *, deadline: float = DEADLINE) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from descartes_cli.asking import Question, ask_all
-from descartes_cli.stored import stored_agents
 from descartes_core.agent_life import FINAL
 from descartes_core.errors import DaemonUnreachable, DescartesError
 from descartes_local.home import Home
@@ -52,7 +51,7 @@ def _add_living(seen: dict[str, Any], home: Home, run: RunFile, answer: Any, eve
     is_silent = isinstance(answer, DescartesError)
     if not run.is_alive:  # killed a moment ago: whoever answered has written another run file
         run = read_run_file(home.run_file(run.session_id)) or run
-    agents = stored_agents(home, run.session_id, ended=everything) if is_silent else answer["agents"]
+    agents = _stored(home, run.session_id, everything) if is_silent else answer["agents"]
     seen["sessions"].append(
         {
             "id": run.session_id,
@@ -78,10 +77,16 @@ def _living_count(agents: list[dict[str, Any]]) -> int:
     return sum(agent["status"] not in FINAL for agent in agents)
 
 
+def _stored(home: Home, session_id: str, everything: bool) -> list[dict[str, Any]]:
+    from descartes_cli.stored import stored_agents  # paid only where a daemon does not answer
+
+    return stored_agents(home, session_id, ended=everything)
+
+
 def _add_resting(seen: dict[str, Any], home: Home, session: tuple[str, str, str, str], everything: bool) -> None:
     """Add a session without a daemon (id, name, path, status) and what its store says, where somebody wants to know."""
     identity, name, path, status = session
-    agents = stored_agents(home, identity, ended=everything)
+    agents = _stored(home, identity, everything)
     if not everything and not agents and status != "Error":
         return
     resting = {"id": identity, "name": name, "path": path, "status": status, "pid": None}

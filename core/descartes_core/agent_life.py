@@ -8,9 +8,9 @@ them back as causes. Every ENDED_* asks for END_REST: what an agent leaves behin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from descartes_core.errors import IllegalTransition
 
@@ -62,8 +62,7 @@ class Effect(StrEnum):
     REMEMBER = "remember"  # do it when the host is back
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """Where a cause leads and what it asks for."""
 
     to: State

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from descartes_core.errors import Ambiguous, InvalidParams, NotFound
 
@@ -13,27 +13,30 @@ from descartes_core.errors import Ambiguous, InvalidParams, NotFound
 LONGEST_NAME = 100
 
 #: Stable ids are derived within this namespace (a random UUID, fixed here once).
-_WORKSPACES = uuid.UUID("5b0c8a6e-1a0f-4f39-9a55-0d1a0cbe4b7e")
+_WORKSPACES = "5b0c8a6e-1a0f-4f39-9a55-0d1a0cbe4b7e"
+#: A UUID in its usual form.
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def new_id() -> str:
     """Return a fresh random id."""
+    import uuid  # who only reads ids does not pay for it
+
     return str(uuid.uuid4())
 
 
 def stable_id(resolved_path: str) -> str:
     """Return the id of a workspace that has none written: the same for the same resolved path."""
+    import uuid
+
     # Bytes that are no UTF-8 come as surrogates, which uuid5 cannot encode.
     spelt = resolved_path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return str(uuid.uuid5(_WORKSPACES, spelt))
+    return str(uuid.uuid5(uuid.UUID(_WORKSPACES), spelt))
 
 
 def is_id(text: str) -> bool:
     """Say whether the text is a UUID in its usual form."""
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
+    return _ID.fullmatch(text) is not None
 
 
 def short(identity: str) -> str:
@@ -69,8 +72,7 @@ def _is_printable(character: str) -> bool:
     return unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """Something that can be meant by id, prefix or name."""
 
     id: str

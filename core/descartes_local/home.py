@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from descartes_core.errors import ConfigInvalid, Unavailable
 from descartes_core.ids import short
@@ -14,8 +14,7 @@ from descartes_core.ids import short
 LONGEST_SOCKET_PATH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """The user's directory (`DESCARTES_HOME`, else `~/.descartes`) and the places in it."""
 
     path: Path

@@ -8,21 +8,19 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from descartes_core.redaction import redact
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Process:
+class Process(NamedTuple):
     """A process, for ever: its pid and its start time in clock ticks since boot (field 22 of its stat)."""
 
     pid: int
     started: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """What /proc tells of a process in one read."""
 
     process: Process

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 from descartes_local.home import Home
 from descartes_local.json_file import read_json, write_json
 from descartes_local.processes import Process, is_alive
 
+#: Every other field is text.
+_NUMBERS = {"pid", "process_started"}
 
-@dataclass(frozen=True, slots=True)
-class RunFile:
+
+class RunFile(NamedTuple):
     """What a living daemon tells of itself."""
 
     session_id: str
@@ -42,22 +44,22 @@ class RunFile:
 
 def write_run_file(home: Home, run: RunFile) -> None:
     """Write it; it means nothing after a reboot, so it is not synced."""
-    write_json(home.run_file(run.session_id), asdict(run), durable=False)
+    write_json(home.run_file(run.session_id), run._asdict(), durable=False)
 
 
 def read_run_file(path: Path) -> RunFile | None:
     """Return what a run file tells, None when it is gone or is not one; what newer daemons tell besides is left out."""
     try:
         value = read_json(path)
-        run = RunFile(**{field.name: value[field.name] for field in fields(RunFile)})
+        run = RunFile(*(value[field] for field in RunFile._fields))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return run if all(map(_is_usable, asdict(run).values(), (field.type for field in fields(RunFile)))) else None
+    return run if all(map(_is_usable, RunFile._fields, run)) else None
 
 
-def _is_usable(value: object, kind: object) -> bool:
-    # Types are known by their names here; no path and no name holds NUL.
-    return type(value).__name__ == kind and not (isinstance(value, str) and "\0" in value)
+def _is_usable(field: str, value: object) -> bool:
+    # No path and no name holds NUL; a bool is no pid.
+    return type(value) is int if field in _NUMBERS else isinstance(value, str) and "\0" not in value
 
 
 def read_run_files(home: Home) -> list[RunFile]:

@@ -23,46 +23,16 @@ class Listed:
 
     def __call__(self, row: sqlite3.Row) -> dict[str, Any]:
         """Return one; may be called in a thread."""
-        (
-            identity,
-            name,
-            state,
-            pid,
-            command,
-            cwd,
-            started,
-            ended,
-            code,
-            signal,
-            tty,
-            output_from,
-            errors_from,
-            *rest,
-        ) = row
-        limits, limited_by, ended_by = rest
-        size = _size(f"{self._agents}/{identity}/output.log", output_from)
-        if not tty:
-            size += _size(f"{self._agents}/{identity}/errors.log", errors_from)
-        return {
-            "id": identity,
-            "name": name,
-            "status": state,
-            "session_id": self._session_id,
-            "host": HOST,
-            "pid": pid,
-            "command": redact(json.loads(command)),
-            "cwd": cwd,
-            "started_at": written_or_none(started),
-            "ended_at": written_or_none(ended),
-            "exit_code": code,
-            "signal": signal,
-            "output_bytes": size,
-            "tty": bool(tty),
-            "notice": None,
-            "limits": None if limits is None else json.loads(limits),
-            "limited_by": limited_by,
-            "ended_by": ended_by,
-        }
+        shown = dict(row)
+        logs = f"{self._agents}/{row['id']}/"
+        begins = shown.pop("output_from"), shown.pop("errors_from")
+        size = _size(logs + "output.log", begins[0])
+        shown["output_bytes"] = size if row["tty"] else size + _size(logs + "errors.log", begins[1])
+        shown["session_id"], shown["host"], shown["tty"] = self._session_id, HOST, bool(row["tty"])
+        shown["command"] = redact(json.loads(row["command"]))
+        shown["started_at"], shown["ended_at"] = written_or_none(row["started_at"]), written_or_none(row["ended_at"])
+        shown["limits"] = None if row["limits"] is None else json.loads(row["limits"])
+        return shown
 
 
 def _size(path: str, begin: int) -> int:

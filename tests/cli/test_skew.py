@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from descartes_cli.skew import remark
 from descartes_local.run_file import RunFile
 
@@ -29,4 +27,4 @@ def test_both_versions_and_what_to_type_are_told() -> None:
 
 
 def test_a_name_from_a_cloned_workspace_is_nothing_to_run() -> None:
-    assert "descartes sessions stop 'x; rm -rf ~', then" in remark(replace(RUN, name="x; rm -rf ~"))
+    assert "descartes sessions stop 'x; rm -rf ~', then" in remark(RUN._replace(name="x; rm -rf ~"))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,7 @@ def test_what_is_written_is_read_and_removed(home: Home, me: Process) -> None:
 
 
 def test_the_same_pid_at_another_time_is_another_process(me: Process) -> None:
-    assert not replace(run_file(new_id(), me), process_started=me.started - 1).is_alive
+    assert not run_file(new_id(), me)._replace(process_started=me.started - 1).is_alive
 
 
 def test_they_come_by_name(home: Home, me: Process) -> None:
@@ -73,14 +72,14 @@ def test_what_is_none_counts_as_none(content: str, home: Home) -> None:
 def test_what_is_of_another_type_counts_as_none(key: str, value: object, home: Home, me: Process) -> None:
     """A name that was no text once made every command fail that lists sessions."""
     write_run_file(home, run_file(new_id(), me))
-    other = {**asdict(run_file(new_id(), me)), key: value}
+    other = {**run_file(new_id(), me)._asdict(), key: value}
     (home.run / "other.json").write_text(json.dumps(other))
     assert len(read_run_files(home)) == 1
 
 
 def test_what_a_newer_daemon_tells_besides_is_left_out(home: Home, me: Process) -> None:
     run = run_file(new_id(), me)
-    (home.run / "other.json").write_text(json.dumps({**asdict(run), "gateway": "http://127.0.0.1:8321"}))
+    (home.run / "other.json").write_text(json.dumps({**run._asdict(), "gateway": "http://127.0.0.1:8321"}))
     assert read_run_files(home) == [run]
 
 

@@ -85,10 +85,10 @@ INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET va
 -- agents -- oldest first
 SELECT * FROM agents ORDER BY created_at, id;
 
--- history -- what lists show of each, oldest first
+-- history -- what lists show of each, oldest first; what no row knows is put in its place
 SELECT
-    id, name, state, pid, command, cwd, started_at, ended_at, exit_code, signal, tty, output_from, errors_from,
-    limits, limited_by, ended_by
+    id, name, state AS status, NULL AS session_id, NULL AS host, pid, command, cwd, started_at, ended_at,
+    exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, output_from, errors_from
 FROM agents ORDER BY created_at, id;
 
 -- living_agents -- oldest first; which states are final only the table of lives knows
