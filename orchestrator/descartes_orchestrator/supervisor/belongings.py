@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from descartes_core.kept import ALL_KEPT, NOT_KEPT
 from descartes_local.processes import Process
@@ -13,7 +14,8 @@ from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.keeping import Keeping
 from descartes_orchestrator.supervisor.notify import Notice, NotifySocket
 from descartes_orchestrator.supervisor.ports import Pair, bind_pair
-from descartes_orchestrator.supervisor.sockets import Sockets, open_sockets
+from descartes_orchestrator.supervisor.saving import SavedSession
+from descartes_orchestrator.supervisor.sockets import Sockets, inherited_sockets, open_sockets
 
 #: What is still told of why something is not kept.
 _LONGEST_REASON = 300
@@ -49,6 +51,28 @@ class Belongings:
             pair = bind_pair(preferred, bases=house.numbers.bases, held=house.held_ports())
             self.sockets = open_sockets(pair, house.home.daemon_socket(self._session))
         return self.sockets
+
+    def saved(self) -> dict[str, Any]:
+        """Return what is held, for whoever takes our place: these fields of a saved session."""
+        doors = tuple(number for _, number in self.sockets.descriptors()) if self.sockets else None
+        ear = self._ear.fileno() if self._ear else None
+        return {"doors": doors, "ear": ear, "kept": self.keeping.saved(), "refused": self._refused}
+
+    def restore(self, saved: SavedSession) -> None:
+        """Go on with what was held before.
+
+        Raises:
+            OSError: it is not there.
+
+        """
+        home = self._house.home
+        if saved.doors is not None:
+            self.sockets = inherited_sockets(*saved.doors, home.daemon_socket(self._session))
+        if saved.ear is not None:
+            self._ear = NotifySocket(home.notify_socket(self._session), saved.ear)
+            self._house.loop.watch(saved.ear, self._on_notice)
+        self.keeping.restore(saved.kept)
+        self._refused = self.trouble = saved.refused
 
     def descriptors(self) -> list[tuple[str, int]]:
         """Return all that the next daemon gets: the doors, then what is kept."""

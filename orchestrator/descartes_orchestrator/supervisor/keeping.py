@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from descartes_core.kept import LOCK_WORKSPACE, PIDFD, agent_part
 from descartes_local.descriptors import free_descriptors, limit_of_descriptors
 from descartes_local.processes import Process, process_of
+from descartes_orchestrator.supervisor.saving import SavedKept
 
 #: Four an agent: twice as many as a thousand agents need.
 MOST = 8192
@@ -53,6 +55,19 @@ class Keeping:
         self._kept[name] = Kept(descriptor, leader)
         self._letters += len(name)
         return None
+
+    def saved(self) -> tuple[SavedKept, ...]:
+        """Return all, for the keeper that takes our place."""
+        return tuple(
+            SavedKept(name, kept.descriptor, (kept.leader.pid, kept.leader.started) if kept.leader else None)
+            for name, kept in self._kept.items()
+        )
+
+    def restore(self, saved: Iterable[SavedKept]) -> None:
+        """Go on with what was kept before."""
+        for each in saved:
+            self._kept[each.name] = Kept(each.descriptor, Process(*each.leader) if each.leader else None)
+            self._letters += len(each.name)
 
     def remove(self, name: str) -> None:
         """Let go of a descriptor, if there is one by this name."""

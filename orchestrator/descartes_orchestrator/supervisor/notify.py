@@ -59,16 +59,19 @@ class Notice:
 class NotifySocket:
     """Where one session's daemon tells how it is."""
 
-    def __init__(self, path: Path) -> None:
-        """Bind it; what is left there of an earlier supervisor goes.
+    def __init__(self, path: Path, bound: int | None = None) -> None:
+        """Bind it, and what is left there of an earlier supervisor goes; or take the descriptor of one that is bound.
 
         Raises:
-            OSError: it cannot be bound.
+            OSError: it cannot be bound, or is no socket.
 
         """
         self.path = path
         #: Who was not heard last.
         self._stranger: Sender | None = None
+        if bound is not None:
+            self._socket = socket.socket(fileno=bound)
+            return
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:

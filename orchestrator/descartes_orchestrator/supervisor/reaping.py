@@ -46,6 +46,14 @@ class Reaper:
         """Return the living children that came to us from a session's dead daemons, without kept agents."""
         return {orphan for orphan, owner in self._orphans.items() if owner == session}
 
+    def saved(self) -> tuple[tuple[int, int, str], ...]:
+        """Return whose they are, for the supervisor that takes our place."""
+        return tuple((orphan.pid, orphan.started, owner) for orphan, owner in self._orphans.items())
+
+    def restore(self, saved: Iterable[tuple[int, int, str]]) -> None:
+        """Know again whose they are."""
+        self._orphans = {Process(pid, started): owner for pid, started, owner in saved}
+
     def look(self) -> None:
         """Take what came to us, reap what may be reaped, tell of daemons that ended, until nothing is left to do."""
         if self._is_looking:

@@ -17,9 +17,11 @@ from descartes_orchestrator.supervisor.daemon import log_of
 from descartes_orchestrator.supervisor.forks import Forks
 from descartes_orchestrator.supervisor.house import Command, House, Wanted
 from descartes_orchestrator.supervisor.loop import Loop
+from descartes_orchestrator.supervisor.memory import restored_session, saved_session
 from descartes_orchestrator.supervisor.numbers import Numbers
 from descartes_orchestrator.supervisor.reaping import Reaper
 from descartes_orchestrator.supervisor.recording import last_lines
+from descartes_orchestrator.supervisor.saving import SavedSession
 from descartes_orchestrator.supervisor.session import Session
 
 
@@ -88,6 +90,26 @@ class Sessions:
         self._is_ending = True
         for session in self.all():
             session.quit()
+
+    def saved(self) -> tuple[SavedSession, ...]:
+        """Return all that is known of them, for the supervisor that takes our place; all must be settled."""
+        return tuple(saved_session(session) for session in self.all())
+
+    def restore(self, saved: Iterable[SavedSession]) -> None:
+        """Go on with sessions that were another's.
+
+        Raises:
+            ValueError: one cannot be understood.
+            TypeError: something is missing of one.
+            OSError: something of one is not there.
+
+        """
+        for session in (restored_session(each, self._house) for each in saved):
+            self._sessions[session.id] = session
+
+    def unsettled(self) -> str | None:
+        """Say which session something is under way for, and what; None where there is none."""
+        return next((f"{one.wanted.name} is {one.state}" for one in self.all() if not one.is_settled), None)
 
     def orphans(self, identity: str) -> set[Process]:
         """Return what came to us from a session's dead daemons."""
