@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -51,6 +53,100 @@ def test_what_is_not_meant_for_us_is_not_taken(count: str, pid: int | str) -> No
 
 def test_what_has_no_name_is_taken_all_the_same(high: None) -> None:
     assert take_inherited(told(3, "http")) == {"http": 3, "unknown-1": 4, "unknown-2": 5}
+
+
+def sockets(short: Path, *kinds: str) -> list[socket.socket]:
+    """Make sockets of these kinds."""
+    makers = {
+        "tcp": lambda: socket.create_server(("127.0.0.1", 0)),
+        "wide": lambda: socket.create_server(("0.0.0.0", 0)),
+        "six": lambda: socket.create_server(("::1", 0), family=socket.AF_INET6),
+        "unix": lambda: bind_unix(short / "rpc.sock"),
+        "deaf": lambda: socket.socket(socket.AF_INET),
+        "datagrams": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+        "abstract": lambda: listening(f"\0descartes-{os.getpid()}"),
+    }
+    return [makers[kind]() for kind in kinds]
+
+
+def listening(address: str) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(address)
+    made.listen()
+    return made
+
+
+@contextlib.contextmanager
+def handed_over(given: list[socket.socket], names: str) -> Iterator[dict[str, int]]:
+    """Let these sockets be descriptors 3 and on, and say what is taken of them, as places in the list."""
+    before = {
+        3 + place: os.dup(3 + place) for place in range(len(given)) if os.path.exists(f"/proc/self/fd/{3 + place}")
+    }
+    high = [fcntl.fcntl(one, fcntl.F_DUPFD, 100) for one in given]
+    for place, descriptor in enumerate(high):
+        os.dup2(descriptor, 3 + place)
+        os.close(descriptor)
+    try:
+        yield {name: number - 3 for name, number in take_inherited(told(len(given), names)).items()}
+    finally:
+        for number in range(3, 3 + len(given)):
+            with contextlib.suppress(OSError):
+                os.close(number)
+        for number, descriptor in before.items():
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        for one in given:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    "names", ["", "shop.socket:shop.socket:shop.socket", "unknown:unknown:unknown", "http:http:http"]
+)
+def test_what_systemd_names_after_its_unit_is_told_by_kind_and_order(short: Path, names: str) -> None:
+    with handed_over(sockets(short, "unix", "tcp", "tcp"), names) as taken:
+        assert taken == {"rpc": 0, "http": 1, "ws": 2} or names.startswith("http")
+        assert names != "http:http:http" or taken == {"http": 0, "ws": 1, "unknown-2": 2}
+
+
+def test_what_has_a_name_leaves_the_others_to_the_rest(short: Path) -> None:
+    with handed_over(sockets(short, "tcp", "tcp"), "a.socket:http") as taken:
+        assert taken == {"http": 1, "ws": 0}
+
+
+def test_what_cannot_be_a_door_is_none(short: Path) -> None:
+    with handed_over(sockets(short, "deaf", "datagrams", "six", "tcp"), "") as taken:
+        assert taken == {"unknown-0": 0, "unknown-1": 1, "unknown-2": 2, "http": 3}
+
+
+def test_what_is_stored_twice_is_taken_once(short: Path) -> None:
+    """systemd keeps two by one name, where ours puts the second in the first one's place."""
+    with handed_over(sockets(short, "deaf", "datagrams"), "lock-data:lock-data") as taken:
+        assert taken == {"lock-data": 0}
+        assert not os.path.exists("/proc/self/fd/4")
+
+
+def test_what_is_told_and_not_there_is_refused() -> None:
+    with pytest.raises(Unavailable, match="LISTEN_FDS tells of descriptor"):
+        take_inherited(told(5000, ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "why"),
+    [
+        ("http", "unix", "no IPv4 socket that listens"),
+        ("http", "deaf", "no IPv4 socket that listens"),
+        ("ws", "six", "no IPv4 socket that listens"),
+        ("ws", "wide", "listens at 0.0.0.0, not at 127.0.0.1"),
+        ("rpc", "tcp", "no Unix socket that listens"),
+        ("rpc", "abstract", "no path"),
+    ],
+)
+def test_a_door_of_the_wrong_kind_is_refused_with_its_name(short: Path, name: str, kind: str, why: str) -> None:
+    before = open_descriptors()
+    given = {name: sockets(short, kind)[0].detach()}
+    with pytest.raises(Unavailable, match=why):
+        Listening.take(Keeping(Notifier(None), None, given), 0, 0, short / "other.sock")
+    assert open_descriptors() == before
 
 
 def test_a_stranger_on_a_port_is_told_and_left_alone() -> None:
@@ -110,5 +206,8 @@ def test_what_we_bound_we_remove(short: Path) -> None:
 
 
 def test_an_adopted_socket_does_not_block() -> None:
-    with adopt_socket(socket.create_server(("127.0.0.1", 0)).detach()) as adopted, pytest.raises(BlockingIOError):
+    with (
+        adopt_socket("http", socket.create_server(("127.0.0.1", 0)).detach()) as adopted,
+        pytest.raises(BlockingIOError),
+    ):
         adopted.accept()
