@@ -1,14 +1,19 @@
-"""How a child ended is looked at before it is reaped."""
+"""How a process ended is looked at before it is reaped, and told of a stranger's child."""
 
 from __future__ import annotations
 
 import os
+import platform
+import select
 import signal
 import subprocess
 
 import pytest
 
-from descartes_local.endings import UNKNOWN, Ending, peek, reap, signal_name
+from descartes_local.endings import UNKNOWN, Ending, ending_by_pidfd, peek, reap, signal_name
+
+#: PIDFD_GET_INFO tells an exit from Linux 6.15 on.
+TELLS_AFTER_THE_REAP = tuple(int(part) for part in platform.release().split(".")[:2]) >= (6, 15)
 
 
 def ended(script: str) -> int:
@@ -40,10 +45,50 @@ def test_a_look_reaps_nothing(script: str, how: Ending) -> None:
     assert reap(pid) is None
 
 
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [("exit 0", Ending(0, None)), ("exit 7", Ending(7, None)), ("kill -SEGV $$", Ending(None, "SIGSEGV"))],
+)
+def test_an_ending_is_told_by_its_pidfd_before_and_after_the_reap(script: str, how: Ending) -> None:
+    pid = ended(script)
+    pidfd = os.pidfd_open(pid)
+    assert ending_by_pidfd(pidfd) == how
+    reap(pid)
+    assert ending_by_pidfd(pidfd) in ((how,) if TELLS_AFTER_THE_REAP else (how, None))
+    os.close(pidfd)
+
+
+def test_a_strangers_child_is_told_too() -> None:
+    """A grandchild, whose parent is stopped and has reaped nothing; then somebody else reaps it."""
+    script = "exec 3<&0; sh -c 'read word; exit 9' <&3 & echo $!; kill -STOP $$; wait"
+    with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        pidfd = os.pidfd_open(int(parent.stdout.readline()))
+        os.waitid(os.P_PID, parent.pid, os.WSTOPPED)
+        assert ending_by_pidfd(pidfd) is None
+        parent.stdin.write("go\n")
+        parent.stdin.flush()
+        assert select.select([pidfd], [], [], 20)[0]
+        assert ending_by_pidfd(pidfd) == Ending(9, None)
+        parent.send_signal(signal.SIGCONT)
+        parent.wait()
+        assert ending_by_pidfd(pidfd) in ((Ending(9, None),) if TELLS_AFTER_THE_REAP else (Ending(9, None), None))
+        os.close(pidfd)
+
+
+def test_what_is_no_pidfd_tells_nothing() -> None:
+    with open(os.devnull) as file:
+        assert ending_by_pidfd(file.fileno()) is None
+
+
 def test_who_runs_has_not_ended() -> None:
     with subprocess.Popen(["sleep", "60"]) as sleeper:
+        pidfd = os.pidfd_open(sleeper.pid)
         assert peek(sleeper.pid) is None
         assert reap(sleeper.pid) is None
+        assert ending_by_pidfd(pidfd) is None
+        os.close(pidfd)
         sleeper.kill()
 
 
