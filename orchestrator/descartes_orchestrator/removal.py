@@ -77,7 +77,7 @@ def finish(home: Home, removal: Removal) -> None:
     try:
         parent = os.open(trash.parent, _OPEN_DIRECTORY)
     except FileNotFoundError:
-        _done(home, removal)
+        _gone(home, removal)
         return
     except OSError as error:
         raise _unfinished(trash, error) from error
@@ -91,7 +91,7 @@ def finish(home: Home, removal: Removal) -> None:
     finally:
         os.close(parent)
     sync_directory(trash.parent)
-    _done(home, removal)
+    _gone(home, removal)
 
 
 @contextlib.contextmanager
@@ -120,6 +120,16 @@ def left_of(home: Home) -> list[Removal]:
 def _done(home: Home, removal: Removal) -> None:
     with registry.updating(home) as change:
         change.registry = change.registry.without_removal(removal.trash)
+
+
+def _gone(home: Home, removal: Removal) -> None:
+    """Know neither the removal any more nor the workspaces that lay there, in one write."""
+    with registry.updating(home) as change:
+        left = change.registry.without_removal(removal.trash)
+        for identity, path in change.registry.known.items():
+            if Path(path).is_relative_to(removal.path) and not os.path.lexists(path):
+                left = left.without_known(identity)
+        change.registry = left
 
 
 def _unfinished(trash: Path, error: OSError) -> Unavailable:

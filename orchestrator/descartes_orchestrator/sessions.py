@@ -77,7 +77,7 @@ def resolve(home: Home, text: str) -> Session:
 
     """
     if "/" in text or text in (".", "..") or text.startswith("~") or _is_marked(text):
-        return at(home, text)
+        return _missing_at(home, text) or at(home, text)
     sessions = known(home)
     named = (Named(session.id, session.name, session.run is not None) for session in sessions)
     try:
@@ -87,6 +87,15 @@ def resolve(home: Home, text: str) -> Session:
             return at(home, text)
         raise
     return next(session for session in sessions if session.id == identity)
+
+
+def _missing_at(home: Home, text: str) -> Session | None:
+    """Return the session that is known at a path where nothing is any more."""
+    place = Path(os.path.abspath(os.path.expanduser(text)))
+    if "\0" in text or os.path.lexists(place):
+        return None
+    resolved = place.parent.resolve() / place.name
+    return next((session for session in known(home) if session.path in (place, resolved)), None)
 
 
 def _is_marked(text: str) -> bool:

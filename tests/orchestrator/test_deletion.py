@@ -133,6 +133,7 @@ def test_somebody_else_s_is_not_deleted(adas_home: Home, adas_shop: Session) -> 
 def test_what_is_gone_is_only_forgotten(adas_home: Home, adas_shop: Session) -> None:
     adas_shop.path.rename(adas_shop.path.with_name("away"))
     (gone,) = sessions.known(adas_home)
+    assert sessions.resolve(adas_home, str(adas_shop.path)) == gone
     deletion.carry_out(adas_home, deletion.plan(adas_home, gone, files=True))
     assert sessions.known(adas_home) == []
     assert adas_shop.path.with_name("away").exists()

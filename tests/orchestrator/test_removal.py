@@ -42,6 +42,15 @@ def test_all_of_it_is_gone_and_nothing_is_remembered(home: Home, tree: Path) -> 
     assert (left_of(home), registry.read(home)) == ([], registry.Registry())
 
 
+def test_what_lay_there_is_known_no_more_in_the_same_write(home: Home, tree: Path) -> None:
+    """Who is killed right after it must not leave a session that no path names any more."""
+    inner, beside = new_id(), new_id()
+    for identity, path in ((ID, tree), (inner, tree / "src"), (beside, tree.with_name("shop-2"))):
+        registry.remember(home, identity, str(path))
+    remove(home, tree, ID, anything)
+    assert set(registry.read(home).known) == {beside}
+
+
 def test_nothing_is_removed_through_links(home: Home, tree: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
@@ -109,7 +118,9 @@ def test_any_tree_goes(tree: dict[tuple[str, ...], bool]) -> None:
 
 
 def test_what_is_gone_already_is_finished(home: Home, tree: Path) -> None:
+    registry.remember(home, ID, str(tree))
     finish(home, Removal(str(tree), str(tree.with_name("gone")), ID))
+    assert registry.read(home).known == {ID: str(tree)}
     finish(home, Removal(str(tree), "/no/such/place/gone", ID))
     assert tree.exists()
 
