@@ -20,6 +20,12 @@ _log = logging.getLogger(__name__)
 _DEADLINE = 5.0
 
 
+_NO_STORE = (
+    "agents end with this daemon: systemd keeps no descriptor of its service "
+    "(FileDescriptorStoreMax=; before systemd 254 also Environment=FDSTORE= with the same number)"
+)
+
+
 class Keeping:
     """What is in keeping, by name; without a keeper nothing is, and every call says so."""
 
@@ -46,6 +52,8 @@ class Keeping:
     @property
     def troubles(self) -> list[str]:
         """What people should know."""
+        if self._notifier.is_heard and not self.has_keeper:
+            return [_NO_STORE]
         return [] if self.trouble is None else [self.trouble]
 
     async def keep(self, descriptors: Mapping[str, int]) -> bool:

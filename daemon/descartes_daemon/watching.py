@@ -11,7 +11,7 @@ from descartes_daemon import ending
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.unit import Unit
-from descartes_local.endings import UNKNOWN, Ending, peek, reap
+from descartes_local.endings import UNKNOWN, Ending, ending_by_pidfd, peek, reap
 from descartes_local.probe import reached
 
 
@@ -26,25 +26,28 @@ class Watch:
         self._agents.background.start(self._to_the_end(agent, pidfd), f"watch {agent.id}")
 
     async def _to_the_end(self, agent: Agent, pidfd: int | None) -> None:
-        if pidfd is not None:
-            try:
+        try:
+            if pidfd is not None:
                 await ending.ended(pidfd)
-            finally:
+            reached("agent.exited")
+            await agent.launched.wait()
+            if agent.row.state not in FINAL:
+                await self._store_end(agent, await self._how(agent, pidfd))
+        finally:
+            if pidfd is not None:
                 os.close(pidfd)
-        reached("agent.exited")
-        await agent.launched.wait()
-        if agent.row.state not in FINAL:
-            await self._store_end(agent, await self._how(agent))
         await self._reap(agent)
         agent.ended.set()
 
-    async def _how(self, agent: Agent) -> Ending:
+    async def _how(self, agent: Agent, pidfd: int | None) -> Ending:
         if agent.process is None:
             return UNKNOWN
         try:
             return peek(agent.process.pid) or UNKNOWN
         except ChildProcessError:
             found = await asyncio.to_thread(self._agents.keeping.ask_ending, agent.process)
+            if (found is None or found == UNKNOWN) and pidfd is not None:
+                found = ending_by_pidfd(pidfd)  # systemd's child: nobody else would tell
             return found or UNKNOWN
 
     async def _store_end(self, agent: Agent, how: Ending) -> None:

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from descartes_core.ids import new_id
@@ -25,17 +26,26 @@ from tests.support.waiting import process_gone
 PATIENCE = 20.0
 
 
+#: Which command starts and keeps a daemon: of this home, of this workspace, for this session.
+Starter = Callable[[Path, Path, str], list[str]]
+
+
+def keeper(home: Path, workspace: Path, session: str) -> list[str]:
+    """Return the command of the small keeper, which speaks as the supervisor does."""
+    return [sys.executable, "-m", "tests.support.keeper", str(home), str(workspace), session]
+
+
 class KeptDaemon:
     """One session whose daemon is started again whenever it is killed."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, starter: Starter) -> None:
         self.person, self.id = person, new_id()
         self.workspace = person.workspace()
         self.socket = person.home.daemon_socket(self.id)
         #: Whether the daemon has ended in order.
         self.is_over = False
         self._said: queue.Queue[str] = queue.Queue()
-        words = [sys.executable, "-m", "tests.support.keeper", str(person.home.path), str(self.workspace), self.id]
+        words = starter(person.home.path, self.workspace, self.id)
         self.keeper = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._thread = threading.Thread(target=self._listen, name="keeper", daemon=True)
         self._thread.start()
@@ -130,9 +140,9 @@ class KeptDaemon:
 
 
 @contextlib.contextmanager
-def kept_daemon(person: Person) -> Iterator[KeptDaemon]:
+def kept_daemon(person: Person, starter: Starter = keeper) -> Iterator[KeptDaemon]:
     """Serve a fresh session of somebody, and end it in order."""
-    kept = KeptDaemon(person)
+    kept = KeptDaemon(person, starter)
     try:
         yield kept
         if not kept.is_over:
