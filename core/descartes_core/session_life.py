@@ -33,6 +33,7 @@ class Cause(StrEnum):
     ARCHIVE_ASKED = "archive_asked"
     UNARCHIVE_ASKED = "unarchive_asked"
     READY = "ready"  # the daemon said READY=1
+    HANDED_OVER = "handed_over"  # a daemon that outlived its supervisor told the next one of itself
     ENDED = "ended"  # the daemon's process ended
     GAVE_UP = "gave_up"  # it died too often
     DEADLINE_OVER = "deadline_over"  # it was not ready in time
@@ -64,6 +65,7 @@ TABLE: Mapping[tuple[State, Cause], Move] = MappingProxyType(
     {
         (State.INACTIVE, Cause.START_ASKED): Move(State.STARTING, (Effect.START,)),
         (State.INACTIVE, Cause.ARCHIVE_ASKED): Move(State.ARCHIVED),
+        (State.INACTIVE, Cause.HANDED_OVER): Move(State.ACTIVE),
         (State.STARTING, Cause.READY): Move(State.ACTIVE, (Effect.TELL,)),
         (State.STARTING, Cause.ENDED): Move(State.STARTING, (Effect.START_LATER,)),
         (State.STARTING, Cause.GAVE_UP): Move(State.ERROR, (Effect.TELL,)),
@@ -76,6 +78,7 @@ TABLE: Mapping[tuple[State, Cause], Move] = MappingProxyType(
         (State.STOPPING, Cause.GRACE_OVER): Move(State.STOPPING, (Effect.KILL,)),
         (State.STOPPING, Cause.WOULD_NOT_END): Move(State.ERROR, (Effect.TELL,)),
         (State.ERROR, Cause.START_ASKED): Move(State.STARTING, (Effect.START,)),
+        (State.ERROR, Cause.HANDED_OVER): Move(State.ACTIVE),
         (State.ERROR, Cause.STOP_ASKED): Move(State.INACTIVE, (Effect.LET_GO, Effect.TELL)),
         (State.ERROR, Cause.ARCHIVE_ASKED): Move(State.ARCHIVED, (Effect.LET_GO,)),
         (State.ARCHIVED, Cause.UNARCHIVE_ASKED): Move(State.INACTIVE),

@@ -30,6 +30,8 @@ class RunFile(NamedTuple):
     socket: str
     started_at: str
     version: str
+    #: Who outlives it and starts the next one: "supervisor", or nobody of ours.
+    keeper: str = ""
 
     @property
     def process(self) -> Process:
@@ -48,9 +50,12 @@ def write_run_file(home: Home, run: RunFile) -> None:
 
 
 def read_run_file(path: Path) -> RunFile | None:
-    """Return what a run file tells, None when it is gone or is not one; what newer daemons tell besides is left out."""
+    """Return what a run file tells, None when it is gone or is not one.
+
+    What newer daemons tell besides is left out, and what older ones do not tell has its default.
+    """
     try:
-        value = read_json(path)
+        value = {**RunFile._field_defaults, **read_json(path)}
         run = RunFile(*(value[field] for field in RunFile._fields))
     except (OSError, ValueError, TypeError, KeyError):
         return None

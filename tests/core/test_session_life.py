@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from descartes_core.errors import IllegalTransition
-from descartes_core.session_life import TABLE, Cause, Effect, State, move
+from descartes_core.session_life import TABLE, Cause, Effect, Move, State, move
 
 
 @given(st.lists(st.sampled_from(Cause)))
@@ -44,6 +44,13 @@ def test_the_way_through_the_middle() -> None:
 def test_a_daemon_that_dies_is_started_again() -> None:
     assert move("s", State.ACTIVE, Cause.ENDED).effects == (Effect.START_LATER,)
     assert move("s", State.ACTIVE, Cause.ENDED).to is State.STARTING
+
+
+@pytest.mark.parametrize("state", [State.INACTIVE, State.ERROR])
+def test_a_daemon_that_outlived_its_supervisor_is_active_and_dies_like_any_other(state: State) -> None:
+    assert move("s", state, Cause.HANDED_OVER) == Move(State.ACTIVE)
+    assert (State.STARTING, Cause.HANDED_OVER) not in TABLE
+    assert (State.ACTIVE, Cause.HANDED_OVER) not in TABLE
 
 
 def test_a_late_daemon_is_killed_and_those_who_wait_are_told() -> None:

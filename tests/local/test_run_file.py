@@ -56,6 +56,14 @@ def test_the_same_pid_at_another_time_is_another_process(me: Process) -> None:
     assert not run_file(new_id(), me)._replace(process_started=me.started - 1).is_alive
 
 
+def test_an_older_daemon_s_tells_of_no_keeper(home: Home, me: Process) -> None:
+    run = run_file(new_id(), me)
+    write_run_file(home, run)
+    path = home.run_file(run.session_id)
+    path.write_text(json.dumps({name: value for name, value in run._asdict().items() if name != "keeper"}))
+    assert read_run_file(path) == run
+
+
 def test_they_come_by_name(home: Home, me: Process) -> None:
     for name in "cab":
         write_run_file(home, run_file(new_id(), me, name))
