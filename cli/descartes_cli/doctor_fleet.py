@@ -32,6 +32,12 @@ def look_at_fleet(home: Home) -> Iterator[Remark]:
     yield from _supervisor(answers[_SUPERVISOR], is_needed=any(run.is_alive for run in runs))
     held = [] if isinstance(answers["list"], DescartesError) else answers["list"]["sessions"]
     for entry in held:
+        if entry.get("trouble"):
+            yield wrong(
+                f"session {entry['name']}",
+                f"the supervisor keeps no further agent of it: {entry['trouble']}",
+                "descartes kill some agents, of this session or of others",
+            )
         if entry["status"] == "Error":
             yield wrong(
                 f"session {entry['name']}",

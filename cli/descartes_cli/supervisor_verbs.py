@@ -29,7 +29,7 @@ def status(as_json: bool) -> None:
         print_json(told)
     else:
         for key, value in told.items():
-            click.echo(f"{key:<11} {value}")
+            click.echo(f"{key:<18}{', '.join(value) if isinstance(value, list) else value}")
 
 
 @click.command("stop", epilog="\b\nExamples:\n  descartes sessions stop shop --force && descartes supervisor stop\n")

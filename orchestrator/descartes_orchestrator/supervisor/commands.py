@@ -11,6 +11,7 @@ from descartes_core import VERSION
 from descartes_core.errors import AgentsAlive, InvalidParams, MethodNotFound
 from descartes_core.ids import is_id
 from descartes_core.jsonrpc import Call
+from descartes_local.descriptors import limit_of_descriptors, open_descriptors
 from descartes_local.endings import peek, reap
 from descartes_local.processes import Process, command_of, is_alive
 from descartes_orchestrator.supervisor.connections import Answer
@@ -66,6 +67,9 @@ class Commands:
             "sessions": len(listed),
             "kept": sum(session["kept"] for session in listed),
             "restarts": sum(session["restarts"] for session in listed),
+            "descriptors": open_descriptors(),
+            "descriptors_limit": limit_of_descriptors(),
+            "not_keeping": sorted(session["name"] for session in listed if session["trouble"]),
         }
 
     def _committed(self, params: Params) -> Params:
