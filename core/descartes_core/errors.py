@@ -14,7 +14,7 @@ The tree (code, HTTP status, JSON-RPC code and exit code stand in each class; do
     │       · NotHere · OutcomeUnknown
     ├── Unavailable            it cannot be reached or started
     │   └── SpawnFailed · NeverSpawned · DaemonStartFailed · DaemonUnreachable · PortsTaken · SupervisorUnreachable
-    │       · SchemaTooNew · Locked · Shortage · DeadlineOver
+    │       · RenewalFailed · SchemaTooNew · Locked · Shortage · DeadlineOver
     ├── ConfigInvalid
     └── InternalError          a fault of ours
 """
@@ -230,6 +230,12 @@ class SupervisorUnreachable(Unavailable):
     """The supervisor does not answer."""
 
     code, rpc = "supervisor_unreachable", -32010
+
+
+class RenewalFailed(Unavailable):
+    """The next supervisor cannot begin; this one goes on."""
+
+    code = "renewal_failed"
 
 
 class SchemaTooNew(Unavailable):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core import VERSION
-from descartes_core.errors import AgentsAlive, InvalidParams, MethodNotFound
+from descartes_core.errors import AgentsAlive, DescartesError, InvalidParams, MethodNotFound
 from descartes_core.ids import is_id
 from descartes_core.jsonrpc import Call
 from descartes_local.descriptors import limit_of_descriptors, open_descriptors
@@ -17,6 +17,8 @@ from descartes_local.processes import Process, command_of, is_alive
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.house import Wanted
 from descartes_orchestrator.supervisor.reaping import is_our_child
+from descartes_orchestrator.supervisor.renewal import Renewal
+from descartes_orchestrator.supervisor.saving import SavedState
 from descartes_orchestrator.supervisor.sessions import Sessions
 
 #: They name the agent a caller lives in, and would make the daemon look like a part of it.
@@ -29,8 +31,8 @@ Params = dict[str, Any]
 class Commands:
     """Answers calls."""
 
-    def __init__(self, sessions: Sessions, started_at: str, end: Callable[[], None]) -> None:
-        self._sessions, self._started_at, self._end = sessions, started_at, end
+    def __init__(self, sessions: Sessions, renewal: Renewal, before: SavedState, end: Callable[[], None]) -> None:
+        self._sessions, self._renewal, self._before, self._end = sessions, renewal, before, end
         self._verbs: dict[str, Callable[[Params], Any]] = {
             "ping": lambda _: {"pid": os.getpid(), "version": VERSION},
             "status": self._status,
@@ -43,16 +45,30 @@ class Commands:
         }
 
     def take(self, call: Call, answer: Answer) -> None:
-        """Answer a call, now or, for start and stop, once it is done.
+        """Answer a call, now or, for start and stop, once it is done; what waits for the next supervisor, by it.
 
         Raises:
             DescartesError: why it is refused.
 
         """
+        starts = call.method == "start" and not self._sessions.has_daemon(str(call.params.get("id")))
+        if not self._renewal.holds(call, answer, starts=starts):
+            self._do(call, answer)
+
+    def take_again(self, call: Call, answer: Answer) -> None:
+        """Answer a call that the supervisor before us has left to us."""
+        try:
+            self._do(call, answer)
+        except DescartesError as error:
+            answer.refuse(error)
+
+    def _do(self, call: Call, answer: Answer) -> None:
         if call.method == "start":
             self._sessions.start(_wanted(call.params), answer)
         elif call.method == "stop":
             self._sessions.stop(_text(call.params, "id"), _grace(call.params), answer)
+        elif call.method == "upgrade":
+            self._renewal.ask(_interpreter(call.params), answer)
         elif call.method in self._verbs:
             answer.give(self._verbs[call.method](call.params))
         else:
@@ -63,7 +79,11 @@ class Commands:
         return {
             "pid": os.getpid(),
             "version": VERSION,
-            "started_at": self._started_at,
+            "stamp": self._renewal.stamp,
+            "python": self._renewal.interpreter,
+            "started_at": self._before.started_at,
+            "renewals": self._before.renewals,
+            "renewal_failed": self._renewal.failure,
             "sessions": len(listed),
             "kept": sum(session["kept"] for session in listed),
             "restarts": sum(session["restarts"] for session in listed),
@@ -133,6 +153,13 @@ def _text(params: Params, name: str) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise InvalidParams(f"{name} must be a text, and not empty")
     return value
+
+
+def _interpreter(params: Params) -> str:
+    path = _text(params, "python")
+    if not os.path.isabs(path) or not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise InvalidParams(f"python must be the absolute path of a program: {path[:300]}")
+    return path
 
 
 def _number(params: Params, name: str) -> int:

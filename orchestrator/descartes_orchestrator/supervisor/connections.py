@@ -35,6 +35,11 @@ class Answer:
         """Say why not."""
         self._say(refusal(self._call.id, error))
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the asker is still there."""
+        return self._peer.fileno() >= 0
+
     def saved(self) -> SavedCall:
         """Return the call, for who will answer it in our place."""
         call = self._call

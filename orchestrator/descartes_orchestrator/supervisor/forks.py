@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from descartes_core.restart import Deaths, GiveUp, RestartRule
-from descartes_local.code_stamp import code_stamp
 from descartes_orchestrator.fork_server.wire import Garbled, Request
 from descartes_orchestrator.supervisor.fork_server import ForkServer
+from descartes_orchestrator.supervisor.installed import INSTALLED
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
 from descartes_orchestrator.supervisor.start import Start, open_log, python, start
@@ -88,7 +88,7 @@ class Forks:
 
     def _ready(self) -> ForkServer | None:
         """Return a fork server that has loaded the installed code; None where there is none, or not for long."""
-        stamp = code_stamp()
+        stamp = INSTALLED.stamp()
         if self._given_up not in ("", stamp):
             self._given_up, self._deaths = "", Deaths(self._rule)
             self.begin()
@@ -129,7 +129,7 @@ class Forks:
         verdict = self._deaths.add(now=time.monotonic(), ready_for=ready_for)
         self.trouble = f"the fork server {why}"
         if isinstance(verdict, GiveUp):
-            self._given_up = code_stamp()
+            self._given_up = INSTALLED.stamp()
             self.trouble += "; it is not started again until the code changes"
             note(self.trouble)
         else:

@@ -52,6 +52,14 @@ class House:
     look: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How a supervisor is called, after the interpreter, and how it calls daemons."""
+
+    arguments: Sequence[str]
+    daemon: Command
+
+
 def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
     """Return how a session's daemon is called."""
     http, ws = ports
@@ -59,3 +67,7 @@ def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
     # In one word: a name that begins with a dash would be taken for an option.
     command += [f"--workdir={wanted.path}", f"--session-id={wanted.id}", f"--name={wanted.name}"]
     return command + ([f"--config={wanted.config}"] if wanted.config else [])
+
+
+#: The installed one.
+PROGRAM = Program(python("descartes_orchestrator.supervisor")[1:], daemon_command)

@@ -48,7 +48,7 @@ class Loop:
         self._woken, self._wakes = socket.socketpair()
         self._woken.setblocking(False)
         self._wakes.setblocking(False)
-        self.watch(self._woken.fileno(), self._take_signals)
+        self.watch(self._woken.fileno(), self.take_signals)
 
     def watch(self, descriptor: int, callback: Callable[[], None], *, writing: bool = False) -> None:
         """Call back whenever this descriptor can be read, or written too."""
@@ -75,6 +75,13 @@ class Loop:
         # The handler does nothing: its being there makes the interpreter write the number to the wake-up descriptor.
         signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+
+    def take_signals(self) -> None:
+        """Call back for the signals that came."""
+        with contextlib.suppress(BlockingIOError):
+            for number in set(self._woken.recv(4096)):
+                if number in self._signals:
+                    self._signals[number]()
 
     def stop(self) -> None:
         """Leave `run` after this round."""
@@ -110,12 +117,6 @@ class Loop:
             timer = heapq.heappop(self._timers)
             if timer.callback is not None:
                 _call(timer.callback)
-
-    def _take_signals(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            for number in set(self._woken.recv(4096)):
-                if number in self._signals:
-                    self._signals[number]()
 
 
 def _call(callback: Callable[[], None]) -> None:

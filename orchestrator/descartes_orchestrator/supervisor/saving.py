@@ -92,6 +92,8 @@ class SavedState:
     listener: int
     #: The lock that tells the living supervisor.
     life: int | None = None
+    #: How many took each other's place in this process.
+    renewals: int = 0
     sessions: tuple[SavedSession, ...] = ()
     peers: tuple[SavedPeer, ...] = ()
     #: To be taken by the next one, as if they had just come.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,13 +29,20 @@ class Sessions:
     """Each by its id; those of which nothing is left are forgotten."""
 
     def __init__(
-        self, loop: Loop, home: Home, numbers: Numbers, *, command: Command, environment: Mapping[str, str]
+        self,
+        loop: Loop,
+        home: Home,
+        numbers: Numbers,
+        *,
+        command: Command,
+        environment: Mapping[str, str],
+        own: Callable[[], set[int]],
     ) -> None:
         self._home = home
         self._sessions: dict[str, Session] = {}
         told = {**environment, "DESCARTES_SUPERVISOR": str(home.supervisor_socket)}
         self.forks = Forks(loop, numbers.rule, told, home.log / "supervisor.log")
-        self.reaper = Reaper(self.all, lambda: self.forks.pids)
+        self.reaper = Reaper(self.all, lambda: self.forks.pids | own())
         self._house = House(
             loop=loop,
             home=home,
@@ -70,6 +77,11 @@ class Sessions:
             self._refuse_the_same_name(wanted)
             session = self._sessions[wanted.id] = Session(wanted, self._house)
         session.ask_start(wanted, answer)
+
+    def has_daemon(self, identity: str) -> bool:
+        """Say whether a daemon of this session runs here."""
+        session = self._sessions.get(identity)
+        return session is not None and session.daemon is not None
 
     def stop(self, identity: str, grace: float | None, answer: Answer) -> None:
         """Stop a session; one that is not known here is stopped already."""

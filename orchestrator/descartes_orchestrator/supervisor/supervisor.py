@@ -6,46 +6,144 @@ import contextlib
 import os
 import signal
 import socket
-import time
+import sys
+from typing import Any
 
+from descartes_core import VERSION
 from descartes_core.errors import Locked
-from descartes_core.times import written
+from descartes_core.jsonrpc import Call
 from descartes_local.home import Home
 from descartes_local.locks import lock_directory
 from descartes_orchestrator.supervisor.commands import Commands
+from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.door import Door
-from descartes_orchestrator.supervisor.house import Command, daemon_command
+from descartes_orchestrator.supervisor.house import Program, daemon_command
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
 from descartes_orchestrator.supervisor.numbers import Numbers
+from descartes_orchestrator.supervisor.renewal import Renewal
+from descartes_orchestrator.supervisor.saving import SavedCall, SavedState
 from descartes_orchestrator.supervisor.sessions import Sessions
 
 
 class Supervisor:
     """Holds the sessions, answers calls, and ends when there is nothing to hold."""
 
-    def __init__(self, home: Home, listener: socket.socket, numbers: Numbers, command: Command) -> None:
-        self._home, self._numbers, self._loop = home, numbers, Loop()
-        self._command = command
-        self._sessions = Sessions(self._loop, home, numbers, command=command, environment=os.environ.copy())
-        commands = Commands(self._sessions, written(time.time()), self._loop.stop)
-        self._door = Door(self._loop, listener, commands.take)
+    def __init__(self, home: Home, numbers: Numbers, program: Program, stamp: str, before: SavedState) -> None:
+        """Put it together; until it runs nothing but memory has changed.
+
+        Args:
+            home: Whose supervisor it is.
+            numbers: Its numbers.
+            program: How it and its daemons are called.
+            stamp: The state of the code we have loaded.
+            before: What its place holds: where it listens at first, all that the one before knew where there was one.
+
+        Raises:
+            ValueError: that cannot be understood.
+            TypeError: something is missing of it.
+            OSError: something of it is not there.
+
+        """
+        self._home, self._numbers, self._program, self._before = home, numbers, program, before
+        self._loop = Loop()
+        self._sessions = Sessions(
+            self._loop,
+            home,
+            numbers,
+            command=program.daemon,
+            environment=os.environ.copy(),
+            own=lambda: self._renewal.pids,
+        )
+        self._renewal = Renewal(self._loop, self, program.arguments, sys.executable, stamp)
+        self._commands = Commands(self._sessions, self._renewal, before, self._loop.stop)
+        self._door = Door(self._loop, socket.socket(fileno=before.listener), self._commands.take)
         self._linger: Timer | None = None
         self._is_quitting = False
-        self._loop.on_signal(signal.SIGCHLD, self._sessions.reaper.look)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.on_signal(number, self._quit)
+        self._sessions.restore(before.sessions)
+        self._sessions.reaper.restore(before.orphans)
+        for peer in before.peers:
+            self._door.restore(peer)
 
     def run(self) -> None:
         """Run until nothing has been held for a while, or a signal or call says so."""
-        note(f"supervisor {os.getpid()} begins")
-        if self._command is daemon_command:
-            self._sessions.forks.begin()
+        note(f"supervisor {os.getpid()} begins: {VERSION}, code {self._renewal.stamp}")
+        self._loop.on_signal(signal.SIGCHLD, self._sessions.reaper.look)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.on_signal(number, self._quit)
+        # What came while the one before became us has waited.
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        self.come_back()
+        self._loop.later(0.0, self._go_on)
         self._loop.run(self._after_each_round)
         self._take_down()
         note(f"supervisor {os.getpid()} ends")
 
+    # What the renewal needs.
+
+    def saved(self, calls: tuple[SavedCall, ...], askers: tuple[SavedCall, ...]) -> SavedState:
+        """Return all that is known, for the supervisor that takes our place."""
+        return SavedState(
+            version=VERSION,
+            stamp=self._renewal.stamp,
+            started_at=self._before.started_at,
+            listener=self._door.fileno(),
+            life=self._before.life,
+            renewals=self._before.renewals + 1,
+            sessions=self._sessions.saved(),
+            peers=self._door.saved(),
+            calls=calls,
+            askers=askers,
+            orphans=self._sessions.reaper.saved(),
+        )
+
+    def hindrance(self, held: int) -> str | None:
+        """Say what is under way besides these calls; None where nothing is."""
+        if self._door.owed != held:
+            return "a call is under way"
+        return self._sessions.unsettled()
+
+    def take(self, call: Call, answer: Answer) -> None:
+        """Answer a call."""
+        self._commands.take(call, answer)
+
+    def leave(self) -> None:
+        """End the fork server, which has loaded other code."""
+        self._sessions.forks.close()
+
+    def come_back(self) -> None:
+        """Begin a fork server."""
+        if self._program.daemon is daemon_command:
+            self._sessions.forks.begin()
+
+    def _go_on(self) -> None:
+        """Do what the one before left to do: look at what ended meanwhile, and answer."""
+        self._sessions.reaper.look()
+        before = self._before
+        if before.renewals:
+            note(f"renewed from {before.version}, code {before.stamp}: {len(before.sessions)} sessions go on")
+        for saved in before.askers:
+            if (found := self._door.restored(saved)) is not None:
+                found[1].give(self._renewed())
+        for saved in before.calls:
+            if (found := self._door.restored(saved)) is not None:
+                self._commands.take_again(*found)
+
+    def _renewed(self) -> dict[str, Any]:
+        """Return what those are told who asked for a renewal."""
+        before, listed = self._before, self._sessions.listed()
+        return {
+            "pid": os.getpid(),
+            "from": {"version": before.version, "stamp": before.stamp},
+            "to": {"version": VERSION, "stamp": self._renewal.stamp},
+            "sessions": sum(row["pid"] is not None for row in listed),
+            "kept": sum(row["kept"] for row in listed),
+        }
+
+    # Its end.
+
     def _after_each_round(self) -> None:
+        self._renewal.look()
         self._sessions.forget()
         if self._is_quitting and not self._sessions.have_daemons:
             self._loop.stop()
@@ -77,6 +175,7 @@ class Supervisor:
             self._loop.stop()
             return
         self._is_quitting = True
+        self._renewal.give_up("it is asked to end")
         kept = sum(len(session.belongings.keeping.agents) for session in self._sessions.all())
         note(f"asked to end: daemons are asked to end, {kept} kept agents will lose their terminals")
         self._sessions.quit()

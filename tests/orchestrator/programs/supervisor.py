@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from descartes_orchestrator.supervisor.beginning import begin
+from descartes_orchestrator.supervisor.house import Program
 
 SPEAKER = Path(__file__).with_name("speaker.py")
 
-begin(lambda wanted, ports: [sys.executable, "-I", "-S", str(SPEAKER)])
+begin(Program(["-P", __file__], lambda wanted, ports: [sys.executable, "-I", "-S", str(SPEAKER)]))

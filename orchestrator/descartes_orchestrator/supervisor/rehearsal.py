@@ -1,0 +1,169 @@
+"""Let new code show that it can go on with everything, before anything depends on it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from descartes_local.endings import peek
+from descartes_orchestrator.supervisor.loop import Loop
+
+#: Its imports take a fifth of a second; a machine that starts fifty daemons takes ten times as long.
+DEADLINE = 15.0
+#: It ends by itself where nobody is left to end it.
+_LONGEST_LIFE = 2 * DEADLINE
+#: What is taken of what it says, and of what is told to people.
+_MOST, _LONGEST_REASON = 65_536, 300
+_PR_SET_PDEATHSIG = 1
+
+
+class Played(NamedTuple):
+    """How it went: who would begin, or why nobody would."""
+
+    version: str | None
+    stamp: str | None
+    failure: str | None
+
+
+class Rehearsal:
+    """One process of the new code, which has all our descriptors and does nothing with them."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        command: Sequence[str],
+        descriptors: set[int],
+        environment: Mapping[str, str],
+        on_end: Callable[[Played], None],
+    ) -> None:
+        """Start it.
+
+        Raises:
+            OSError: no process can be made.
+
+        """
+        self._loop, self._on_end = loop, on_end
+        self._said, self._complained = bytearray(), bytearray()
+        says, complains = os.pipe(), os.pipe()
+        try:
+            self.pid = _start(command, descriptors, environment, says[1], complains[1])
+            self._pidfd = os.pidfd_open(self.pid)
+        except OSError:
+            os.close(says[0])
+            os.close(complains[0])
+            raise
+        finally:
+            os.close(says[1])
+            os.close(complains[1])
+        self._open = {says[0]: self._said, complains[0]: self._complained}
+        for descriptor in self._open:
+            os.set_blocking(descriptor, False)
+            loop.watch(descriptor, lambda descriptor=descriptor: self._hear(descriptor))  # type: ignore[misc]
+        self._timer = loop.later(DEADLINE, self._deadline_over)
+
+    def cancel(self) -> None:
+        """End it, and tell nobody."""
+        self._on_end = lambda _: None
+        self._end("nobody waits for it any more")
+
+    def _hear(self, descriptor: int) -> None:
+        try:
+            piece = os.read(descriptor, _MOST)
+        except BlockingIOError:
+            return
+        held = self._open[descriptor]
+        held += piece[: _MOST - len(held)]
+        if not piece:
+            self._close(descriptor)
+            if not self._open:
+                self._end(self._verdict())
+
+    def _deadline_over(self) -> None:
+        self._end(f"it was not ready within {DEADLINE:g} s{self._last_words()}")
+
+    def _end(self, failure: str | None) -> None:
+        self._timer.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        os.close(self._pidfd)
+        for descriptor in list(self._open):
+            self._close(descriptor)
+        if failure is None:
+            told = json.loads(self._said)
+            self._on_end(Played(told["version"], told["stamp"], None))
+        else:
+            self._on_end(Played(None, None, failure))
+
+    def _verdict(self) -> str | None:
+        """Return why what it said will not do, once it has ended."""
+        try:
+            told = json.loads(self._said)
+            if told["ready"] is True and isinstance(told["version"], str) and isinstance(told["stamp"], str):
+                return None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        ending = None
+        with contextlib.suppress(ChildProcessError):
+            ending = peek(self.pid)
+        return f"it ended{f' with {ending}' if ending else ''} and did not say that it is ready{self._last_words()}"
+
+    def _last_words(self) -> str:
+        lines = [line for line in bytes(self._complained).decode(errors="replace").splitlines() if line.strip()]
+        return f": {lines[-1].strip()[:_LONGEST_REASON]}" if lines else ""
+
+    def _close(self, descriptor: int) -> None:
+        self._loop.unwatch(descriptor)
+        os.close(descriptor)
+        del self._open[descriptor]
+
+
+def _start(
+    command: Sequence[str], descriptors: set[int], environment: Mapping[str, str], says: int, complains: int
+) -> int:
+    parent = os.getpid()
+    # A signal that reached the child before it has shed our handlers would wake our own loop.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(command, descriptors, environment, says, complains, parent)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+def _become(
+    command: Sequence[str],
+    descriptors: set[int],
+    environment: Mapping[str, str],
+    says: int,
+    complains: int,
+    parent: int,
+) -> None:
+    """Turn this child into the new code; it never returns."""
+    try:
+        signal.set_wakeup_fd(-1)
+        os.setsid()
+        # Whatever the new code does, what it holds of ours is let go when we end, and after a time in any case.
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, _LONGEST_LIFE)
+        os.dup2(says, 1)
+        os.dup2(complains, 2)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        if os.getppid() == parent:
+            os.execve(command[0], list(command), dict(environment))
+    except BaseException as error:
+        # Nothing of the parent's stack may run in the child, whatever happened.
+        os.write(2, f"cannot be executed: {error}\n".encode(errors="replace"))
+    finally:
+        os._exit(4)
