@@ -16,11 +16,10 @@ import sys
 import termios
 from dataclasses import dataclass
 
+from descartes_daemon.loudness import Loudness
 from descartes_daemon.output_log import OutputLog
 from descartes_local.probe import reached
 
-#: One turn of the loop takes at most this much of one agent, so that a loud one does not silence the others.
-_BURST = 256 * 1024
 #: A terminal gives some 4 KiB at a time, and splice allocates room for all that is asked for.
 _TAKE, _PIECE = 16_384, 65_536
 #: How often a disk that took nothing is tried again (seconds); no timer runs otherwise.
@@ -51,6 +50,7 @@ class Recorder:
         self._loop = asyncio.get_running_loop()
         self._retry: asyncio.TimerHandle | None = None
         self._is_reading = False
+        self._loudness = Loudness()
         #: Bytes taken out of the pipe that a full disk refused (only where splice is refused too).
         self._held = b""
         #: Stored in this turn, and not told yet.
@@ -73,7 +73,7 @@ class Recorder:
         """Begin, or go on; what an earlier daemon left in the pipe comes first, also when nothing comes after it."""
         if not self._is_reading and not self.finished.is_set():
             self._is_reading = True
-            self._loop.add_reader(self._pipes.master, self._turn)
+            self._loop.add_reader(self._pipes.master, self._readable)
             self._turn()
 
     def stop(self) -> None:
@@ -89,12 +89,22 @@ class Recorder:
         if self._is_reading:
             self._is_reading = False
             self._loop.remove_reader(self._pipes.master)
+            self._loudness.close()
+
+    def _readable(self) -> None:
+        if not self._loudness.waits():
+            self._turn()
 
     def _turn(self) -> None:
-        moved = self._store_all()
+        self._loudness.begin()
+        self._store_all()
         # EAGAIN from the terminal means "no data" only while the pipe is empty.
-        while (self.trouble is None or self._is_throwing) and moved < _BURST and self._take():
-            moved += self._store_all()
+        while (self.trouble is None or self._is_throwing) and self._take():
+            self._store_all()
+            if self._loudness.is_enough():
+                break
+        if self._is_reading:
+            self._loudness.end()
         self._tell_growth()
         self._tell_trouble()
 
@@ -140,40 +150,39 @@ class Recorder:
             raise OSError(errno.EIO, "hung up")  # how other systems say it
         return os.write(self._pipes.pipe_in, piece)
 
-    def _store_all(self) -> int:
-        """Empty the pipe into the file; return how much left it."""
+    def _store_all(self) -> None:
+        """Empty the pipe into the file."""
         if self._is_throwing:
-            return self._throw_away()
-        stored, self.trouble = 0, None
+            self._throw_away()
+            return
+        self.trouble = None
         try:
             while count := self._store():
-                stored += count
                 self._fresh += count
         except BlockingIOError:
-            return stored
+            return
         except OSError as error:
             if error.errno in _NO_ROOM and self._log.drops_when_full:
                 self._is_throwing, self.trouble = True, "disk full"
                 self._tell_growth()
                 self._come_back()
-                return stored + self._throw_away()
+                self._throw_away()
+                return
             self._wait_for_room("disk full" if error.errno in _FULL else f"{error.strerror}")
-        return stored
 
-    def _throw_away(self) -> int:
+    def _throw_away(self) -> None:
         """Empty the pipe into nothing, once it is written down how much that is; else its program waits after all."""
         lost = len(self._held) + _waiting_in(self._pipes.pipe_out)
         if not lost:
-            return 0
+            return
         if not self._log.lose(lost):
             self._is_throwing = False
             self._wait_for_room("disk full, even for a note of what would be lost")
-            return 0
+            return
         reached("recorder.loss_noted")
         left, self._held = lost - len(self._held), b""
         while left:
             left -= len(os.read(self._pipes.pipe_out, min(left, _PIECE)))
-        return lost
 
     def _store(self) -> int:
         if self._stores_by_splice and sys.platform == "linux":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from descartes_daemon import loudness
 from descartes_daemon.gaps import FULL_DISK, Gap
 from descartes_daemon.output_log import OutputLog
 from descartes_daemon.recorder import Plumbing, Recorder, _waiting_in, close_pipe, make_pipe
@@ -78,6 +79,25 @@ async def test_a_flood_is_recorded_byte_for_byte(short: Path) -> None:
         said = await inside.output(spawned["id"])
         assert {"bytes": len(said), "sha256": hashlib.sha256(said).hexdigest()} == json.loads(checksum.read_text())
         assert (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]["output_bytes"] == len(said)
+
+
+async def test_a_loud_agent_leaves_turns_of_the_loop_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loudness, "_BURST", 0.0)  # whoever says anything is loud
+    with recording(tmp_path) as (slave, log, recorder):
+        pieces: list[int] = []
+        log.on_growth = lambda _log, count: pieces.append(count)
+        loud = await asyncio.create_subprocess_exec("yes", "x" * 99, stdout=slave)
+        recorder.start()
+        await grown(log, 100_000)
+        pieces.clear()
+        for _ in range(700):
+            await asyncio.sleep(0)
+        loud.kill()
+        await loud.wait()
+        assert len(pieces) <= 101, "between two pieces six turns are left to others"
+        os.close(slave)
+        async with asyncio.timeout(20):
+            await recorder.finished.wait()
 
 
 async def test_who_sees_the_exit_code_can_read_everything(short: Path) -> None:
