@@ -14,17 +14,42 @@ _NAMES_A_VARIABLE = 500
 
 
 def arrange(output: int, descriptors: Sequence[int]) -> None:
-    """Let this process have nothing but these, in this order from 3 on, with an output, and an empty input."""
-    first_free = FIRST + len(descriptors)
-    # All are moved out of the way first: a source may lie where another is to go.
-    moved = [fcntl.fcntl(source, fcntl.F_DUPFD, first_free) for source in [output, *descriptors]]
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(moved[0], 1)
-    os.dup2(moved[0], 2)
-    for number, descriptor in enumerate(moved[1:], start=FIRST):
-        os.dup2(descriptor, number)
+    """Let this process have nothing but these, in this order from 3 on, with an output, and an empty input.
+
+    It needs one free descriptor, however many there are: who was given most must be started also near the limit.
+    """
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     # Ports, terminals and locks of other sessions must not live on in this one.
-    os.closerange(first_free, _HIGHEST)
+    _close_all_but(descriptors)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    _move(list(descriptors))
+
+
+def _close_all_but(descriptors: Sequence[int]) -> None:
+    first = FIRST
+    for descriptor in sorted(descriptors):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, _HIGHEST)
+
+
+def _move(sources: list[int]) -> None:
+    """Move these to 3 and on; one that lies where another is to go is moved out of the way first."""
+    places = {source: place for place, source in enumerate(sources)}
+    for place in range(len(sources)):
+        source, target = sources[place], FIRST + place
+        del places[source]
+        if source == target:
+            os.set_inheritable(target, True)
+            continue
+        if (other := places.pop(target, None)) is not None:
+            sources[other] = fcntl.fcntl(target, fcntl.F_DUPFD, FIRST)
+            places[sources[other]] = other
+        os.dup2(source, target)
+        os.close(source)
 
 
 def variables(names: Sequence[str]) -> dict[str, str]:
