@@ -57,16 +57,27 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, coloured
         coloured: The column that holds a status.
 
     """
-    widths = [max(width(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    *columns, last = zip(heads, *rows, strict=True)
+    widths = [_widest(column) for column in columns]
+    padded = [_padded(column, wide) for column, wide in zip(columns, widths, strict=True)]
     room = _terminal_width()
-    colours = room is not None and not os.environ.get("NO_COLOR")
-    for row in (heads, *rows):
-        cells = [pad(cell, wide) for cell, wide in zip(row, widths, strict=True)]
-        if room is not None:
-            cells[-1] = cut(row[-1], max(room - sum(widths[:-1]) - 2 * (len(widths) - 1), 8))
-        if colours and coloured is not None and row is not heads:
-            cells[coloured] = _colour(cells[coloured])
-        say("  ".join(cells).rstrip())
+    if room is not None:
+        left = max(room - sum(widths) - 2 * len(widths), 8)
+        last = tuple(cut(cell, left) for cell in last)
+        if coloured is not None and not os.environ.get("NO_COLOR"):
+            head, *cells = padded[coloured]
+            padded[coloured] = [head, *map(_colour, cells)]
+    sys.stdout.writelines(f"{'  '.join(cells).rstrip()}\n" for cells in zip(*padded, last, strict=True))
+
+
+def _widest(column: Sequence[str]) -> int:
+    return max(map(len if "".join(column).isascii() else width, column))
+
+
+def _padded(column: Sequence[str], columns: int) -> list[str]:
+    if "".join(column).isascii():  # a history has thousands of lines
+        return [cell.ljust(columns) for cell in column]
+    return [pad(cell, columns) for cell in column]
 
 
 def _colour(cell: str) -> str:
