@@ -110,6 +110,8 @@ class Agents(Section):
     max_environment: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
     #: No agent is started while fewer descriptors than this are free.
     spare_descriptors: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 64
+    #: Whether each agent gets a control group of its own (cgroup v2), where that may be made: auto, off.
+    cgroups: Literal["auto", "off"] = "auto"
 
 
 class Output(Section):

@@ -1,8 +1,8 @@
 """Everything a program started: found, signalled, ended as one.
 
 A process group is not enough: job-control shells and coding agents leave it, detach, and fork twice. A process belongs
-to a tree by its parent, by a session that a member leads, or by a mark in its environment. What has shed all three
-while nobody looked cannot be attributed, and is not guessed here.
+to a tree by its parent, by a session that a member leads, by a mark in its environment, or, and that is exact, by its
+control group. What has shed all of these while nobody looked cannot be attributed, and is not guessed here.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ _EXEC_TRIES, _EXEC_PAUSE = 5, 0.002
 Find = Callable[[], set[Process]]
 
 
-def find_tree(roots: Iterable[Process], mark: tuple[str, str] | None = None) -> set[Process]:
+def find_tree(
+    roots: Iterable[Process], mark: tuple[str, str] | None = None, members: Callable[[], Iterable[int]] = tuple
+) -> set[Process]:
     """Return the living processes of the trees under these roots, which may have ended themselves.
 
     Args:
         roots: what was started, or was seen to belong to it before.
         mark: name and value of an environment variable that only its members have.
+        members: tells the pids in its control group, where it has one. Asked after the walk: a pid that has passed to
+            a member meanwhile comes with a start time that nobody has, and so harms nobody.
 
     """
     stats = {stat.process.pid: stat for stat in every_stat()}
@@ -38,6 +42,7 @@ def find_tree(roots: Iterable[Process], mark: tuple[str, str] | None = None) -> 
     sessions = {process.pid for process in wanted if process.pid not in stats or _is_there(stats, process)}
     if mark is not None:
         found |= {pid for pid, stat in stats.items() if not stat.is_dead and has_mark(_environ(stat), *mark)}
+    found |= {pid for pid in members() if pid in stats}
     found -= {os.getpid(), os.getppid()}
     _grow(found, sessions, stats)
     return {stats[pid].process for pid in found if not stats[pid].is_dead}

@@ -17,6 +17,7 @@ from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.agents import Agents
 from descartes_daemon.effects import Effects
 from descartes_daemon.launch import has_run
+from descartes_daemon.limiting import Limiting
 from descartes_daemon.opening import open_kept
 from descartes_daemon.unit import Unit
 from descartes_daemon.watching import Watch
@@ -34,8 +35,9 @@ _LONGEST_GRACE = 3600.0
 class Adoption:
     """Holds every row that lives against what is in keeping and against (pid, start time)."""
 
-    def __init__(self, agents: Agents, watch: Watch, effects: Effects) -> None:
+    def __init__(self, agents: Agents, watch: Watch, effects: Effects, limiting: Limiting) -> None:
         self._agents = agents
+        self._limiting = limiting
         self._watch = watch
         self._effects = effects
         self._boot = boot_id()
@@ -63,6 +65,7 @@ class Adoption:
         agent.launched.set()
         self._watch.begin(agent, pidfd)
         self._go_on(agent, was=row.state)
+        self._limiting.begin(agent)
 
     def _restore(self, row: AgentRow) -> tuple[Agent, int | None, str]:
         """Return a row with what is kept of it, recording again from the byte where it stopped; and why not, if so."""
@@ -72,6 +75,7 @@ class Adoption:
         # A start time counts from a boot: after another one it is a stranger's.
         if row.pid is not None and row.process_started is not None and row.boot_id == self._boot:
             agent.process = Process(row.pid, row.process_started)
+        agent.cgroup = self._agents.cgroups.found(row.id, row.cgroup)
         why_lost = "its terminal was in nobody's keeping"
         try:
             agent.body = open_kept(agent, parts, self._agents.keeping)
@@ -146,7 +150,8 @@ class Adoption:
         left: dict[str, list[tuple[Process, float | None]]] = defaultdict(list)
         for remain in await self._agents.store.remains():
             left[remain.agent].append((Process(remain.pid, remain.started), remain.kill_at))
-        for identity in sorted({*left, *self._agents.keeping.kept_agents()} - set(self._agents.present)):
+        some_left = {*left, *self._agents.keeping.kept_agents(), *self._in_groups()}
+        for identity in sorted(some_left - set(self._agents.present)):
             row = await self._agents.store.agent(identity)
             if row is None:
                 await self._drop(identity)
@@ -162,6 +167,11 @@ class Adoption:
             agent.launched.set()
             self._watch.begin(agent, pidfd)
             self._agents.background.start(self._effects.finish(agent), f"finish {identity}")
+
+    def _in_groups(self) -> set[str]:
+        """Return the agents in whose control groups somebody is left; those that are empty are removed."""
+        groups = [one for one in self._agents.cgroups.leftovers() if one.path.name not in self._agents.present]
+        return {group.path.name for group in groups if not group.remove()}
 
     async def _forget_remains(self, identity: str, left: list[tuple[Process, float | None]]) -> None:
         unit = Unit()

@@ -17,8 +17,9 @@ from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.body import Body
 from descartes_daemon.listed import HOST
 from descartes_daemon.output_log import OutputLog
+from descartes_local.cgroup2 import Cgroup
 from descartes_local.processes import Process
-from descartes_local.tree import find_tree
+from descartes_local.tree import find_tree, kill_tree
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +42,10 @@ class Agent:
     is_kept: bool = False
     #: What else was seen to belong to its tree.
     rest: set[Process] = field(default_factory=set)
+    #: The control group that its program begins in, and all that comes of it.
+    cgroup: Cgroup | None = None
+    #: Which limit was hit, from the moment that is known.
+    over: str | None = None
     #: When what is left of it is killed (monotonic), once it was asked to end.
     kill_at: float | None = None
     grace_timer: asyncio.TimerHandle | None = None
@@ -110,7 +115,18 @@ class Agent:
     def find_tree(self) -> set[Process]:
         """Walk over all processes and return those of its tree."""
         roots = self.rest | ({self.process} if self.process else set())
-        return find_tree(roots, ("DESCARTES_AGENT_ID", self.id))
+        members = tuple if self.cgroup is None else self.cgroup.pids
+        return find_tree(roots, ("DESCARTES_AGENT_ID", self.id), members)
+
+    def pids(self) -> list[int]:
+        """Return the pids of its tree; quickly, where it has a control group."""
+        return [process.pid for process in self.find_tree()] if self.cgroup is None else self.cgroup.pids()
+
+    def kill_tree(self) -> set[Process]:
+        """Kill all of its tree: its control group at once, and what has left it, or was never in one."""
+        if self.cgroup is not None:
+            self.cgroup.kill()
+        return kill_tree(self.find_tree)
 
     @property
     def notice(self) -> str | None:

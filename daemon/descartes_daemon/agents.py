@@ -18,6 +18,7 @@ from descartes_core.ids import Named, resolve
 from descartes_core.redaction import redact_text
 from descartes_daemon.agent import Agent
 from descartes_daemon.background import Background
+from descartes_daemon.cgroups import Cgroups
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.outputs import Outputs
 from descartes_daemon.store import Store
@@ -66,6 +67,8 @@ class Agents:
         self.keeping = keeping
         self.background = background
         self.outputs = Outputs(place.agent)
+        #: Makes none until it is told otherwise.
+        self.cgroups = Cgroups(place.session_id, is_wanted=False, has_supervisor=False)
         #: Those whose life goes on, or of which something is left.
         self.present: dict[str, Agent] = {}
         #: Set when the daemon's end has begun: nothing new is started.
@@ -207,8 +210,16 @@ class Agents:
         parts = kept.OF_TERMINALS if agent.row.tty else kept.OF_STREAMS
         await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in parts))
         self.present.pop(agent.id, None)
+        self.leave_group(agent)
         agent.ended.set()
         agent.gone.set()
+
+    def leave_group(self, agent: Agent) -> None:
+        """Remove the control group of an agent that is let go of, where nobody is left in it."""
+        if agent.cgroup is not None and agent.id not in self.present and agent.cgroup.remove():
+            agent.cgroup = None
+            if not self.present:
+                self.cgroups.tidy()
 
     def by_state(self) -> dict[State, int]:
         """Count those in memory."""

@@ -32,7 +32,8 @@ def register(daemon: Daemon) -> None:
         soft_nofile=daemon.setup.soft_nofile,
     )
     spare = Spare(daemon.agents, settings.spare_descriptors, daemon.upkeep.notices)
-    verbs = Verbs(daemon.agents, Spawner(daemon.agents, daemon.watch, habits, spare), daemon.effects)
+    spawner = Spawner(daemon.agents, daemon.watch, daemon.limiting, habits, spare)
+    verbs = Verbs(daemon.agents, spawner, daemon.effects)
     answers = Answers(daemon.agents, daemon.orphans, daemon.upkeep, daemon.endpoints)
     ending = Ending(daemon.agents, daemon.leaving, daemon.stop)
     each = {"pause": verbs.pause, "resume": verbs.resume, "stop": verbs.stop, "kill": verbs.kill}

@@ -12,6 +12,7 @@ from descartes_daemon.adopt import Adoption
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
+from descartes_daemon.cgroups import Cgroups
 from descartes_daemon.collecting import Collecting
 from descartes_daemon.counting import Counting
 from descartes_daemon.counts import Counts, OpenNow
@@ -23,6 +24,7 @@ from descartes_daemon.faults import Faults
 from descartes_daemon.feed import Feed
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.leaving import Leaving
+from descartes_daemon.limiting import Limiting
 from descartes_daemon.once import Once
 from descartes_daemon.orphans import Orphans
 from descartes_daemon.output_log import OutputLog
@@ -50,12 +52,18 @@ class Daemon:
         self.background = Background()
         place = Place(setup.record.id, str(setup.workspace), setup.home.session(setup.record.id), endpoints.socket)
         self.agents = Agents(place, store, keeping, self.background)
+        self.agents.cgroups = Cgroups(
+            setup.record.id,
+            is_wanted=setup.settings.agents.cgroups == "auto",
+            has_supervisor=setup.supervisor is not None,
+        )
         output = setup.settings.output
         self.agents.outputs.drops_when_full = output.on_full_disk == "drop"
         self.disk_news = DiskNews(self.agents)
         self.caps = Caps(self.agents, output.agent_cap, output.session_cap, upkeep.notices)
         self.effects = Effects(self.agents)
         self.watch = Watch(self.agents)
+        self.limiting = Limiting(self.agents, self.effects)
         self.orphans = Orphans(self.agents)
         self.leaving = Leaving(self.agents, self.effects, self.orphans)
         self.feed = Feed(store)
@@ -96,7 +104,7 @@ class Daemon:
     async def adopt(self) -> None:
         """Take over what an earlier daemon left."""
         await self.once.prune()
-        adopted = await Adoption(self.agents, self.watch, self.effects).run()
+        adopted = await Adoption(self.agents, self.watch, self.effects, self.limiting).run()
         await self.orphans.begin()
         self.background.start(self.caps.begin(), "count what is kept")
         self.background.start(self.collecting.begin(), "finish what gc began")

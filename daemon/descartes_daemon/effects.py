@@ -18,7 +18,7 @@ from descartes_daemon.unit import Unit
 from descartes_local.deadline import to_wall
 from descartes_local.probe import reached
 from descartes_local.processes import Process
-from descartes_local.tree import freeze_tree, kill_tree, signal_all
+from descartes_local.tree import freeze_tree, signal_all
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Effects:
         """Kill all of it, now."""
         agent.kill_at = time.monotonic()
         self._disarm(agent)
-        agent.rest |= await asyncio.to_thread(kill_tree, agent.find_tree)
+        agent.rest |= await asyncio.to_thread(agent.kill_tree)
         reached("agent.killed")
 
     async def pause_tree(self, agent: Agent) -> None:
@@ -101,15 +101,15 @@ class Effects:
         """Ask what an ended agent left behind, and kill it after the grace; recorded till then."""
         self._disarm(agent)
         if not agent.row.leave:
-            await self._end_rest(agent)
+            await self.end_tree(agent)
         agent.gone.set()
         # What an agent's children write after its end is still recorded, until the last has let go.
         if agent.body is not None:
             await agent.body.silence()
         await self._agents.let_go(agent)
 
-    async def _end_rest(self, agent: Agent) -> None:
-        """End what is left of a tree whose root has ended."""
+    async def end_tree(self, agent: Agent) -> None:
+        """End what there is of an agent's tree: asked, and killed after the grace."""
         if left := await asyncio.to_thread(agent.find_tree):
             await self._ask_rest(agent, left)
             await self._await_rest(agent, left)
@@ -155,5 +155,5 @@ class Effects:
     async def kill_rest(self, agent: Agent) -> None:
         """Kill what is left of an ended agent now."""
         agent.kill_at = time.monotonic()
-        killed = await asyncio.to_thread(kill_tree, agent.find_tree)
+        killed = await asyncio.to_thread(agent.kill_tree)
         await all_ended(killed, _KILL_DEADLINE)

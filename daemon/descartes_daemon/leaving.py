@@ -7,10 +7,13 @@ import logging
 import time
 
 from descartes_core.agent_life import Cause, State
+from descartes_core.errors import IllegalTransition, Unavailable
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.effects import Effects
+from descartes_daemon.ending import all_ended
 from descartes_daemon.orphans import Orphans
+from descartes_local.processes import process_of
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +35,17 @@ class Leaving:
         self._agents.is_closing = True
         await self.end(list(self._agents), grace)
         await self._orphans.end_all()
+        await self._end_groups()
+
+    async def _end_groups(self) -> None:
+        """Kill what agents were told to leave, as far as their control groups tell of it, and remove these."""
+        groups = self._agents.cgroups
+        left = {group: {found for pid in group.pids() if (found := process_of(pid))} for group in groups.leftovers()}
+        for group, processes in left.items():
+            group.kill()
+            await all_ended(processes, _KILL_DEADLINE)
+            group.remove()
+        groups.tidy()
 
     async def end(self, agents: list[Agent], grace: float | None = None) -> None:
         """Ask all of these to end; the table kills what is left after the grace."""
@@ -43,7 +57,8 @@ class Leaving:
         _log.error("some agents would not end: they are killed")
         left = [agent for agent in agents if not agent.gone.is_set()]
         await asyncio.gather(*(self._effects.kill_rest(agent) for agent in left))
-        await self._gone(left, _KILL_DEADLINE)
+        if self._agents.store.health() in (None, "healthy"):  # else no end is noted here: the next daemon sees it
+            await self._gone(left, _KILL_DEADLINE)
 
     def _ask(self, agent: Agent, patience: float) -> None:
         if not agent.is_alive:
@@ -54,9 +69,22 @@ class Leaving:
             self._effects.arm_grace(agent, patience)
         elif sooner:
             agent.kill_at = time.monotonic() + patience
-        # Not awaited: a store that cannot be written must not hold up the end.
-        asked = self._agents.try_move(agent, Cause.STOP_ASKED, evidence="the session ends")
-        self._agents.background.start(asked, f"end {agent.id}")
+        self._agents.background.start(self._ask_to_end(agent), f"end {agent.id}")
+
+    async def _ask_to_end(self, agent: Agent) -> None:
+        """Ask as `stop` does; where that cannot be noted the agent is ended all the same.
+
+        Else nobody could end a session on a full disk; should this daemon be killed now, then the next one finds an
+        agent that runs, or one that has ended.
+        """
+        try:
+            await self._agents.move(agent, Cause.STOP_ASKED, evidence="the session ends")
+        except IllegalTransition:
+            _log.info("agent %s was %s already", agent.id, agent.row.state)
+        except Unavailable as error:
+            _log.error("agent %s is ended, which cannot be noted: %s", agent.id, error)
+            await self._effects.end_tree(agent)
+            agent.gone.set()
 
     async def _end_rest(self, agent: Agent, patience: float) -> None:
         """Kill what an ended agent has left, which may have a longer grace of its own."""

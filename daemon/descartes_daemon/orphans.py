@@ -9,6 +9,7 @@ from typing import Any
 
 from descartes_daemon.agents import Agents
 from descartes_daemon.ending import all_ended
+from descartes_local.cgroup2 import of_process
 from descartes_local.endings import reap
 from descartes_local.processes import (
     Children,
@@ -86,7 +87,13 @@ class Orphans:
         if stat.is_dead or stat.session in leaders or stat.session == os.getsid(0):
             return True
         known = set().union(*(agent.rest for agent in self._agents.present.values()))
-        return stat.process in known or b"DESCARTES_AGENT_ID=" in environ_of(stat.process.pid)
+        pid = stat.process.pid
+        return stat.process in known or b"DESCARTES_AGENT_ID=" in environ_of(pid) or self._is_in_a_group(pid)
+
+    def _is_in_a_group(self, pid: int) -> bool:
+        groups = {agent.cgroup for agent in self._agents.present.values() if agent.cgroup is not None}
+        found = of_process(pid) if groups else None
+        return found is not None and any(found.path.is_relative_to(group.path) for group in groups)
 
     def close(self) -> None:
         """Look no more."""

@@ -35,7 +35,9 @@ from descartes_daemon.agent import Agent
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
+from descartes_daemon.confining import confine, wanted
 from descartes_daemon.launch import Launch, Order
+from descartes_daemon.limiting import Limiting
 from descartes_daemon.opening import open_anew
 from descartes_daemon.shortage import Spare
 from descartes_daemon.unit import Unit
@@ -67,8 +69,9 @@ class Habits:
 class Spawner:
     """Starts agents; concurrent spawns do not wait for one another."""
 
-    def __init__(self, agents: Agents, watch: Watch, habits: Habits, spare: Spare) -> None:
+    def __init__(self, agents: Agents, watch: Watch, limiting: Limiting, habits: Habits, spare: Spare) -> None:
         self._agents = agents
+        self._limiting = limiting
         self._watch = watch
         self._habits = habits
         self._spare = spare
@@ -84,6 +87,7 @@ class Spawner:
         """
         await self._refuse_known(request)
         agent, order = self._intend(request)
+        order = confine(agent, self._agents.cgroups, order)
         launch = self._open(agent)
         self._agents.present[agent.id] = agent
         try:
@@ -139,6 +143,7 @@ class Spawner:
             umask=request.umask,
             created_at=time.time(),
             tty=request.tty,
+            limits=wanted(request),
         )
         outputs, session_id = self._agents.outputs, self._agents.place.session_id
         agent = Agent(row, session_id, outputs.of(row), outputs.errors_of(row), is_stored=False, is_child=True)
@@ -158,7 +163,11 @@ class Spawner:
 
     def _open(self, agent: Agent) -> Launch:
         """Open logs and terminal, or pipe, and start the helper, which waits."""
-        opened = open_anew(agent, self._agents.keeping)
+        try:
+            opened = open_anew(agent, self._agents.keeping)
+        except SpawnFailed:
+            self._agents.leave_group(agent)
+            raise
         agent.body, agent.process = opened.body, opened.launch.process
         self._watch.begin(agent, opened.pidfd)
         return opened.launch
@@ -212,6 +221,7 @@ class Spawner:
             )
         except IllegalTransition:
             return  # it was asked to end meanwhile: its end is on the way
+        self._limiting.begin(agent)
 
     async def _fail(self, agent: Agent, error: DescartesError) -> None:
         """Store why it did not run; what was asked for in between (a stop) comes to its own end."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 
 from descartes_core.agent_life import FINAL, Cause, State
+from descartes_core.errors import IllegalTransition
 from descartes_daemon import ending
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.unit import Unit
+from descartes_daemon.verdict import verdict
 from descartes_local.endings import UNKNOWN, Ending, ending_by_pidfd, peek, reap
 from descartes_local.probe import reached
 
@@ -37,6 +40,7 @@ class Watch:
             if pidfd is not None:
                 os.close(pidfd)
         await self._reap(agent)
+        self._agents.leave_group(agent)  # that of a program that could not be executed held its helper till now
         agent.ended.set()
 
     async def _how(self, agent: Agent, pidfd: int | None) -> Ending:
@@ -52,6 +56,7 @@ class Watch:
 
     async def _store_end(self, agent: Agent, how: Ending) -> None:
         await self._drain(agent)
+        await self._store_limit(agent, how)
         now = time.time()
 
         def facts(unit: Unit) -> Unit:
@@ -63,6 +68,18 @@ class Watch:
             agent, cause, evidence=str(how), facts=facts, ended_at=now, exit_code=how.exit_code, signal=how.signal
         )
         reached("agent.end_stored")
+
+    async def _store_limit(self, agent: Agent, how: Ending) -> None:
+        """Store which limit ended it, where that is not stored yet: the kernel may have been quicker than we."""
+        why = agent.over or (None if how.is_well else verdict(agent.cgroup, agent.row.limits))
+        if why is not None and agent.row.state in (State.RUNNING, State.PAUSED):
+            agent.over = why
+
+            def facts(unit: Unit) -> Unit:
+                return unit.set_ended_by(agent.id, why)
+
+            with contextlib.suppress(IllegalTransition):
+                await self._agents.insist(agent, Cause.LIMIT_HIT, evidence=why, facts=facts, ended_by=why)
 
     async def _drain(self, agent: Agent) -> None:
         """Who sees the exit code can read everything the program itself wrote."""
