@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from descartes_core.errors import DaemonUnreachable, DeadlineOver, SupervisorUnreachable
-from descartes_local.detached import FD_NAMES, start_detached
+from descartes_local.detached import start_detached
 from descartes_local.home import Home
 from descartes_local.patient_lock import lock_within
-from descartes_local.processes import environ_of, every_stat, has_mark
 from descartes_local.rpc_client import Connection
+from descartes_local.supervisor_file import read_supervisor_file
 
 #: A supervisor answers a ping within microseconds, one that is just starting after its imports; one that starts the
 #: next, or just ends, lets go of its locks as soon.
@@ -114,17 +114,8 @@ def _listening(home: Home) -> Iterator[socket.socket]:
 
 
 def _unreachable(home: Home, why: str) -> SupervisorUnreachable:
-    pid = _pid_of(home)
+    told = read_supervisor_file(home)
+    pid = told.pid if told else None
     remedy = f"; kill -9 {pid} harms no agent whose daemon lives, and makes room for another" if pid else ""
     named = f"the supervisor (pid {pid})" if pid else "the supervisor"
     return SupervisorUnreachable(f"{named} {why}: look at {home.log / 'supervisor.log'}{remedy}")
-
-
-def _pid_of(home: Home) -> int | None:
-    """Return the pid of a supervisor that does not tell it: by what it was started with."""
-    with contextlib.suppress(OSError):  # no /proc
-        for stat in every_stat():
-            environ = environ_of(stat.process.pid)
-            if has_mark(environ, "LISTEN_FDNAMES", FD_NAMES) and has_mark(environ, "DESCARTES_HOME", str(home.path)):
-                return stat.process.pid
-    return None

@@ -92,7 +92,7 @@ def test_a_first_start_that_fails_is_told_at_once_with_the_end_of_the_log(superv
     with pytest.raises(DaemonStartFailed, match="exit code 3") as refused:
         supervised.session("fail")
     assert refused.value.message.splitlines()[1:] == [f"  line {number}" for number in range(4, 9)]
-    assert doors_of(supervised.home) == ["supervisor.sock"]
+    assert doors_of(supervised.home) == ["supervisor.json", "supervisor.sock"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
@@ -124,14 +124,14 @@ def test_a_daemon_that_is_never_ready_is_killed(supervised: Supervised) -> None:
     supervised.configure(ready_deadline=0.5)
     with pytest.raises(DaemonStartFailed, match=r"not ready within 0\.5 s"):
         supervised.session("mute")
-    assert doors_of(supervised.home) == ["supervisor.sock"]
+    assert doors_of(supervised.home) == ["supervisor.json", "supervisor.sock"]
 
 
 def test_a_stopped_session_leaves_nothing(supervised: Supervised) -> None:
     shop = supervised.session()
     shop.stop()
     assert process_of(shop.where["pid"]) is None
-    assert doors_of(supervised.home) == ["supervisor.sock"]
+    assert doors_of(supervised.home) == ["supervisor.json", "supervisor.sock"]
     with pytest.raises(ConnectionRefusedError):
         shop.say("pid")
 

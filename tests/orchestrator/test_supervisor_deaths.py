@@ -62,7 +62,7 @@ def test_one_that_dies_again_and_again_is_given_up(supervised: Supervised) -> No
     wait_until(lambda: supervised.entry(shop.id)["status"] == "Error", "it is given up")
     assert "ended with signal SIGKILL" in supervised.entry(shop.id)["error"]
     assert "3 times in a row" in supervised.entry(shop.id)["error"]
-    wait_until(lambda: doors_of(supervised.home) == ["supervisor.sock"], "its doors are closed")
+    wait_until(lambda: doors_of(supervised.home) == ["supervisor.json", "supervisor.sock"], "its doors are closed")
 
 
 def test_one_that_dies_as_soon_as_it_is_ready_is_given_up(supervised: Supervised) -> None:
@@ -80,7 +80,7 @@ def test_one_that_ends_on_purpose_is_not_started_again(supervised: Supervised) -
     shop = supervised.session()
     shop.say("exit", 0)
     wait_until(lambda: not supervised.entry(shop.id), "its session is inactive and forgotten")
-    assert doors_of(supervised.home) == ["supervisor.sock"]
+    assert doors_of(supervised.home) == ["supervisor.json", "supervisor.sock"]
 
 
 def test_one_that_said_it_ends_is_not_started_again_whatever_its_exit_code(supervised: Supervised) -> None:
@@ -95,7 +95,7 @@ def test_stopping_between_two_lives_starts_none(supervised: Supervised) -> None:
     shop.kill()
     wait_until(lambda: supervised.entry(shop.id)["pid"] is None, "the death is seen")
     shop.stop()
-    assert doors_of(supervised.home) == ["supervisor.sock"]
+    assert doors_of(supervised.home) == ["supervisor.json", "supervisor.sock"]
 
 
 def test_the_log_of_an_earlier_life_is_not_shown(supervised: Supervised) -> None:

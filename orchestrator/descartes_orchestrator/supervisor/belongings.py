@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from typing import Any
 
-from descartes_core.kept import ALL_KEPT, NOT_KEPT
+from descartes_core.kept import ALL_KEPT, HTTP, NOT_KEPT, RPC, WS
 from descartes_local.processes import Process
 from descartes_local.run_file import remove_run_file
 from descartes_local.tree import find_tree, kill_tree
@@ -29,6 +31,8 @@ class Belongings:
         self.sockets: Sockets | None = None
         self._house, self._session, self._on_notice = house, session, on_notice
         self._ear: NotifySocket | None = None
+        #: Doors that are just being handed over: none is served from here before all three have come.
+        self._coming: dict[str, int] = {}
         #: Why something was not kept that its daemon gave since it asked last.
         self._refused: str | None = None
         #: The same, until something is kept again: for people.
@@ -43,14 +47,24 @@ class Belongings:
 
         """
         house = self._house
-        self._refused = None  # that was told to one that is dead
-        if self._ear is None:
-            self._ear = NotifySocket(house.home.notify_socket(self._session))
-            house.loop.watch(self._ear.fileno(), self._on_notice)
+        self.listen()
+        self._forget_coming()
         if self.sockets is None:
             pair = bind_pair(preferred, bases=house.numbers.bases, held=house.held_ports())
             self.sockets = open_sockets(pair, house.home.daemon_socket(self._session))
         return self.sockets
+
+    def listen(self) -> None:
+        """Open the ear, where it is not open: a daemon can be heard.
+
+        Raises:
+            OSError: it cannot be bound.
+
+        """
+        self._refused = None  # that was told to one that is dead
+        if self._ear is None:
+            self._ear = NotifySocket(self._house.home.notify_socket(self._session))
+            self._house.loop.watch(self._ear.fileno(), self._on_notice)
 
     def saved(self) -> dict[str, Any]:
         """Return what is held, for whoever takes our place: these fields of a saved session."""
@@ -95,6 +109,7 @@ class Belongings:
 
     def shut(self) -> None:
         """Close the doors and the ear, and remove their files and the run file: clients are refused."""
+        self._forget_coming()
         if self.sockets is not None:
             self.sockets.close()
             self.sockets = None
@@ -121,7 +136,8 @@ class Belongings:
         return True
 
     def _add(self, name: str, notice: Notice) -> None:
-        reasons = [self.keeping.add(name, descriptor) for descriptor in notice.descriptors]
+        add = self._add_door if name in (HTTP, WS, RPC) else self.keeping.add
+        reasons = [add(name, descriptor) for descriptor in notice.descriptors]
         if not notice.is_whole:
             reasons.append("the supervisor had no descriptor free, and the kernel closed it: raise ulimit -Hn")
         elif not reasons:
@@ -129,6 +145,31 @@ class Belongings:
         self._refused = next(filter(None, [self._refused, *reasons]), None)
         if self._refused is None:
             self.trouble = None
+
+    def _add_door(self, name: str, descriptor: int) -> str | None:
+        """Take a listening socket of a daemon that had it from a supervisor before us; return why not, if so."""
+        if self.sockets is not None:
+            os.close(descriptor)
+            return f"{name} of this session is held here already"
+        if name in self._coming:
+            os.close(self._coming[name])
+        self._coming[name] = descriptor
+        if len(self._coming) < len((HTTP, WS, RPC)):
+            return None
+        path = self._house.home.daemon_socket(self._session)
+        try:
+            self.sockets = inherited_sockets(self._coming[HTTP], self._coming[WS], self._coming[RPC], path)
+        except OSError as error:
+            self._forget_coming()
+            return f"http, ws and rpc are no sockets: {error.strerror}"
+        self._coming.clear()
+        return None
+
+    def _forget_coming(self) -> None:
+        for descriptor in self._coming.values():
+            with contextlib.suppress(OSError):  # a socket that was made of it has closed it
+                os.close(descriptor)
+        self._coming.clear()
 
     def _answer(self, barrier: Notice) -> None:
         """Say that all before is kept, or why something is not."""

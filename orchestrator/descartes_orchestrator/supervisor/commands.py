@@ -12,9 +12,9 @@ from descartes_core.errors import AgentsAlive, DescartesError, InvalidParams, Me
 from descartes_core.ids import is_id
 from descartes_core.jsonrpc import Call
 from descartes_local.descriptors import limit_of_descriptors, open_descriptors
-from descartes_local.endings import peek, reap
 from descartes_local.processes import Process, command_of, is_alive
 from descartes_orchestrator.supervisor.connections import Answer
+from descartes_orchestrator.supervisor.handing_over import Arrivals
 from descartes_orchestrator.supervisor.house import Wanted
 from descartes_orchestrator.supervisor.reaping import is_our_child
 from descartes_orchestrator.supervisor.renewal import Renewal
@@ -31,13 +31,22 @@ Params = dict[str, Any]
 class Commands:
     """Answers calls."""
 
-    def __init__(self, sessions: Sessions, renewal: Renewal, before: SavedState, end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        arrivals: Arrivals,
+        renewal: Renewal,
+        before: SavedState,
+        end: Callable[[], None],
+    ) -> None:
         self._sessions, self._renewal, self._before, self._end = sessions, renewal, before, end
+        self._arrivals = arrivals
+        arrivals.do = self.take_again
         self._verbs: dict[str, Callable[[Params], Any]] = {
             "ping": lambda _: {"pid": os.getpid(), "version": VERSION},
             "status": self._status,
             "list": lambda _: {"sessions": self._sessions.listed()},
-            "exit_status": _exit_status,
+            "exit_status": self._exit_status,
             "committed": self._committed,
             "orphans": self._orphans,
             "renamed": self._renamed,
@@ -52,11 +61,11 @@ class Commands:
 
         """
         starts = call.method == "start" and not self._sessions.has_daemon(str(call.params.get("id")))
-        if not self._renewal.holds(call, answer, starts=starts):
+        if not self._arrivals.holds(call, answer) and not self._renewal.holds(call, answer, starts=starts):
             self._do(call, answer)
 
     def take_again(self, call: Call, answer: Answer) -> None:
-        """Answer a call that the supervisor before us has left to us."""
+        """Answer a call that has waited, for us or with us."""
         try:
             self._do(call, answer)
         except DescartesError as error:
@@ -69,6 +78,12 @@ class Commands:
             self._sessions.stop(_text(call.params, "id"), _grace(call.params), answer)
         elif call.method == "upgrade":
             self._renewal.ask(_interpreter(call.params), answer)
+        elif call.method == "serving":
+            answer.give(self._arrivals.serving(_text(call.params, "id"), answer.asker))
+        elif call.method == "hand_over":
+            answer.give(self._arrivals.begin(_wanted(call.params), _process(call.params), answer.asker))
+        elif call.method == "handed_over":
+            answer.give(self._arrivals.finish(_text(call.params, "id"), answer.asker))
         elif call.method in self._verbs:
             answer.give(self._verbs[call.method](call.params))
         else:
@@ -93,10 +108,19 @@ class Commands:
         }
 
     def _committed(self, params: Params) -> Params:
-        process = _process(params)
-        if is_our_child(process):
-            reap(process.pid)
+        self._sessions.committed(_process(params))
         return {}
+
+    def _exit_status(self, params: Params) -> Params:
+        process = _process(params)
+        ending = self._sessions.ending_of(process)
+        return {
+            # A child may look dead whose first thread has ended.
+            "ended": ending is not None or not (is_our_child(process) or is_alive(process)),
+            "known": ending is not None,
+            "exit_code": ending.exit_code if ending else None,
+            "signal": ending.signal if ending else None,
+        }
 
     def _orphans(self, params: Params) -> Params:
         found = sorted(self._sessions.orphans(_text(params, "session_id")))
@@ -117,18 +141,6 @@ class Commands:
             raise AgentsAlive(f"sessions are not stopped: {', '.join(sorted(busy))}; stop them first")
         self._end()
         return {}
-
-
-def _exit_status(params: Params) -> Params:
-    process = _process(params)
-    is_ours = is_our_child(process)
-    ending = peek(process.pid) if is_ours else None
-    return {
-        "ended": ending is not None if is_ours else not is_alive(process),
-        "known": ending is not None,
-        "exit_code": ending.exit_code if ending else None,
-        "signal": ending.signal if ending else None,
-    }
 
 
 def _wanted(params: Params) -> Wanted:

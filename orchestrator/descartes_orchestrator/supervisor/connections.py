@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from descartes_core.errors import DescartesError, ProtocolError, TooLarge
+from descartes_core.errors import DescartesError, LimitReached, ProtocolError, TooLarge
 from descartes_core.jsonrpc import Call, call_of, parse, refusal, reply
+from descartes_local.peer import peer_of
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.saving import SavedCall, SavedPeer
@@ -18,6 +19,8 @@ from descartes_orchestrator.supervisor.saving import SavedCall, SavedPeer
 LONGEST_LINE = 1024 * 1024
 #: Who does not read this much of our answers is let go.
 _MOST_UNSENT = 4 * 1024 * 1024
+#: A command waits for one answer at a time.
+_MOST_OWED = 100
 _PIECE = 65_536
 
 
@@ -34,6 +37,11 @@ class Answer:
     def refuse(self, error: DescartesError) -> None:
         """Say why not."""
         self._say(refusal(self._call.id, error))
+
+    @property
+    def asker(self) -> Peer:
+        """Who asks."""
+        return self._peer
 
     @property
     def is_awaited(self) -> bool:
@@ -63,7 +71,7 @@ class Host(Protocol):
         """Take note that a peer has said something."""
 
     def check_held(self) -> None:
-        """Let go of whoever holds most when all hold too much of requests that do not end."""
+        """Let go of whoever holds most when all hold too much of what does not end, or is not read."""
 
     def leave(self, peer: Peer) -> None:
         """Forget a peer that is gone."""
@@ -78,18 +86,25 @@ class Peer:
         self._is_leaving = self._has_spoken = False
         #: Calls that are not answered yet.
         self.owed = 0
+        #: A daemon of ours, which is to notice our end by this.
+        self.is_kin = False
         connection.setblocking(False)
         loop.watch(connection.fileno(), self._ready)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way for it."""
-        return self.owed <= 0
+        """Whether nothing is under way for it, and nobody counts on it."""
+        return self.owed <= 0 and not self.is_kin
+
+    @property
+    def pid(self) -> int:
+        """The process that connected; 0 where the system does not tell."""
+        return peer_of(self._socket).pid
 
     @property
     def held(self) -> int:
-        """How many bytes of an unfinished request are kept for it."""
-        return len(self._received)
+        """How many bytes are kept for it, of an unfinished request and of answers it does not read."""
+        return len(self._received) + len(self._unsent)
 
     def fileno(self) -> int:
         """Return the connection's descriptor, -1 when it is closed."""
@@ -98,13 +113,14 @@ class Peer:
     def saved(self) -> SavedPeer:
         """Return what is known of it."""
         received, unsent = self._received.decode("latin-1"), self._unsent.decode("latin-1")
-        return SavedPeer(self.fileno(), received, unsent, self._is_leaving, self._has_spoken)
+        more = {"is_kin": self.is_kin}
+        return SavedPeer(self.fileno(), received, unsent, self._is_leaving, self._has_spoken, more)
 
     def restore(self, saved: SavedPeer) -> None:
         """Know again what was known of it."""
         self._received += saved.received.encode("latin-1")
         self._unsent += saved.unsent.encode("latin-1")
-        self._is_leaving = saved.is_leaving
+        self._is_leaving, self.is_kin = saved.is_leaving, bool(saved.more.get("is_kin"))
         if saved.has_spoken:
             self._mark_heard()
         if self._unsent:
@@ -112,6 +128,8 @@ class Peer:
 
     def dismiss(self, error: DescartesError) -> None:
         """Say why, as far as it goes, and let the peer go."""
+        if len(self._unsent) > _PIECE:
+            self._unsent.clear()  # it does not read
         self.send(refusal(None, error))
         self.close()
 
@@ -123,6 +141,8 @@ class Peer:
         self._flush()
         if len(self._unsent) > _MOST_UNSENT:
             self.close()
+        elif len(self._unsent) > _PIECE:
+            self._door.check_held()
 
     def close(self) -> None:
         """Let the peer go."""
@@ -174,6 +194,9 @@ class Peer:
             return
         self.owed += 1
         answer = Answer(self, call)
+        if self.owed > _MOST_OWED:
+            answer.refuse(LimitReached(f"{_MOST_OWED} calls of this connection wait for their answers already"))
+            return
         try:
             self._door.take(call, answer)
         except DescartesError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from descartes_core.errors import DaemonStartFailed
 from descartes_local.home import Home, make_private
+from descartes_local.processes import Process, send_signal
 from descartes_orchestrator.supervisor.belongings import Belongings
 from descartes_orchestrator.supervisor.house import House, Wanted
 from descartes_orchestrator.supervisor.recording import is_full, last_lines, size_of
@@ -27,9 +28,20 @@ class Daemon:
     ready_at: float | None = None
     #: It said that it is about to end.
     is_leaving: bool = False
+    #: When its process began, where it is somebody else's child: it handed itself over.
+    started: int | None = None
+
+    @property
+    def process(self) -> Process:
+        """Its process, where it is somebody else's child."""
+        assert self.started is not None, "our own child needs no more than its pid"
+        return Process(self.pid, self.started)
 
     def signal(self, number: int) -> None:
-        """Send a signal; until it is reaped the pid is nobody else's."""
+        """Send a signal; until it is reaped the pid of a child is nobody else's."""
+        if self.started is not None:
+            send_signal(self.process, number)
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 

@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
-from descartes_core.errors import from_wire
+from descartes_core.errors import Unavailable, from_wire
 from descartes_core.session_life import State
+from descartes_local.endings import UNKNOWN
 from descartes_orchestrator.supervisor.daemon import Daemon
 from descartes_orchestrator.supervisor.house import House, Wanted
 from descartes_orchestrator.supervisor.saving import Plain, SavedSession, known
@@ -50,6 +51,11 @@ def restored_session(saved: SavedSession, house: House) -> Session:
     session.was_ready, session.lets_go, session.is_stuck = saved.was_ready, saved.lets_go, saved.is_stuck
     session.deaths.early, session.deaths.times = saved.early_deaths, deque(saved.deaths)
     session.daemon = _daemon(saved.daemon) if saved.daemon else None
+    if session.daemon is not None and session.daemon.started is not None:
+        try:
+            session.guard(session.daemon)
+        except Unavailable:  # it has ended while we began
+            house.loop.later(0.0, lambda: session.daemon_ended(UNKNOWN))
     session.belongings.restore(saved)
     return session
 

@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from descartes_local.endings import Ending, reap
+from descartes_local.endings import Ending, peek, reap
 from descartes_local.processes import Process, Stat, children_of_self, environ_of, stat_of
+from descartes_orchestrator.supervisor.exits import Exits
 
 
 class Owner(Protocol):
@@ -35,8 +36,8 @@ class Owner(Protocol):
 class Reaper:
     """Knows which child of ours came from which session."""
 
-    def __init__(self, owners: Callable[[], Iterable[Owner]], own: Callable[[], set[int]]) -> None:
-        self._owners = owners
+    def __init__(self, owners: Callable[[], Iterable[Owner]], own: Callable[[], set[int]], exits: Exits) -> None:
+        self._owners, self._exits = owners, exits
         #: The children that belong to no session: ours.
         self._own = own
         self._orphans: dict[Process, str] = {}
@@ -78,13 +79,24 @@ class Reaper:
             leaders,
             {owner.id for pid, owner in daemons.items() if pid in dead},
         )
-        reapable = dead - {stat.process.pid for stat in others if stat.process in leaders}
+        kept = {stat.process for stat in others if stat.process in leaders}
+        self._write_down(process for process in kept if process.pid in dead)
+        reapable = dead - {process.pid for process in kept}
         # One whose first thread has ended looks dead too; it is only when it can be reaped.
         endings = {pid: ending for pid in reapable if (ending := reap(pid)) is not None}
+        for stat in others:
+            if stat.process.pid in endings:
+                self._exits.remove(stat.process)
         for pid, ending in endings.items():
             if pid in daemons:
                 daemons[pid].daemon_ended(ending)
         return bool(endings)
+
+    def _write_down(self, ended: Iterable[Process]) -> None:
+        """Write down how these have ended, as long as the kernel tells us: until a daemon has committed it."""
+        for process in ended:
+            if process not in self._exits and (ending := peek(process.pid)) is not None:
+                self._exits.add(process, ending)
 
     def _attribute(self, children: list[Stat], leaders: dict[Process, str], dead: set[str]) -> None:
         living = {stat.process: stat for stat in children if not stat.is_dead and stat.process not in leaders}

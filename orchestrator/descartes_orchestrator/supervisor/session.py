@@ -10,104 +10,61 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from descartes_core.errors import DaemonStartFailed, DeadlineOver, DescartesError, Unavailable
+from descartes_core.errors import Conflict, DaemonStartFailed, DeadlineOver, DescartesError, Unavailable
 from descartes_core.restart import Deaths, GiveUp
 from descartes_core.session_life import Cause, Effect, State, move
 from descartes_local.endings import Ending
-from descartes_local.processes import Process
-from descartes_orchestrator.supervisor.belongings import Belongings
-from descartes_orchestrator.supervisor.callers import Callers
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.daemon import Daemon, start_daemon
+from descartes_orchestrator.supervisor.guard import Guard
 from descartes_orchestrator.supervisor.house import House, Wanted
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Timer
 from descartes_orchestrator.supervisor.recording import write_state
-from descartes_orchestrator.supervisor.vigil import Vigil
+from descartes_orchestrator.supervisor.standing import Standing
 
 
-class Session:
+class Session(Standing):
     """A workspace's daemon, now or later, and all that is held for it."""
 
     def __init__(self, wanted: Wanted, house: House) -> None:
-        self.wanted, self.state = wanted, State.INACTIVE
-        self.restarts = 0
-        self.failure: DescartesError | None = None
-        self.daemon: Daemon | None = None
-        self.belongings = Belongings(house, wanted.id, self.hear)
-        self._house, self.deaths = house, Deaths(house.numbers.rule)
-        self.was_ready = False
+        super().__init__(wanted, house, self.hear, self._tell)
+        self._house = house
         #: The one thing that is waited for: READY, the next try, the end after TERM or KILL.
         self._timer: Timer | None = None
         self._pause, self._grace = 0.0, house.numbers.stop_grace
-        self._callers = Callers()
-        #: Everything is let go, living agents too.
-        self.lets_go = False
-        #: The daemon was killed and is still there.
-        self.is_stuck = False
-        self._rest: Vigil | None = None
         self._effects = {
             Effect.START: self._start,
             Effect.START_LATER: self._start_later,
             Effect.ASK_TO_END: self._ask_to_end,
             Effect.KILL: self._kill,
-            Effect.LET_GO: self._let_go,
+            Effect.LET_GO: self.rest.forget,
             Effect.TELL: self._tell,
         }
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return self.wanted.id
-
-    @property
-    def daemon_pid(self) -> int | None:
-        """The daemon's pid while it has not been reaped."""
-        return self.daemon.pid if self.daemon else None
-
-    @property
-    def leaders(self) -> set[Process]:
-        """The agents' processes that are in keeping."""
-        return self.belongings.keeping.leaders
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether nothing is held, done or waited for."""
-        is_over = self._rest is None or self._rest.is_over
-        is_idle = self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and is_over
-        return is_idle and not len(self.belongings.keeping) and not self._callers
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing is under way: all there is to know is in fields that can be written down."""
-        is_over = self._rest is None or self._rest.is_over
-        is_still = self.state is State.ACTIVE or self.daemon is None or self.is_stuck
-        return self.state not in (State.STARTING, State.STOPPING) and is_still and is_over and not self._callers
 
     # What callers ask.
 
     def ask_start(self, wanted: Wanted, answer: Answer) -> None:
         """Start, and answer when it is ready; who asks during an ending gets a new start after it."""
-        if self.state is State.ACTIVE:
-            answer.give(self._whereabouts())
+        if self.is_served:
+            answer.give(self.whereabouts)
             return
         if self.is_stuck:
             raise Unavailable(f"{self.failure}")
-        self._callers.wait_for_start(answer)
-        if self.state is not State.STARTING:
+        self.callers.wait_for_start(answer)
+        if self.state not in (State.STARTING, State.ACTIVE):
             self.wanted = wanted
-        if self.state in (State.INACTIVE, State.ERROR) and (self._rest is None or self._rest.is_over):
+        if self.state in (State.INACTIVE, State.ERROR) and self.rest.is_over:
             self._begin()
 
     def ask_stop(self, grace: float | None, answer: Answer) -> None:
         """Stop, let go of everything, and answer when all of it is gone."""
-        self._callers.wait_for_stop(answer)
+        self.callers.wait_for_stop(answer)
         grace = self._house.numbers.stop_grace if grace is None else grace
         self._grace, self.lets_go = grace, True
         if self.state in (State.STARTING, State.ACTIVE):
-            self._callers.not_started(DaemonStartFailed("the session was stopped while it was starting"))
+            self.callers.not_started(DaemonStartFailed("the session was stopped while it was starting"))
             self._feed(Cause.STOP_ASKED)
             self._feed_ended_without_daemon()
         elif self.state is State.STOPPING and self.daemon is not None:
@@ -115,20 +72,50 @@ class Session:
             left = self._timer.when - time.monotonic() if self._timer else grace
             self._arm(max(0.0, min(grace, left)), self._grace_over)
         elif self.state is State.ERROR:
-            self._rest = None
+            self.rest.forget()
             self._feed(Cause.STOP_ASKED)
-        elif self._rest is None or self._rest.is_over:
-            self._rest = None
+        elif self.rest.is_over:
+            self.rest.forget()
             self._tell()
 
     def quit(self) -> None:
         """End the daemon because the supervisor ends; agents are not killed."""
         if self.state in (State.STARTING, State.ACTIVE):
-            self._callers.not_started(DaemonStartFailed("the supervisor ends"))
+            self.callers.not_started(DaemonStartFailed("the supervisor ends"))
             self._feed(Cause.STOP_ASKED)
             self._feed_ended_without_daemon()
 
     # What happens to the daemon.
+
+    def take_over(self, wanted: Wanted, daemon: Daemon) -> None:
+        """Go on with a daemon that an earlier supervisor started; it gives us what it has, and then says so.
+
+        Raises:
+            Conflict: something is under way here already.
+            Unavailable: it has ended.
+            OSError: it cannot be heard.
+
+        """
+        if self.state not in (State.INACTIVE, State.ERROR) or self.daemon is not None or not self.rest.is_over:
+            raise Conflict(f"session {self.id} is {self.state} here already")
+        self.belongings.listen()
+        self.guard(daemon)
+        self.wanted, self.daemon = wanted, daemon
+        self._begin_anew(was_ready=True)
+        self._feed(Cause.HANDED_OVER)
+
+    def guard(self, daemon: Daemon) -> None:
+        """Notice the end of a daemon that is not our child.
+
+        Raises:
+            Unavailable: it has ended.
+
+        """
+        Guard(self._house.loop, daemon.process, self.daemon_ended)
+
+    def taken_over(self) -> None:
+        """Hear that the daemon has given all it has."""
+        self._tell()
 
     def hear(self) -> None:
         """Take what the daemon has told."""
@@ -177,9 +164,12 @@ class Session:
     # Causes in.
 
     def _begin(self) -> None:
-        self.failure, self.was_ready, self.lets_go = None, False, False
-        self.deaths = Deaths(self._house.numbers.rule)
+        self._begin_anew(was_ready=False)
         self._feed(Cause.START_ASKED)
+
+    def _begin_anew(self, *, was_ready: bool) -> None:
+        self.failure, self.was_ready, self.lets_go = None, was_ready, False
+        self.deaths = Deaths(self._house.numbers.rule)
 
     def _feed(self, cause: Cause) -> None:
         found = move(self.id, self.state, cause)
@@ -211,7 +201,7 @@ class Session:
     # Effects.
 
     def _start(self) -> None:
-        self._rest = None
+        self.rest.forget()
         try:
             self.daemon = start_daemon(self._house, self.wanted, self.belongings)
         except DescartesError as error:
@@ -244,13 +234,10 @@ class Session:
             self.daemon.signal(signal.SIGKILL)
             self._arm(self._house.numbers.kill_bound, self._kill_bound_over)
 
-    def _let_go(self) -> None:
-        self._rest = None
-
     def _tell(self) -> None:
         if self.state is State.ACTIVE:
-            self._callers.started(self._whereabouts())
-        elif self.daemon is None and self._rest_is_gone():
+            self.callers.started(self.whereabouts)
+        elif self.daemon is None and self.rest.is_gone(lets_go=self.lets_go):
             self._close_up()
         elif self.is_stuck:
             self._answer_all()
@@ -264,16 +251,6 @@ class Session:
             self._timer.cancel()
             self._timer = None
 
-    # The end.
-
-    def _rest_is_gone(self) -> bool:
-        """End what must not stay, once, and say whether all of it is gone."""
-        if self._rest is None:
-            goes = self.lets_go or not self.belongings.keeping.agents
-            killed = self.belongings.end_rest() if goes else set()
-            self._rest = Vigil(self._house.loop, killed, self._house.numbers.kill_bound, self._tell)
-        return self._rest.is_over
-
     def _close_up(self) -> None:
         keeping = self.belongings.keeping
         self.belongings.shut()
@@ -284,12 +261,8 @@ class Session:
         self._answer_all()
 
     def _answer_all(self) -> None:
-        self._callers.stopped(self.failure if self.is_stuck else None)
+        self.callers.stopped(self.failure if self.is_stuck else None)
         if self.state is State.ERROR:
-            self._callers.not_started(self.failure or DaemonStartFailed())
-        elif self._callers.want_start:
+            self.callers.not_started(self.failure or DaemonStartFailed())
+        elif self.callers.want_start:
             self._begin()
-
-    def _whereabouts(self) -> dict[str, Any]:
-        assert self.belongings.sockets is not None
-        return {"id": self.id, "pid": self.daemon_pid, **self.belongings.sockets.endpoints}

@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from descartes_core.errors import Conflict, SupervisorUnreachable
+from descartes_core.errors import Conflict, SupervisorUnreachable, Unavailable
 from descartes_core.ids import short
 from descartes_core.session_life import State
+from descartes_local.endings import Ending, peek, reap
 from descartes_local.home import Home
 from descartes_local.processes import Process
 from descartes_local.run_file import read_run_file
 from descartes_orchestrator.supervisor.connections import Answer
-from descartes_orchestrator.supervisor.daemon import log_of
+from descartes_orchestrator.supervisor.daemon import Daemon, log_of
+from descartes_orchestrator.supervisor.exits import Exits
 from descartes_orchestrator.supervisor.forks import Forks
 from descartes_orchestrator.supervisor.house import Command, House, Wanted
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.memory import restored_session, saved_session
 from descartes_orchestrator.supervisor.numbers import Numbers
-from descartes_orchestrator.supervisor.reaping import Reaper
+from descartes_orchestrator.supervisor.reaping import Reaper, is_our_child
 from descartes_orchestrator.supervisor.recording import last_lines
 from descartes_orchestrator.supervisor.saving import SavedSession
 from descartes_orchestrator.supervisor.session import Session
@@ -42,7 +44,8 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         told = {**environment, "DESCARTES_SUPERVISOR": str(home.supervisor_socket)}
         self.forks = Forks(loop, numbers.rule, told, home.log / "supervisor.log")
-        self.reaper = Reaper(self.all, lambda: self.forks.pids | own())
+        self.exits = Exits(home.run / "exits")
+        self.reaper = Reaper(self.all, lambda: self.forks.pids | own(), self.exits)
         self._house = House(
             loop=loop,
             home=home,
@@ -77,6 +80,47 @@ class Sessions:
             self._refuse_the_same_name(wanted)
             session = self._sessions[wanted.id] = Session(wanted, self._house)
         session.ask_start(wanted, answer)
+
+    def take_over(self, wanted: Wanted, daemon: Daemon) -> None:
+        """Go on with a daemon that another supervisor started.
+
+        Raises:
+            Conflict: another daemon of this session is known, or another session has the same sockets.
+            Unavailable: it has ended, or cannot be heard.
+
+        """
+        session = self._sessions.get(wanted.id)
+        if session is None:
+            self._refuse_the_same_name(wanted)
+            session = Session(wanted, self._house)
+        try:
+            session.take_over(wanted, daemon)
+        except OSError as error:
+            raise Unavailable(f"daemon {daemon.pid} cannot be heard: {error}") from error
+        self._sessions[wanted.id] = session
+
+    def taken_over(self, identity: str) -> bool:
+        """Hear that a session's daemon has given all it has; say whether all doors are among it."""
+        session = self._sessions.get(identity)
+        if session is None or not session.is_served:
+            return False
+        session.taken_over()
+        return True
+
+    def daemon_of(self, identity: str) -> int | None:
+        """Return the pid of a session's daemon, None where none runs here."""
+        session = self._sessions.get(identity)
+        return session.daemon_pid if session else None
+
+    def ending_of(self, process: Process) -> Ending | None:
+        """Return how a child ended of ours, or of a supervisor before us; None where nobody knows."""
+        return peek(process.pid) if is_our_child(process) else self.exits.get(process)
+
+    def committed(self, process: Process) -> None:
+        """Hear that an ending is stored: now it may be reaped and forgotten."""
+        if is_our_child(process):
+            reap(process.pid)
+        self.exits.remove(process)
 
     def has_daemon(self, identity: str) -> bool:
         """Say whether a daemon of this session runs here."""

@@ -14,9 +14,12 @@ from descartes_core.errors import Locked
 from descartes_core.jsonrpc import Call
 from descartes_local.home import Home
 from descartes_local.locks import lock_directory
+from descartes_local.processes import process_of
+from descartes_local.supervisor_file import SupervisorFile, remove_supervisor_file, write_supervisor_file
 from descartes_orchestrator.supervisor.commands import Commands
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.door import Door
+from descartes_orchestrator.supervisor.handing_over import Arrivals
 from descartes_orchestrator.supervisor.house import Program, daemon_command
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
@@ -56,14 +59,15 @@ class Supervisor:
             own=lambda: self._renewal.pids,
         )
         self._renewal = Renewal(self._loop, self, program.arguments, sys.executable, stamp)
-        self._commands = Commands(self._sessions, self._renewal, before, self._loop.stop)
-        self._door = Door(self._loop, socket.socket(fileno=before.listener), self._commands.take)
+        self._door = Door(self._loop, socket.socket(fileno=before.listener), self.take)
         self._linger: Timer | None = None
         self._is_quitting = False
         self._sessions.restore(before.sessions)
         self._sessions.reaper.restore(before.orphans)
         for peer in before.peers:
             self._door.restore(peer)
+        arrivals = Arrivals(self._loop, home, self._sessions)
+        self._commands = Commands(self._sessions, arrivals, self._renewal, before, self._loop.stop)
 
     def run(self) -> None:
         """Run until nothing has been held for a while, or a signal or call says so."""
@@ -73,11 +77,20 @@ class Supervisor:
             self._loop.on_signal(number, self._quit)
         # What came while the one before became us has waited.
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        self._tell_who_we_are()
         self.come_back()
         self._loop.later(0.0, self._go_on)
         self._loop.run(self._after_each_round)
         self._take_down()
         note(f"supervisor {os.getpid()} ends")
+
+    def _tell_who_we_are(self) -> None:
+        process = process_of(os.getpid())
+        assert process is not None, "we are here"
+        try:
+            write_supervisor_file(self._home, SupervisorFile(*process, VERSION, self._renewal.stamp))
+        except OSError as error:
+            note(f"nobody will know who the supervisor is where it does not answer: {error}")
 
     # What the renewal needs.
 
@@ -181,6 +194,7 @@ class Supervisor:
         self._sessions.quit()
 
     def _take_down(self) -> None:
+        remove_supervisor_file(self._home)
         with contextlib.suppress(OSError):
             self._home.supervisor_socket.unlink()
         self._door.close()

@@ -1,0 +1,41 @@
+"""Notice the end of a daemon that is somebody else's child."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from descartes_core.errors import Unavailable
+from descartes_local.endings import UNKNOWN, Ending, ending_by_pidfd
+from descartes_local.processes import Process, process_of
+from descartes_orchestrator.supervisor.loop import Loop
+
+
+class Guard:
+    """Watches one process, and calls back once."""
+
+    def __init__(self, loop: Loop, process: Process, on_end: Callable[[Ending], None]) -> None:
+        """Begin.
+
+        Raises:
+            Unavailable: it has ended already, or this system has no descriptors of processes.
+
+        """
+        self._loop, self._on_end = loop, on_end
+        if sys.platform != "linux":
+            raise Unavailable("this system tells nobody but its parent of a daemon's end")
+        try:
+            self._pidfd = os.pidfd_open(process.pid)
+        except OSError as error:
+            raise Unavailable(f"daemon {process.pid} cannot be watched: {error.strerror}") from error
+        if process_of(process.pid) != process:
+            os.close(self._pidfd)
+            raise Unavailable(f"daemon {process.pid} has ended")
+        loop.watch(self._pidfd, self._ended)
+
+    def _ended(self) -> None:
+        ending = ending_by_pidfd(self._pidfd)
+        self._loop.unwatch(self._pidfd)
+        os.close(self._pidfd)
+        self._on_end(ending or UNKNOWN)

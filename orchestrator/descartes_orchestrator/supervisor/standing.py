@@ -1,0 +1,76 @@
+"""How a session stands: what is known of it and held for it, and what follows of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from descartes_core.errors import DescartesError
+from descartes_core.restart import Deaths
+from descartes_core.session_life import State
+from descartes_local.processes import Process
+from descartes_orchestrator.supervisor.belongings import Belongings
+from descartes_orchestrator.supervisor.callers import Callers
+from descartes_orchestrator.supervisor.daemon import Daemon
+from descartes_orchestrator.supervisor.house import House, Wanted
+from descartes_orchestrator.supervisor.rest import Rest
+
+
+class Standing:
+    """The facts; what changes them is the session's life."""
+
+    def __init__(
+        self, wanted: Wanted, house: House, on_notice: Callable[[], None], on_rest_over: Callable[[], None]
+    ) -> None:
+        self.wanted, self.state = wanted, State.INACTIVE
+        self.restarts = 0
+        self.failure: DescartesError | None = None
+        self.daemon: Daemon | None = None
+        self.belongings = Belongings(house, wanted.id, on_notice)
+        self.deaths = Deaths(house.numbers.rule)
+        self.was_ready = False
+        #: Everything is let go, living agents too.
+        self.lets_go = False
+        #: The daemon was killed and is still there.
+        self.is_stuck = False
+        self.callers = Callers()
+        self.rest = Rest(house, self.belongings, on_rest_over)
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self.wanted.id
+
+    @property
+    def daemon_pid(self) -> int | None:
+        """The daemon's pid while it has not been reaped."""
+        return self.daemon.pid if self.daemon else None
+
+    @property
+    def leaders(self) -> set[Process]:
+        """The agents' processes that are in keeping."""
+        return self.belongings.keeping.leaders
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a daemon serves it, and its doors are held here."""
+        return self.state is State.ACTIVE and self.belongings.sockets is not None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is held, done or waited for."""
+        is_idle = self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and self.rest.is_over
+        return is_idle and not len(self.belongings.keeping) and not self.callers
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is under way: all there is to know is in fields that can be written down."""
+        is_still = self.is_served or self.daemon is None or self.is_stuck
+        is_over = self.rest.is_over and not self.callers
+        return self.state not in (State.STARTING, State.STOPPING) and is_still and is_over
+
+    @property
+    def whereabouts(self) -> dict[str, Any]:
+        """Where the daemon is, for who waited for its start."""
+        assert self.belongings.sockets is not None
+        return {"id": self.id, "pid": self.daemon_pid, **self.belongings.sockets.endpoints}
