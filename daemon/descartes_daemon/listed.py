@@ -23,15 +23,18 @@ class Listed:
 
     def __call__(self, row: sqlite3.Row) -> dict[str, Any]:
         """Return one; may be called in a thread."""
-        shown = dict(row)
-        logs = f"{self._agents}/{row['id']}/"
+        shown = dict(zip(row.keys(), row, strict=True))  # `dict(row)` looks up each name, at twice the time
+        logs = f"{self._agents}/{shown['id']}/"
         begins = shown.pop("output_from"), shown.pop("errors_from")
         size = _size(logs + "output.log", begins[0])
-        shown["output_bytes"] = size if row["tty"] else size + _size(logs + "errors.log", begins[1])
-        shown["session_id"], shown["host"], shown["tty"] = self._session_id, HOST, bool(row["tty"])
-        shown["command"] = redact(json.loads(row["command"]))
-        shown["started_at"], shown["ended_at"] = written_or_none(row["started_at"]), written_or_none(row["ended_at"])
-        shown["limits"] = None if row["limits"] is None else json.loads(row["limits"])
+        shown["output_bytes"] = size if shown["tty"] else size + _size(logs + "errors.log", begins[1])
+        shown["session_id"], shown["host"], shown["tty"] = self._session_id, HOST, bool(shown["tty"])
+        shown["command"] = redact(json.loads(shown["command"]))
+        shown["started_at"], shown["ended_at"] = (
+            written_or_none(shown["started_at"]),
+            written_or_none(shown["ended_at"]),
+        )
+        shown["limits"] = None if shown["limits"] is None else json.loads(shown["limits"])
         return shown
 
 
