@@ -53,7 +53,7 @@ def _supervisor(answer: Any, *, is_needed: bool) -> Iterator[Remark]:
     if not isinstance(answer, DescartesError):
         if answer["version"] != VERSION:
             text = f"is of version {answer['version']}, this command of {VERSION}"
-            yield warning(_SUPERVISOR, text, "descartes sessions stop each session, then descartes supervisor stop")
+            yield warning(_SUPERVISOR, text, "descartes supervisor upgrade")
         else:
             yield ok(
                 _SUPERVISOR, f"pid {answer['pid']}, keeps {answer['kept']} agents in {answer['sessions']} sessions"

@@ -6,7 +6,12 @@ from descartes_cli.lazy import LazyGroup
 
 VERBS = {
     "status": ("descartes_cli.supervisor_verbs:status", "Tell what it keeps."),
-    "stop": ("descartes_cli.supervisor_verbs:stop", "End it; refused while a session is not Inactive."),
+    "upgrade": (
+        "descartes_cli.supervisor_verbs:upgrade",
+        "Let it go on with the installed code.",
+    ),
+    "stop": ("descartes_cli.supervisor_stop:stop", "End all sessions in order, then it; agents by policy."),
+    "logs": ("descartes_cli.supervisor_logs:logs", "Read what it noted."),
 }
 
 supervisor = LazyGroup(
