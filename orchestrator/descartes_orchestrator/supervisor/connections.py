@@ -22,6 +22,8 @@ _MOST_UNSENT = 4 * 1024 * 1024
 #: A command waits for one answer at a time.
 _MOST_OWED = 100
 _PIECE = 65_536
+#: What one may say until others have their turn: some fifty short calls.
+_AT_ONCE = 4096
 
 
 class Answer:
@@ -156,7 +158,7 @@ class Peer:
         if self._socket.fileno() < 0:
             return
         try:
-            piece = self._socket.recv(_PIECE)
+            piece = self._socket.recv(_AT_ONCE)
         except BlockingIOError:
             return
         except OSError:

@@ -7,13 +7,15 @@ import socket
 from descartes_core.errors import LimitReached, TooLarge
 from descartes_core.guests import Guests
 from descartes_core.jsonrpc import Call
+from descartes_local.descriptors import free_descriptors
 from descartes_local.peer import peer_of
 from descartes_orchestrator.supervisor.connections import LONGEST_LINE, Answer, Peer, Take
 from descartes_orchestrator.supervisor.journal import note
+from descartes_orchestrator.supervisor.keeping import spare
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.saving import SavedCall, SavedPeer
 
-#: What all unfinished requests may have together.
+#: What all unfinished requests, and all answers that nobody reads, may have together.
 _MOST_HALF = 8 * LONGEST_LINE
 #: Each command has one for a moment. Beyond this the one that is idle for longest makes room for a newcomer; where all
 #: are busy newcomers wait in the backlog.
@@ -76,9 +78,9 @@ class Door:
         self._peers.heard(peer)
 
     def check_held(self) -> None:
-        """Let go of whoever holds most when all hold too much of requests that do not end."""
+        """Let go of whoever holds most when all hold too much of what does not end, or is not read."""
         while (largest := self._peers.largest(_MOST_HALF)) is not None:
-            largest.dismiss(TooLarge(f"{_MOST_HALF} bytes of unfinished requests are held, which is the limit"))
+            largest.dismiss(TooLarge(f"{_MOST_HALF} bytes of unfinished requests and unread answers are held"))
 
     def leave(self, peer: Peer) -> None:
         """Forget a peer that is gone, and let in the next."""
@@ -96,8 +98,15 @@ class Door:
     def _accept(self) -> None:
         self._let_in()
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether one more would take a place that is not there, or a descriptor that is not for callers."""
+        free = free_descriptors()
+        return self._peers.is_full or (free is not None and free <= spare() // 2)
+
     def _let_in(self) -> bool:
-        if self._peers.is_full and self._peers.longest_idle() is None:
+        is_full = self._is_full
+        if is_full and self._peers.longest_idle() is None:
             self._rest()
             return False
         try:
@@ -111,7 +120,7 @@ class Door:
         if not peer_of(connection).may_come_in:
             connection.close()
             return True
-        if self._peers.is_full and (idle := self._peers.longest_idle()) is not None:
+        if is_full and (idle := self._peers.longest_idle()) is not None:
             idle.dismiss(LimitReached("others needed this place, and nothing was under way here: connect again"))
         self._peers.add(Peer(self._loop, connection, self))
         return True

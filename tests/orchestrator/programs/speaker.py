@@ -25,9 +25,9 @@ assert int(os.environ["LISTEN_PID"]) == os.getpid()
 assert int(os.environ["LISTEN_FDS"]) == len(NAMES)
 
 
-def tell(*lines: str, descriptors: tuple[int, ...] = ()) -> None:
+def tell(*lines: str, descriptors: tuple[int, ...] = (), to: str = os.environ["NOTIFY_SOCKET"]) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.connect(os.environ["NOTIFY_SOCKET"])
+        notify.connect(to)
         rights = array.array("i", descriptors).tobytes()
         notify.sendmsg(["\n".join(lines).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if rights else [])
 
@@ -91,6 +91,20 @@ def stranger(text: str) -> str:
     return "told"
 
 
+def intrude(to: str, *lines: str) -> str:
+    """Say something in another session's name, and give it something of ours."""
+    tell(*lines, descriptors=(0,), to=to)
+    return "told"
+
+
+def say_raw(text: str) -> str:
+    """Say these very bytes, in hexadecimal."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.connect(os.environ["NOTIFY_SOCKET"])
+        notify.send(bytes.fromhex(text))
+    return "said"
+
+
 def leave(*lines: str) -> str:
     tell(*lines)
     os._exit(0)
@@ -108,6 +122,8 @@ DOES = {
     "spawn": spawn,
     "forget": forget,
     "stranger": stranger,
+    "intrude": intrude,
+    "say_raw": say_raw,
     "leave": leave,
     "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda code: os._exit(int(code)),
