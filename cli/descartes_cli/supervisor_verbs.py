@@ -15,8 +15,8 @@ from descartes_local import supervisor_client
 from descartes_local.code_stamp import code_stamp
 from descartes_local.home import find_home
 
-#: The rehearsal and what is under way have deadlines of their own, of 45 s together.
-_LONGEST = 90.0
+#: The rehearsal and what is under way have deadlines of their own, of 30 s together unless configured.
+_LONGEST = 120.0
 _NONE = "no supervisor is running; the next command that needs one starts it"
 
 _STATUS = """\b

@@ -164,6 +164,8 @@ class Supervisor(Section):
     window: Seconds = _RULE.window
     #: Seconds until a starting daemon must be ready.
     ready_deadline: Seconds = 30.0
+    #: Seconds for new code to show that it can take the supervisor's place, and as many for what is under way to end.
+    renewal_deadline: Seconds = 15.0
     #: Seconds after which a supervisor that keeps nothing ends.
     linger: Seconds = 10.0
     #: Seconds between TERM and KILL for a daemon.

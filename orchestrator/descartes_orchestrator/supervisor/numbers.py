@@ -20,6 +20,8 @@ class Numbers:
     rule: RestartRule = field(default_factory=RestartRule)
     #: A daemon must be ready within this time.
     ready_deadline: float = 30.0
+    #: New code must show within this time that it can go on; what is under way must end within as much.
+    renewal_deadline: float = 15.0
     #: The supervisor ends when it has kept nothing for this long.
     linger: float = 10.0
     #: What a daemon is given after TERM where the caller does not say.
@@ -61,6 +63,7 @@ def _configured(home: Home) -> Numbers:
     return Numbers(
         rule=rule,
         ready_deadline=told.ready_deadline,
+        renewal_deadline=told.renewal_deadline,
         linger=told.linger,
         stop_grace=told.stop_grace,
         bases=(told.http_base, told.ws_base),

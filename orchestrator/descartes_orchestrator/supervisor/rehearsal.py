@@ -8,16 +8,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from descartes_local.endings import peek
 from descartes_orchestrator.supervisor.loop import Loop
 
-#: Its imports take a fifth of a second; a machine that starts fifty daemons takes ten times as long.
-DEADLINE = 15.0
-#: It ends by itself where nobody is left to end it.
-_LONGEST_LIFE = 2 * DEADLINE
 #: What is taken of what it says, and of what is told to people.
 _MOST, _LONGEST_REASON = 65_536, 300
 _PR_SET_PDEATHSIG = 1
@@ -39,7 +35,7 @@ class Rehearsal:
         loop: Loop,
         command: Sequence[str],
         descriptors: set[int],
-        environment: Mapping[str, str],
+        deadline: float,
         on_end: Callable[[Played], None],
     ) -> None:
         """Start it.
@@ -48,11 +44,11 @@ class Rehearsal:
             OSError: no process can be made.
 
         """
-        self._loop, self._on_end = loop, on_end
+        self._loop, self._deadline, self._on_end = loop, deadline, on_end
         self._said, self._complained = bytearray(), bytearray()
         says, complains = os.pipe(), os.pipe()
         try:
-            self.pid = _start(command, descriptors, environment, says[1], complains[1])
+            self.pid = _start(command, descriptors, deadline, says[1], complains[1])
             self._pidfd = os.pidfd_open(self.pid)
         except OSError:
             os.close(says[0])
@@ -65,7 +61,7 @@ class Rehearsal:
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
             loop.watch(descriptor, lambda descriptor=descriptor: self._hear(descriptor))  # type: ignore[misc]
-        self._timer = loop.later(DEADLINE, self._deadline_over)
+        self._timer = loop.later(deadline, self._deadline_over)
 
     def cancel(self) -> None:
         """End it, and tell nobody."""
@@ -85,7 +81,7 @@ class Rehearsal:
                 self._end(self._verdict())
 
     def _deadline_over(self) -> None:
-        self._end(f"it was not ready within {DEADLINE:g} s{self._last_words()}")
+        self._end(f"it was not ready within {self._deadline:g} s{self._last_words()}")
 
     def _end(self, failure: str | None) -> None:
         self._timer.cancel()
@@ -123,16 +119,14 @@ class Rehearsal:
         del self._open[descriptor]
 
 
-def _start(
-    command: Sequence[str], descriptors: set[int], environment: Mapping[str, str], says: int, complains: int
-) -> int:
+def _start(command: Sequence[str], descriptors: set[int], deadline: float, says: int, complains: int) -> int:
     parent = os.getpid()
     # A signal that reached the child before it has shed our handlers would wake our own loop.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
         if pid == 0:
-            _become(command, descriptors, environment, says, complains, parent)
+            _become(command, descriptors, deadline, says, complains, parent)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
@@ -141,7 +135,7 @@ def _start(
 def _become(
     command: Sequence[str],
     descriptors: set[int],
-    environment: Mapping[str, str],
+    deadline: float,
     says: int,
     complains: int,
     parent: int,
@@ -154,14 +148,14 @@ def _become(
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, _LONGEST_LIFE)
+        signal.setitimer(signal.ITIMER_REAL, 2 * deadline + 1.0)
         os.dup2(says, 1)
         os.dup2(complains, 2)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         if os.getppid() == parent:
-            os.execve(command[0], list(command), dict(environment))
+            os.execve(command[0], list(command), os.environ)
     except BaseException as error:
         # Nothing of the parent's stack may run in the child, whatever happened.
         os.write(2, f"cannot be executed: {error}\n".encode(errors="replace"))

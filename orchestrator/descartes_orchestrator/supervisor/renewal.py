@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -23,8 +24,6 @@ from descartes_orchestrator.supervisor.loop import Loop, Timer
 from descartes_orchestrator.supervisor.rehearsal import Played, Rehearsal
 from descartes_orchestrator.supervisor.saving import SavedCall, SavedState
 
-#: What is under way must end within this time: a daemon that starts has as long.
-PATIENCE = 30.0
 #: Such calls would bring something under way again. They wait for the next supervisor, or until there will be none.
 HELD = ("start", "stop", "restart")
 
@@ -51,10 +50,14 @@ class Renewed(Protocol):
 class Renewal:
     """Asked for by a caller, or by a start while newer code is installed."""
 
-    def __init__(self, loop: Loop, supervisor: Renewed, arguments: Sequence[str], interpreter: str, stamp: str) -> None:
+    def __init__(
+        self, loop: Loop, supervisor: Renewed, arguments: Sequence[str], *, stamp: str, deadline: float
+    ) -> None:
         self._loop, self._supervisor, self._arguments = loop, supervisor, arguments
+        #: For the rehearsal, and as much for what is under way.
+        self._deadline = deadline
         #: Which python we run in, and with which state of the code.
-        self.interpreter, self.stamp = interpreter, stamp
+        self.interpreter, self.stamp = sys.executable, stamp
         #: Why there was none, the last time.
         self.failure: str | None = None
         #: The state of the code that failed: a start does not try it again.
@@ -143,9 +146,8 @@ class Renewal:
             return
         try:
             command = [interpreter, *self._arguments, "--rehearse", str(blob)]
-            self._rehearsal = Rehearsal(
-                self._loop, command, state.descriptors() | {blob}, os.environ.copy(), self._rehearsed
-            )
+            descriptors = state.descriptors() | {blob}
+            self._rehearsal = Rehearsal(self._loop, command, descriptors, self._deadline, self._rehearsed)
         except OSError as error:
             self.give_up(f"no process can be made: {error}")
         finally:
@@ -158,10 +160,10 @@ class Renewal:
             return
         note(f"the next supervisor would be of version {played.version} ({played.stamp})")
         self._is_due = True
-        self._patience = self._loop.later(PATIENCE, self._patience_over)
+        self._patience = self._loop.later(self._deadline, self._patience_over)
 
     def _patience_over(self) -> None:
-        self.give_up(f"{self._hindrance() or 'something'} for {PATIENCE:g} s")
+        self.give_up(f"{self._hindrance() or 'something'}, for {self._deadline:g} s")
 
     def _hindrance(self) -> str | None:
         mine = [*self._askers, *(answer for _, answer in self._held)]

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from typing import Any
 
 from descartes_core import VERSION
@@ -58,7 +57,7 @@ class Supervisor:
             environment=os.environ.copy(),
             own=lambda: self._renewal.pids,
         )
-        self._renewal = Renewal(self._loop, self, program.arguments, sys.executable, stamp)
+        self._renewal = Renewal(self._loop, self, program.arguments, stamp=stamp, deadline=numbers.renewal_deadline)
         self._door = Door(self._loop, socket.socket(fileno=before.listener), self.take)
         self._linger: Timer | None = None
         self._is_quitting = False
