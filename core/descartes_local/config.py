@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -30,7 +31,7 @@ from descartes_local.config_files import (
     variable_of,
 )
 from descartes_local.config_original import hint, translated
-from descartes_local.config_places import ORIGINALS
+from descartes_local.config_places import ORIGINALS, environment_names
 from descartes_local.config_places import files as files
 from descartes_local.config_sections import (
     Agents,
@@ -78,6 +79,12 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+@cache
+def defaults() -> Settings:
+    """Return what holds where nothing is configured."""
+    return Settings(_env_prefix="\0")
+
+
 @dataclass(frozen=True, slots=True)
 class Examined:
     """What files and environment say together."""
@@ -119,7 +126,8 @@ class Examined:
 
         """
         settings = self.checked()
-        keys = [(section, key) for section, key in every_key() if with_environment or not variable_of((section, key))]
+        names = [] if with_environment else environment_names()
+        keys = [where for where in every_key() if not variable_of(where, names)]
         return {f"{section}.{key}": getattr(getattr(settings, section), key) for section, key in keys}
 
 
@@ -151,7 +159,7 @@ def examine(
     """
     paths = files(home, workspace=workspace, session_id=session_id, config_file=config_file)
     read = read_layers(paths, needed=config_file)
-    in_workspace = {path for path in (paths if workspace else []) if lies_in(path, workspace, home)}
+    in_workspace = {layer.path for layer in read if lies_in(layer.path, workspace, home)}
     return examine_layers(read, in_workspace, with_environment=with_environment)
 
 
@@ -174,8 +182,11 @@ def _checked(layers: Sequence[Layer], *, with_environment: bool) -> tuple[Settin
     wrong = unknown_sections(layers, Settings, hint=hint)
     tables = {section: table for section, table in merged(layers).items() if section in Settings.model_fields}
     try:
+        is_told = with_environment and environment_names()
+        if not tables and not is_told:
+            return (None if wrong else defaults()), wrong
         # No variable can have such a name.
-        settings = Settings(**tables) if with_environment else Settings(_env_prefix="\0", **tables)
+        settings = Settings(**tables) if is_told else Settings(_env_prefix="\0", **tables)
         return (None if wrong else settings), wrong
     except ValidationError as error:
         return None, [*wrong, *complaints(error, Settings, layers, hint=hint)]
@@ -187,8 +198,9 @@ def _checked(layers: Sequence[Layer], *, with_environment: bool) -> tuple[Settin
 
 def _environment_complaints() -> list[str]:
     wrong = environment_complaints(Settings)
-    for section, key in every_key():
-        name = variable_of((section, key))
+    names = environment_names()
+    for section, key in every_key() if names else []:
+        name = variable_of((section, key), names)
         if name and get_origin(section_model(section).model_fields[key].annotation) is list:
             try:
                 json.loads(os.environ[name])

@@ -103,10 +103,11 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def variable_of(where: Sequence[str]) -> str | None:
-    """Return the variable that is set for a key, None when there is none."""
+def variable_of(where: Sequence[str], names: Sequence[str] | None = None) -> str | None:
+    """Return the variable that is set for a key, None when there is none; who asks for many keys gives the names."""
     wanted = (PREFIX + "__".join(where)).upper()
-    return next((name for name in environment_names() if name.upper() == wanted and os.environ[name]), None)
+    names = environment_names() if names is None else names
+    return next((name for name in names if name.upper() == wanted and os.environ[name]), None)
 
 
 def environment_complaints(model: type[BaseModel]) -> list[str]:

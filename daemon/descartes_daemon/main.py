@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import time
+from functools import cache
 from pathlib import Path
 
 from descartes_core import VERSION, kept
@@ -21,7 +22,7 @@ from descartes_daemon.serve import serve
 from descartes_daemon.setup import Setup
 from descartes_daemon.sockets import take_inherited
 from descartes_local import registry, session_file
-from descartes_local.config import examine, files
+from descartes_local.config import defaults, examine, files
 from descartes_local.config_pending import stamps_of, started_with, write_start
 from descartes_local.home import Home, find_home, make_private
 from descartes_local.subreaper import become_subreaper
@@ -45,6 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def warm() -> None:
+    """Do what every start does alike, in a process that is about to fork many; it begins nothing."""
+    _parser().parse_args([])
+    defaults()
+
+
 def _told(error: DescartesError) -> int:
     # Not by print: what it cannot write, on a full disk, it would try again at the end, and end with 120.
     with contextlib.suppress(OSError):
@@ -62,6 +69,7 @@ def _known(group: BaseExceptionGroup[BaseException]) -> DescartesError | None:
     return only if isinstance(only, DescartesError) else None
 
 
+@cache
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="descartes-daemon",

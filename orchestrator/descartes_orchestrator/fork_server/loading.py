@@ -14,6 +14,7 @@ _LATER = (
     "asyncio.unix_events",
     "concurrent.futures.thread",
     "encodings.idna",
+    "uvicorn.lifespan.off",
 )
 
 
@@ -23,6 +24,7 @@ def load_daemon() -> Callable[[list[str]], int]:
     main = import_module(MAIN)
     for name in _LATER:
         import_module(name)
+    main.warm()
     _freeze()
     run: Callable[[list[str]], int] = main.main
     return run

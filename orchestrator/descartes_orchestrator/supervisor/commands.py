@@ -102,6 +102,7 @@ class Commands:
             "sessions": len(listed),
             "kept": sum(session["kept"] for session in listed),
             "restarts": sum(session["restarts"] for session in listed),
+            "fork_server": self._sessions.forks.told(),
             "descriptors": open_descriptors(),
             "descriptors_limit": limit_of_descriptors(),
             "not_keeping": sorted(session["name"] for session in listed if session["trouble"]),

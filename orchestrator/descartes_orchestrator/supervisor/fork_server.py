@@ -41,6 +41,8 @@ class ForkServer:
         self.ready_at: float | None = None
         #: The state of the code it has loaded; None until it is ready.
         self.stamp: str | None = None
+        #: A daemon that it forked has been ready.
+        self.is_proven = False
 
     def wait_ready(self) -> bool:
         """Wait for a while until it has loaded a daemon's code; False when it still has not.

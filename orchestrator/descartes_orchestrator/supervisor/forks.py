@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from descartes_core.restart import Deaths, GiveUp, RestartRule
 from descartes_orchestrator.fork_server.wire import Garbled, Request
@@ -32,6 +33,12 @@ class Forks:
     def __init__(self, loop: Loop, rule: RestartRule, environment: Mapping[str, str], log: Path) -> None:
         self._loop, self._environment, self._log = loop, environment, log
         self._server: ForkServer | None = None
+        #: One of older code, kept until a daemon of the present code has been ready.
+        self._older: ForkServer | None = None
+        #: The daemons of the present code, while there is an older one.
+        self._unproven: set[int] = set()
+        #: The next daemon is one of the older code.
+        self._falls_back = False
         self._rule, self._deaths = rule, Deaths(rule)
         self._next: Timer | None = None
         #: The state of the code for which it was given up.
@@ -42,7 +49,11 @@ class Forks:
     @property
     def pids(self) -> set[int]:
         """The children of ours that are no daemons."""
-        return {self._server.pid} if self._server else set()
+        return {server.pid for server in (self._server, self._older) if server is not None}
+
+    def told(self) -> dict[str, Any]:
+        """Return what `status` tells: the fork server's pid, or why daemons are started by exec."""
+        return {"pid": self._server.pid if self._server else None, "trouble": self.trouble}
 
     def begin(self) -> None:
         """Start a fork server, which loads while others do other things; nothing where a fork is not wise."""
@@ -68,6 +79,38 @@ class Forks:
         """
         if tuple(wanted.command[: len(_DAEMON)]) != _DAEMON:
             return start(wanted)
+        if self._falls_back and (pid := self._fork_older(wanted, title)) is not None:
+            return pid
+        pid = self._fork_present(wanted, title)
+        if pid is None:
+            note(f"{title} is started by exec: {self.trouble or 'the fork server is not ready'}")
+            pid = start(wanted)
+        if self._older is not None:
+            self._unproven.add(pid)
+        return pid
+
+    def proved(self, pid: int) -> None:
+        """Hear that a daemon is ready: where it is one of the present code, older code is not needed any more."""
+        if self._server is not None and (self._older is None or pid in self._unproven):
+            self._server.is_proven = True
+        if pid in self._unproven:
+            self._forget_older()
+
+    def fall_back(self, pid: int) -> bool:
+        """Say whether a daemon that ended before it was ready is one to try by older code; the next start does."""
+        self._falls_back = self._older is not None and pid in self._unproven
+        self._unproven.discard(pid)
+        return self._falls_back
+
+    def close(self) -> None:
+        """End the fork servers."""
+        if self._next is not None:
+            self._next.cancel()
+        if self._server is not None:
+            self._let_go(self._server)
+        self._forget_older()
+
+    def _fork_present(self, wanted: Start, title: str) -> int | None:
         while (server := self._ready()) is not None:
             try:
                 return _fork(server, wanted, title)
@@ -76,15 +119,18 @@ class Forks:
                 break  # everybody has waited long enough
             except Garbled as error:
                 self._lost(f"forked no daemon: {error}")
-        note(f"{title} is started by exec: {self.trouble or 'the fork server is not ready'}")
-        return start(wanted)
+        return None
 
-    def close(self) -> None:
-        """End the fork server."""
-        if self._next is not None:
-            self._next.cancel()
-        if self._server is not None:
-            self._let_go(self._server)
+    def _fork_older(self, wanted: Start, title: str) -> int | None:
+        self._falls_back = False
+        if self._older is None:
+            return None
+        note(f"{title} is started once more by older code: one of the installed code ended before it was ready")
+        try:
+            return _fork(self._older, wanted, title)
+        except (Garbled, TimeoutError):
+            self._forget_older()
+            return None
 
     def _ready(self) -> ForkServer | None:
         """Return a fork server that has loaded the installed code; None where there is none, or not for long."""
@@ -93,13 +139,29 @@ class Forks:
             self._given_up, self._deaths = "", Deaths(self._rule)
             self.begin()
         elif self._server is not None and self._server.stamp not in (None, stamp):
-            note(f"fork server {self._server.pid} has loaded code that is not the installed one any more")
-            self._let_go(self._server)
+            self._retire(self._server)
             self.begin()
         server = self._server
         if server is None or not self._is_ready(server):
             return None
         return server if server.stamp == stamp else None
+
+    def _retire(self, server: ForkServer) -> None:
+        """Put a fork server aside that has loaded other code than is installed now."""
+        note(f"fork server {server.pid} has loaded code that is not the installed one any more")
+        if not server.is_proven:
+            self._let_go(server)
+            return
+        self._forget_older()
+        self._server, self._older = None, server
+        self._loop.watch(server.channel.fileno(), self._forget_older)
+
+    def _forget_older(self) -> None:
+        self._unproven.clear()
+        if self._older is not None:
+            older, self._older = self._older, None
+            self._loop.unwatch(older.channel.fileno())
+            older.end()
 
     def _is_ready(self, server: ForkServer) -> bool:
         try:

@@ -127,6 +127,7 @@ class Session(Standing):
             if told.get("READY") == "1" and self.state is State.STARTING:
                 self.daemon.ready_at = time.monotonic()
                 self.was_ready = True
+                self._house.forks.proved(self.daemon.pid)
                 self._disarm()
                 self._feed(Cause.READY)
 
@@ -142,6 +143,9 @@ class Session(Standing):
             self._feed(Cause.ENDED)
         elif self.state in (State.INACTIVE, State.ERROR):
             self._tell()
+        elif daemon.ready_at is None and self._house.forks.fall_back(daemon.pid):
+            self._pause = 0.0
+            self._feed(Cause.ENDED)
         elif not self.was_ready:
             self.failure = daemon.failure(f"ended with {ending} before it was ready")
             self._feed(Cause.GAVE_UP)
