@@ -90,7 +90,11 @@ def run_attached(
     if ended is None:
         click.echo(f"\r\n[let go of {name}; descartes attach {short(agent['id'])} comes back]", err=True)
         return 0
-    how = ended["signal"] or ("code unknown" if ended["exit_code"] is None else f"code {ended['exit_code']}")
+    how = (
+        ended.get("ended_by")
+        or ended["signal"]
+        or ("code unknown" if ended["exit_code"] is None else f"code {ended['exit_code']}")
+    )
     click.echo(f"\r\n[{name} has ended: {how}]", err=True)
     return exit_status(ended)
 

@@ -12,22 +12,27 @@ from descartes_core.times import read as read_time
 from descartes_local.home import find_home
 
 _HEADS = ("ID", "NAME", "STATUS", "SESSION", "PID", "STARTED", "COMMAND")
+#: Before the command, for who wants to see more.
+_WIDE = ("LIMITS",)
 
 
-def show_fleet(*, everything: bool, as_json: bool, only: str | None = None) -> None:
-    """Print what there is; of one session only, where its id is given."""
+def show_fleet(*, everything: bool, as_json: bool, only: str | None = None, wide: bool = False) -> None:
+    """Print what there is; of one session only, where its id is given; on demand with what agents may take."""
     seen = look(find_home(), everything, only)
     failed = seen.pop("failed")
     if as_json:
         print_json(seen)
     else:
-        _print(seen, failed)
+        _print(seen, failed, wide=wide)
 
 
-def _print(seen: dict[str, Any], failed: list[dict[str, Any]]) -> None:
+def _print(seen: dict[str, Any], failed: list[dict[str, Any]], *, wide: bool) -> None:
     names = {session["id"]: printable(session["name"]) for session in seen["sessions"]}
     if seen["agents"]:
-        print_table(_HEADS, [_row(agent, names) for agent in seen["agents"]], coloured=2)
+        rows = [_row(agent, names) for agent in seen["agents"]]
+        if wide:
+            rows = [(*row[:-1], *_more(agent), row[-1]) for row, agent in zip(rows, seen["agents"], strict=True)]
+        print_table((*_HEADS[:-1], *_WIDE, _HEADS[-1]) if wide else _HEADS, rows, coloured=2)
     else:
         say("no agents; descartes spawn starts one" if seen["sessions"] else "no sessions are active")
     for process in seen["unattributed"]:
@@ -65,8 +70,19 @@ def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:
     )
 
 
+def _more(agent: dict[str, Any]) -> tuple[str, ...]:
+    """Return the wide columns."""
+    from descartes_core.limits import Limits  # only who asks for them pays for it
+
+    limits = Limits.from_json(agent.get("limits"))
+    by = f" ({agent['limited_by']})" if agent.get("limited_by") else ""
+    return (f"{limits}{by}" if limits else "-",)
+
+
 def _status(agent: dict[str, Any]) -> str:
     """Return the state, with how it ended."""
+    if agent.get("ended_by"):  # a daemon of an older version does not tell
+        return f"{agent['status']} ({agent['ended_by']})"
     if agent["signal"]:
         return f"{agent['status']} ({agent['signal']})"
     return f"{agent['status']} ({agent['exit_code']})" if agent["exit_code"] else str(agent["status"])

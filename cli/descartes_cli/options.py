@@ -19,6 +19,29 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Quantity(click.ParamType[float]):
+    """An amount with a unit: of memory, or of time."""
+
+    def __init__(self, name: str, least: str) -> None:
+        self.name, self._least = name, least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read what a person wrote."""
+        from descartes_core import quantities  # only who names an amount pays for it
+
+        read = quantities.read_bytes if self.name == "memory" else quantities.read_seconds
+        try:
+            found = read(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        if found < read(self._least):
+            self.fail(f"{value} is too little: {self._least} is the least.", param, ctx)
+        return found
+
+
+MEMORY, TIME = Quantity("memory", "1M"), Quantity("time", "0.01s")
+
+
 def complete_agents(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
     """Return what an AGENT may be, for a shell that asks."""
     from descartes_cli import completing  # only a shell that completes pays for it

@@ -13,6 +13,7 @@ _EXAMPLES = """\b
 Examples:
   descartes ps -a -s shop         ended agents of one session, too
   descartes ps --watch
+  descartes ps --wide             with each agent's limits, and who holds it within them
   descartes ps --json | jq '.agents[] | select(.status == "running") | .id'
 """
 
@@ -20,17 +21,18 @@ Examples:
 @click.command("ps", epilog=_EXAMPLES)
 @click.option("-a", "--all", "everything", is_flag=True, help="Ended agents and inactive sessions, too.")
 @click.option("-w", "--watch", "is_watched", is_flag=True, help="Show it anew whenever something happens.")
+@click.option("--wide", is_flag=True, help="With what each agent may take.")
 @options.session
 @options.as_json
-def ps(everything: bool, is_watched: bool, session: str | None, as_json: bool) -> None:
+def ps(everything: bool, is_watched: bool, wide: bool, session: str | None, as_json: bool) -> None:
     """List sessions and their agents. It starts nothing, and waits 2 s at most."""
     home = find_home()
     only = find_session(home, session).id if session else None
     if not is_watched:
-        show_fleet(everything=everything, as_json=as_json, only=only)
+        show_fleet(everything=everything, as_json=as_json, only=only, wide=wide)
     elif as_json:
         raise click.UsageError("--watch is for people; programs follow with descartes events -f --json")
     else:
         from descartes_cli.watching import watch  # only who watches pays for it
 
-        watch(home, only, lambda: show_fleet(everything=everything, as_json=False, only=only))
+        watch(home, only, lambda: show_fleet(everything=everything, as_json=False, only=only, wide=wide))

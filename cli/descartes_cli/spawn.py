@@ -35,6 +35,7 @@ Examples:
   descartes spawn ~/projects/shop --name fixer -- claude "make the tests pass"
   descartes spawn --attach -- bash
   descartes spawn --no-tty --wait -- make test
+  descartes spawn --memory 2G --cpus 1.5 --pids 200 --timeout 2h -- claude
 """
 
 
@@ -65,6 +66,16 @@ class _CommandAfterDashes(click.Command):
 @click.option("--size", metavar="120x40", help="Size of its terminal; default: that of yours.")
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="From being asked to being killed.")
 @click.option("--leave", is_flag=True, help="What it leaves behind may live on until its session stops.")
+@click.option(
+    "--memory", type=options.MEMORY, metavar="2G", help="The most memory of its whole tree; over it, it ends."
+)
+@click.option(
+    "--cpus", type=click.FloatRange(0.01, 10_000), metavar="1.5", help="How many processors it may keep busy."
+)
+@click.option(
+    "--pids", type=click.IntRange(1, 4_194_304), metavar="200", help="The most processes and threads; likewise."
+)
+@click.option("--timeout", type=options.TIME, metavar="2h", help="The most time from its start; likewise.")
 @click.option("--attach", "then_attach", is_flag=True, help="Use its terminal at once.")
 @click.option("--wait", "then_wait", is_flag=True, help="Wait for its end, and end with its exit code.")
 @options.as_json
@@ -124,6 +135,8 @@ def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]
     elif (size := read_size(given["size"]) if given["size"] else callers_size()) is not None:
         wish["cols"], wish["rows"] = size
     check_text(given["name"] or "")
+    if limits := {key: given[key] for key in ("memory", "cpus", "pids", "timeout") if given[key] is not None}:
+        wish["limits"] = limits
     return wish | {key: given[key] for key in ("name", "grace") if given[key] is not None}
 
 

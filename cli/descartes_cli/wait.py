@@ -11,7 +11,7 @@ from descartes_cli import options
 from descartes_cli.client import exit_status
 from descartes_cli.client import read as call
 from descartes_cli.finding import find_agent
-from descartes_cli.render import print_json
+from descartes_cli.render import print_json, say_wrong
 from descartes_core.errors import DeadlineOver
 from descartes_local.home import find_home
 
@@ -57,6 +57,8 @@ def wait_for_end(socket: str, agent_id: str, timeout: float | None = None) -> di
         waited = call(socket, "agent.wait", {"agent_id": agent_id, "timeout": left}, timeout=left + 30.0)
         if waited["ended"]:
             ended: dict[str, Any] = waited["agent"]
+            if ended.get("ended_by"):  # a daemon of an older version does not tell
+                say_wrong(f"{ended['name']} was ended: {ended['ended_by']}")
             return ended
         if ends is not None and time.monotonic() >= ends:
             raise DeadlineOver(f"{waited['agent']['name']} has not ended within {timeout:g} s")

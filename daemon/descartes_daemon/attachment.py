@@ -143,7 +143,13 @@ class Attachment:
             return None
         self.is_over = True
         row = self._agent.row
-        return {"type": "exit", "exit_code": row.exit_code, "signal": row.signal, "cause": row.cause}
+        return {
+            "type": "exit",
+            "exit_code": row.exit_code,
+            "signal": row.signal,
+            "cause": row.cause,
+            "ended_by": row.ended_by,
+        }
 
     async def _until_ended(self) -> None:
         await self._agent.ended.wait()

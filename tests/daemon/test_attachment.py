@@ -101,7 +101,13 @@ async def test_the_end_is_told_after_the_last_byte(short: Path) -> None:
         line = await attached(inside, identity, offset=7)
         line.tell(type="input", data="exit 4\n")
         assert await line.shown(b"exit 4\r\n")
-        assert await line.frame("exit") == {"type": "exit", "exit_code": 4, "signal": None, "cause": "ended_badly"}
+        assert await line.frame("exit") == {
+            "type": "exit",
+            "exit_code": 4,
+            "signal": None,
+            "cause": "ended_badly",
+            "ended_by": None,
+        }
         assert await line.frame() is None
 
 

@@ -39,7 +39,13 @@ async def test_first_comes_a_screen_then_the_pen_then_bytes(short: Path) -> None
             assert await page.shown(b"heard: hello\r\n") == b"hello\r\nheard: hello\r\n"
             await page.tell(type="input", data="exit 4\n")
             exit_frame = await page.frame("exit")
-            assert exit_frame == {"type": "exit", "exit_code": 4, "signal": None, "cause": "ended_badly"}
+            assert exit_frame == {
+                "type": "exit",
+                "exit_code": 4,
+                "signal": None,
+                "cause": "ended_badly",
+                "ended_by": None,
+            }
             assert await page.closed() == (1000, "the agent has ended")
 
 
