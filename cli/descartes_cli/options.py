@@ -19,10 +19,11 @@ class Seconds(click.FloatRange):
         return seconds
 
 
-class Quantity(click.ParamType[float]):
+class Quantity(click.FloatRange):
     """An amount with a unit: of memory, or of time."""
 
     def __init__(self, name: str, least: str) -> None:
+        super().__init__()
         self.name, self._least = name, least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
