@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from descartes_cli import options
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable
 from descartes_cli.session_named import find_session
-from descartes_cli.sessions_show import as_object, print_notes
-from descartes_core.ids import short
+from descartes_cli.sessions_show import as_object, print_changed, print_notes
 from descartes_local.home import find_home
 from descartes_orchestrator import sessions
 
@@ -30,11 +27,8 @@ def create(directory: str, name: str | None, as_json: bool) -> None:
     """Make a directory a workspace; what is there already stays. Default: the current directory."""
     home = find_home()
     created = sessions.create(home, directory, name)
-    if as_json:
-        print_json(as_object(home, created))
-    else:
-        click.echo(f"{printable(created.name)}  {created.id}")
-        print_notes(list(created.notes))
+    print_changed(home, created, created.id, as_json)
+    if not as_json:
         click.echo(f"descartes spawn {printable(str(created.path))} -- COMMAND starts an agent in it", err=True)
 
 
@@ -54,11 +48,7 @@ def start(session: str, as_json: bool) -> None:
     found = find_session(home, session)
     with lasting(f"starting {printable(found.name)}"):
         started = sessions.start(home, found)
-    if as_json:
-        print_json(started)
-    else:
-        click.echo(f"{printable(found.name)}  Active  {started['http_endpoint']}")
-        print_notes(list(found.notes))
+    print_changed(home, found, f"Active  {started['http_endpoint']}", as_json, answer=started)
 
 
 _STOP = """\b
@@ -78,12 +68,9 @@ def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
     home = find_home()
     found = find_session(home, session)
     with lasting(f"stopping {printable(found.name)}"):
-        ended: Any = sessions.stop(home, found, force=force, grace=grace)
-    if as_json:
-        print_json({"id": found.id, "status": "Inactive", "ended": ended})
-    else:
-        agents = f", agents ended: {', '.join(map(short, ended))}" if ended else ""
-        click.echo(f"{printable(found.name)}  Inactive{agents}")
+        ended = sessions.stop(home, found, force=force, grace=grace)
+    answer = {"id": found.id, "status": "Inactive"}
+    print_changed(home, found, "Inactive", as_json, answer=answer, ended=ended)
 
 
 _USE = """\b

@@ -6,10 +6,9 @@ import click
 
 from descartes_cli import options
 from descartes_cli.progress import lasting
-from descartes_cli.render import print_json, printable
+from descartes_cli.render import printable
 from descartes_cli.session_named import find_session
-from descartes_cli.sessions_show import as_object, print_notes
-from descartes_core.ids import short
+from descartes_cli.sessions_show import print_changed
 from descartes_local.home import find_home
 from descartes_orchestrator import sessions
 
@@ -32,10 +31,7 @@ def rename(session: str, name: str, as_json: bool) -> None:
     found = find_session(home, session)
     with lasting(f"renaming {printable(found.name)}"):
         renamed = sessions.rename(home, found, name)
-    if as_json:
-        print_json(as_object(home, renamed))
-    else:
-        click.echo(f"{printable(renamed.name)}  {renamed.id}")
+    print_changed(home, renamed, renamed.id, as_json)
 
 
 _ARCHIVE = """\b
@@ -59,11 +55,7 @@ def archive(session: str, force: bool, as_json: bool) -> None:
     found = find_session(home, session)
     with lasting(f"archiving {printable(found.name)}"):
         archived, ended = sessions.archive(home, found, force=force)
-    if as_json:
-        print_json({**as_object(home, archived), "ended": ended})
-    else:
-        agents = f", agents ended: {', '.join(map(short, ended))}" if ended else ""
-        click.echo(f"{printable(archived.name)}  Archived{agents}")
+    print_changed(home, archived, archived.status, as_json, ended=ended)
 
 
 _UNARCHIVE = """\b
@@ -80,10 +72,7 @@ def unarchive(session: str, as_json: bool) -> None:
     """Take up a session that was archived; it starts nothing."""
     home = find_home()
     found = sessions.unarchive(home, find_session(home, session))
-    if as_json:
-        print_json(as_object(home, found))
-    else:
-        click.echo(f"{printable(found.name)}  {found.status}")
+    print_changed(home, found, found.status, as_json)
 
 
 _RELOCATE = """\b
@@ -105,11 +94,7 @@ def relocate(session: str, path: str, as_json: bool) -> None:
     """
     home = find_home()
     found = sessions.relocate(home, find_session(home, session), path)
-    if as_json:
-        print_json(as_object(home, found))
-    else:
-        click.echo(f"{printable(found.name)}  {printable(str(found.path))}")
-        print_notes(list(found.notes))
+    print_changed(home, found, printable(str(found.path)), as_json)
 
 
 _ADOPT = """\b
@@ -128,8 +113,4 @@ def adopt(path: str, as_json: bool) -> None:
     """
     home = find_home()
     adopted = sessions.adopt(home, path)
-    if as_json:
-        print_json(as_object(home, adopted))
-    else:
-        click.echo(f"{printable(adopted.name)}  {adopted.id}")
-        print_notes(list(adopted.notes))
+    print_changed(home, adopted, adopted.id, as_json)

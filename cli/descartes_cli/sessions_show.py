@@ -10,6 +10,7 @@ import click
 from descartes_cli import options
 from descartes_cli.render import print_json, printable
 from descartes_cli.session_named import find_session
+from descartes_core.ids import short
 from descartes_local import registry
 from descartes_local.config_pending import pending_changes
 from descartes_local.config_quick import complaint_about
@@ -59,6 +60,35 @@ def as_object(home: Home, session: Session, active: str | None = None) -> dict[s
         "rival": str(session.rival) if session.rival else None,
         "notes": [*session.notes, *filter(None, _about_configuration(home, session))],
     }
+
+
+def print_changed(
+    home: Home,
+    session: Session,
+    became: str,
+    as_json: bool,
+    *,
+    answer: dict[str, Any] | None = None,
+    ended: list[str] | None = None,
+) -> None:
+    """Print what became of a session.
+
+    Args:
+        home: Whose.
+        session: As it is now.
+        became: What a person reads beside its name.
+        as_json: Whether a program reads it: then the session's whole object.
+        answer: What it reads instead.
+        ended: The agents that were ended, where it may be some.
+
+    """
+    if as_json:
+        about = as_object(home, session) if answer is None else answer
+        print_json(about if ended is None else {**about, "ended": ended})
+        return
+    agents = f", agents ended: {', '.join(map(short, ended))}" if ended else ""
+    click.echo(f"{printable(session.name)}  {became}{agents}")
+    print_notes(list(session.notes))
 
 
 def _about_configuration(home: Home, session: Session) -> Iterator[str]:
