@@ -19,7 +19,7 @@ class Seconds(click.FloatRange):
         return seconds
 
 
-class Quantity(click.FloatRange):
+class Quantity(click.types.FloatParamType):
     """An amount with a unit: of memory, or of time."""
 
     def __init__(self, name: str, least: str) -> None:
