@@ -14,8 +14,10 @@ from setproctitle import setproctitle
 from descartes_core import VERSION
 from descartes_core.errors import ConfigInvalid
 from descartes_core.times import written
+from descartes_local.cgroup2 import leave_agents
 from descartes_local.code_stamp import code_stamp
 from descartes_local.home import Home, find_home
+from descartes_local.probe import reached
 from descartes_local.subreaper import become_subreaper
 from descartes_orchestrator.supervisor import saving
 from descartes_orchestrator.supervisor.house import PROGRAM, Program
@@ -47,6 +49,7 @@ def _begin_new(program: Program) -> None:
         sys.exit("the supervisor is started by the commands that need it: run `descartes ps`")
     # The listening socket, and the lock that tells the living supervisor; all else is our starter's.
     os.closerange(_FIRST + count, _HIGHEST)
+    leave_agents()
     home, life = _home(), _FIRST + 1 if count > 1 else None
     try:
         numbers = read_numbers(home)
@@ -78,6 +81,7 @@ def _rehearse(program: Program, blob: int) -> None:
 def _take_over(program: Program, blob: int) -> None:
     """Go on with everything; the one before was this very process, and signals wait until we hear them."""
     home = _home()
+    reached("supervisor.renewed")
     before = saving.read(blob)
     os.close(blob)
     try:
