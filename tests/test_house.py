@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -94,6 +94,11 @@ def test_the_supervisor_imports_nothing_slow() -> None:
     assert slow_imports("descartes_orchestrator.supervisor.__main__") == ""
 
 
+def test_ps_imports_little() -> None:
+    costly = ("click", "dataclasses", "descartes_orchestrator", "sqlite3", "subprocess", "uuid")
+    assert imported_of(costly, "descartes_cli.fleet_table") == ""
+
+
 def test_generated_pages_are_fresh() -> None:
     done = subprocess.run([sys.executable, ROOT / "docs/generate.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -117,7 +122,12 @@ def test_a_shell_completes_every_agent_and_session() -> None:
 
 def slow_imports(module: str) -> str:
     """Return what an interpreter of its own has imported of the slow ones after this module."""
-    code = f"import sys, {module}; print(*sorted(set({SLOW!r}) & set(sys.modules)), end='')"
+    return imported_of(SLOW, module)
+
+
+def imported_of(unwanted: Sequence[str], module: str) -> str:
+    """Return what an interpreter of its own has imported of these after a module."""
+    code = f"import sys, {module}; print(*sorted(set({unwanted!r}) & set(sys.modules)), end='')"
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
 

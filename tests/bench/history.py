@@ -58,7 +58,9 @@ async def _end_one(store: Store, data: Path, number: int) -> None:
     command = ("claude", "-p", f"task {number}")
     row = AgentRow(identity, f"agent-{number}", command, "/", 24, 80, 10.0, "SIGTERM", False, 0o022, now)
     await store.commit(Unit().add_agent(row))
-    await store.commit(Unit().move(identity, State.INITIALIZING, State.RUNNING, Cause.SPAWNED, at=now))
+    await store.commit(
+        Unit().move(identity, State.INITIALIZING, State.RUNNING, Cause.SPAWNED, at=now).set_started(identity, now)
+    )
     ended = Unit().move(identity, State.RUNNING, State.COMPLETED, Cause.ENDED_WELL, at=now)
     await store.commit(ended.set_ended(identity, now, 0, None))
     directory = data / "agents" / identity
