@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from descartes_daemon.unit import Unit
 
@@ -19,6 +20,8 @@ class Asking:
     id: str | None = None
     #: Whether the acceptance is part of a commit already.
     is_accepted: bool = False
+    #: The answer, where it was committed together with the last effect of the request.
+    answer: dict[str, Any] | None = None
     #: Done once the answer is stored, just before it is sent.
     afterwards: list[Callable[[], None]] = field(default_factory=list)
 
@@ -28,3 +31,7 @@ class Asking:
             self.is_accepted = True
             unit.accept(self.id, self.method, time.time())
         return unit
+
+    def answered(self, unit: Unit, answer: dict[str, Any]) -> Unit:
+        """Add the answer to what is committed with the last effect of the request."""
+        return unit if self.id is None else unit.answer(self.id, answer, time.time())

@@ -69,6 +69,8 @@ class Once:
             if asking.is_accepted:
                 await self._remember(asking, {_REFUSED: [error.code, error.message]})
             raise
+        if asking.answer is not None:
+            return asking.answer
         await self._remember(asking, reply)
         return reply
 

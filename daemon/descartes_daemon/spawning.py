@@ -30,6 +30,7 @@ from descartes_core.events import in_brief
 from descartes_core.ids import LONGEST_NAME, check_name, new_id
 from descartes_core.messages.agents import Spawn
 from descartes_core.redaction import redact
+from descartes_core.times import written
 from descartes_daemon import surroundings
 from descartes_daemon.agent import Agent
 from descartes_daemon.agent_row import AgentRow
@@ -211,9 +212,11 @@ class Spawner:
 
     async def _commit_running(self, agent: Agent, asking: Asking) -> None:
         now = time.time()
+        # One commit for both: on a disk, each takes longer than all else here.
+        answer = {"agent": {**agent.info(), "status": State.RUNNING.value, "started_at": written(now)}}
 
         def facts(unit: Unit) -> Unit:
-            return unit.set_started(agent.id, now)
+            return asking.answered(unit.set_started(agent.id, now), answer)
 
         try:
             await self._agents.insist(
@@ -221,6 +224,7 @@ class Spawner:
             )
         except IllegalTransition:
             return  # it was asked to end meanwhile: its end is on the way
+        asking.answer = answer
         self._limiting.begin(agent)
 
     async def _fail(self, agent: Agent, error: DescartesError) -> None:

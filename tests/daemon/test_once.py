@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,23 @@ async def test_a_repeat_is_given_the_first_answer(short: Path) -> None:
         first = await inside.call("agent.spawn", **asked)
         assert await inside.call("agent.spawn", **asked) == first
         assert len((await inside.call("agent.list"))["agents"]) == 1
+
+
+async def test_the_answer_to_a_spawn_is_stored_together_with_its_beginning(short: Path) -> None:
+    async with open_inside(short) as inside:
+        store = inside.daemon.store
+        before, stored = store.on_commit, []
+
+        def told(events: list[dict[str, Any]]) -> None:
+            before(events)
+            if any(event.get("data", {}).get("status") == "running" for event in events):
+                with contextlib.closing(sqlite3.connect(store.path)) as reader:
+                    stored.extend(reader.execute("SELECT reply FROM requests WHERE id = 'one'"))
+
+        store.on_commit = told
+        answer = await inside.call("agent.spawn", command=agent("silent"), request_id="one")
+        assert [json.loads(reply) for (reply,) in stored] == [answer]
+        assert answer["agent"] == (await inside.call("agent.list"))["agents"][0]
 
 
 async def test_repeats_at_once_do_it_once(short: Path) -> None:
