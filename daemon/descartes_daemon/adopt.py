@@ -82,8 +82,9 @@ class Adoption:
             is_held = row.tty or any(parts[part] is not None for part in kept.OF_STREAMS)
             agent.is_kept = agent.body is not None and is_held
         except OSError as error:
-            # It is held elsewhere and goes on, until a later daemon can open it; all the others are served meanwhile.
+            # It is held and goes on, until a later daemon can open it; all the others are served meanwhile.
             agent.is_kept, why_lost = True, f"its log cannot be opened: {error}"
+            agent.unused = {part: number for part, number in parts.items() if number is not None and part != kept.PIDFD}
             _log.error("agent %s: %s", agent.id, why_lost)
         pidfd = parts[kept.PIDFD]
         if pidfd is None and agent.process is not None and is_alive(agent.process):

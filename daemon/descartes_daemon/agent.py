@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from descartes_core import agent_life
+from descartes_core import agent_life, kept
 from descartes_core.errors import NotHere
 from descartes_core.ids import short
 from descartes_core.redaction import redact
@@ -34,6 +34,10 @@ class Agent:
     errors: OutputLog | None = None
     body: Body | None = None
     process: Process | None = None
+    #: Its process, until its ending is stored and reaped; whoever waits for that closes it.
+    pidfd: int | None = None
+    #: What is kept of it and not used here: its log cannot be opened now, by a later daemon perhaps.
+    unused: dict[str, int] = field(default_factory=dict)
     #: Whether its row is in the store.
     is_stored: bool = True
     #: Whether it is a child of this very daemon: then it is we who reap it.
@@ -127,6 +131,12 @@ class Agent:
         if self.cgroup is not None:
             self.cgroup.kill()
         return kill_tree(self.find_tree)
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """What is to be in keeping of it now, by part: nothing where its terminal is lost."""
+        held = self.unused if self.body is None else self.body.parts
+        return held if self.pidfd is None or (self.body is None and not held) else {**held, kept.PIDFD: self.pidfd}
 
     @property
     def notice(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -205,6 +206,9 @@ class Agents:
         if agent.body is not None:
             agent.body.close()
             agent.body = None
+        for descriptor in agent.unused.values():
+            os.close(descriptor)
+        agent.unused = {}
         for log in agent.logs:
             log.close()
         parts = kept.OF_TERMINALS if agent.row.tty else kept.OF_STREAMS

@@ -41,6 +41,8 @@ class Keeping:
         self._stored = {name for name in inherited if kept.is_stored(name)}
         #: What one gives comes in one piece, since an answer is about all before it.
         self._turn = asyncio.Lock()
+        #: Which keeper this is: what one had acknowledged is nothing to the next.
+        self._keeper = 0
         #: Why something was not kept; None once something was again.
         self.trouble: str | None = None
 
@@ -65,11 +67,12 @@ class Keeping:
         """
         if not self.has_keeper:
             return False
+        keeper = self._keeper
         async with self._turn:
             self._refuse_beyond_room(descriptors)
             sent = await self._give(descriptors)
         word = None if sent is None else await self._notifier.answer(sent)
-        if word is None:
+        if word is None or keeper != self._keeper or (word == "" and not await self._is_there()):
             return False
         if self._supervisor is not None and word != kept.ALL_KEPT:
             await self.forget(*descriptors)
@@ -77,6 +80,20 @@ class Keeping:
             raise self._shortage(word.removeprefix(kept.NOT_KEPT) or "the supervisor has no descriptor free")
         self.trouble = None
         return True
+
+    async def _is_there(self) -> bool:
+        """Say whether whoever answered without a word is still there: one that dies closes everything so."""
+        return self._supervisor is None or await self._notifier.tell("STATUS=serving")
+
+    def lose(self) -> None:
+        """Know that the keeper is gone, and everything it kept."""
+        self._keeper += 1
+        self._stored.clear()
+        self._notifier.lose()
+
+    async def find_again(self) -> bool:
+        """Give to the next keeper from here on; False when it does not listen."""
+        return await self._notifier.reconnect()
 
     async def try_keep(self, descriptors: Mapping[str, int]) -> bool:
         """Give into keeping what goes on also without; that it does is told."""

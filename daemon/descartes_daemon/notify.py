@@ -18,26 +18,32 @@ class Notifier:
     """Tells who started this process how it is; silent when nobody asked."""
 
     def __init__(self, path: str | None) -> None:
-        self._socket: socket.socket | None = None
+        self._path = path
         #: One message at a time: a loop can wait only once for the same socket, and the queue is short (10 by default).
         self._turn = asyncio.Lock()
-        if path:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-            try:
-                self._socket.connect("\0" + path[1:] if path.startswith("@") else path)
-            except OSError:
-                self._socket.close()
-                self._socket = None
+        self._is_lost = False
+        self._socket = _connected(path) if path else None
 
     @property
     def is_heard(self) -> bool:
         """Whether there is somebody to tell."""
-        return self._socket is not None
+        return self._socket is not None and not self._is_lost
+
+    def lose(self) -> None:
+        """Know that whoever listened is gone: nothing more is told."""
+        self._is_lost = True
+
+    async def reconnect(self) -> bool:
+        """Tell whoever listens there now from here on; False when nobody does."""
+        async with self._turn:
+            self.close()
+            self._socket = _connected(self._path) if self._path else None
+            self._is_lost = False
+        return self.is_heard
 
     async def tell(self, *lines: str, descriptors: Iterable[int] = ()) -> bool:
         """Send one message; False when nobody listens (any more)."""
-        if self._socket is None:
+        if not self.is_heard:
             return False
         rights = array.array("i", descriptors)
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights.tobytes())] if rights else []
@@ -94,6 +100,17 @@ class Notifier:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _connected(path: str) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    connection.setblocking(False)
+    try:
+        connection.connect("\0" + path[1:] if path.startswith("@") else path)
+    except OSError:
+        connection.close()
+        return None
+    return connection
 
 
 async def _writable(connection: socket.socket) -> None:

@@ -83,17 +83,18 @@ def open_kept(agent: Agent, parts: Mapping[str, int | None], keeping: Keeping) -
     """Open again what an earlier daemon had; None where the terminal was in nobody's keeping.
 
     Raises:
-        OSError: a log cannot be opened; nothing is left open, and what is in keeping stays there.
+        OSError: a log cannot be opened; what was in keeping is open, as it was.
 
     """
     with contextlib.ExitStack() as undo:
-        for part, descriptor in parts.items():
-            if descriptor is not None and part != kept.PIDFD:
-                undo.callback(os.close, descriptor)
         body = _kept_terminal(agent, parts, undo) if agent.row.tty else _kept_streams(agent, parts, keeping, undo)
         if body is not None:
             undo.pop_all()
-    return body
+            return body
+    for part, descriptor in parts.items():
+        if descriptor is not None and part != kept.PIDFD:
+            os.close(descriptor)
+    return None
 
 
 def _kept_terminal(agent: Agent, parts: Mapping[str, int | None], undo: contextlib.ExitStack) -> Body | None:

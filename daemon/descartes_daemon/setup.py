@@ -30,5 +30,7 @@ class Setup:
     fd_store: int
     #: The soft descriptor limit that agents are given back.
     soft_nofile: int | None
+    #: The one configuration file that was named.
+    config_file: Path | None = None
     #: Writes down with what configuration we began, once the session is ours.
     note_start: Callable[[], None] = lambda: None

@@ -26,33 +26,34 @@ class Watch:
 
     def begin(self, agent: Agent, pidfd: int | None) -> None:
         """Watch one agent, from its start helper on, and take over its pidfd (None: it is gone already)."""
-        self._agents.background.start(self._to_the_end(agent, pidfd), f"watch {agent.id}")
+        agent.pidfd = pidfd
+        self._agents.background.start(self._to_the_end(agent), f"watch {agent.id}")
 
-    async def _to_the_end(self, agent: Agent, pidfd: int | None) -> None:
+    async def _to_the_end(self, agent: Agent) -> None:
         try:
-            if pidfd is not None:
-                await ending.ended(pidfd)
+            if agent.pidfd is not None:
+                await ending.ended(agent.pidfd)
             reached("agent.exited")
             await agent.launched.wait()
             if agent.row.state not in FINAL:
-                await self._store_end(agent, await self._how(agent, pidfd))
+                await self._store_end(agent, await self._how(agent))
         finally:
-            if pidfd is not None:
-                os.close(pidfd)
+            if agent.pidfd is not None:
+                os.close(agent.pidfd)
+                agent.pidfd = None
         await self._reap(agent)
         self._agents.leave_group(agent)  # that of a program that could not be executed held its helper till now
         agent.ended.set()
 
-    async def _how(self, agent: Agent, pidfd: int | None) -> Ending:
+    async def _how(self, agent: Agent) -> Ending:
+        """Look, where it is our child; else ask the kernel, and who may have seen it before it was reaped."""
         if agent.process is None:
             return UNKNOWN
         try:
             return peek(agent.process.pid) or UNKNOWN
         except ChildProcessError:
-            found = await asyncio.to_thread(self._agents.keeping.ask_ending, agent.process)
-            if (found is None or found == UNKNOWN) and pidfd is not None:
-                found = ending_by_pidfd(pidfd)  # systemd's child: nobody else would tell
-            return found or UNKNOWN
+            found = None if agent.pidfd is None else ending_by_pidfd(agent.pidfd)
+            return found or await asyncio.to_thread(self._agents.keeping.ask_ending, agent.process) or UNKNOWN
 
     async def _store_end(self, agent: Agent, how: Ending) -> None:
         await self._drain(agent)

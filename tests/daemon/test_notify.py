@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,43 @@ def keep_all(heard: socket.socket, barriers: int) -> dict[str, int]:
         else:
             kept[dict(line.split("=") for line in lines)["FDNAME"]] = descriptors[0]
     return kept
+
+
+async def test_what_is_told_after_a_loss_is_told_to_whoever_listens_there_then(short: Path) -> None:
+    path = str(short / "again")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as first:
+        first.bind(path)
+        notifier = Notifier(path)
+        assert await notifier.tell("first")
+    assert not await notifier.tell("to nobody")
+    notifier.lose()
+    assert not notifier.is_heard
+    assert not await notifier.reconnect()
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as second:
+        second.bind(path)
+        second.settimeout(10)
+        assert await notifier.reconnect()
+        assert await notifier.tell("second")
+        assert receive(second) == (["second"], [])
+    notifier.close()
+
+
+async def test_a_keeper_that_dies_over_a_barrier_keeps_nothing_and_is_not_full(short: Path) -> None:
+    """Its end closes what it was asked by: that was taken for a refusal, and once for a yes."""
+    path = str(short / "dying")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as dying:
+        dying.bind(path)
+        notifier = Notifier(path)
+        keeping = Keeping(notifier, "/nobody", {})
+        giving = asyncio.create_task(keeping.keep({"thing": dying.fileno()}))
+        await asyncio.to_thread(select.select, [dying], [], [], 10)
+        dying.close()
+        assert await giving is False
+        assert keeping.trouble is None
+        keeping.lose()
+        assert not keeping.has_keeper
+        notifier.close()
 
 
 async def test_words_arrive_as_systemd_expects_them(heard: socket.socket, notifier: Notifier) -> None:
