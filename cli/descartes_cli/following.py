@@ -19,7 +19,7 @@ from descartes_local.run_file import RunFile, read_run_files
 
 #: One question waits this long at the daemon; new sessions that the kernel does not tell of are seen at the next.
 _ROUND = 15.0
-#: For a daemon that is away and whose socket nobody holds.
+#: For a daemon that is busy; for one that is away, where the kernel does not tell when there is another.
 _PAUSE = 1.0
 _PAGE = 1000
 
@@ -49,7 +49,7 @@ def follow(
     """
     streams: dict[str, _Stream] = {}
     is_first = True
-    with selectors.DefaultSelector() as selector, _told_of_sessions(home, selector):
+    with selectors.DefaultSelector() as selector, _told_of_sessions(home, selector) as is_told:
         while True:
             runs = {run.session_id: run for run in read_run_files(home)}
             for run in runs.values():
@@ -57,12 +57,12 @@ def follow(
                     # What a session that starts meanwhile does is all news.
                     streams[run.session_id] = _Stream(run, since if is_first else 0, wanted or {})
             is_first = False
-            for stream in streams.values():
-                if stream.connection is None:
-                    _ask(stream, selector)
-            # A session that was stopped has no run file, and is not asked for until it has one.
+            asked = [_ask(stream, selector) for stream in streams.values() if stream.connection is None]
+            # A session that was stopped has no run file, and is not asked for until it has one; what a daemon that
+            # was killed left stays until the next one writes its own, of which the kernel tells.
             away = any(stream.connection is None and key in runs for key, stream in streams.items())
-            for key, _ in selector.select(_PAUSE if away else _ROUND):
+            is_soon = not all(asked) or (away and not is_told)
+            for key, _ in selector.select(_PAUSE if is_soon else _ROUND):
                 if isinstance(key.data, Inotify):
                     key.data.read()
                 else:
@@ -70,15 +70,17 @@ def follow(
 
 
 @contextlib.contextmanager
-def _told_of_sessions(home: Home, selector: selectors.BaseSelector) -> Iterator[None]:
-    """Let the kernel wake the selector when a session starts or stops, where it can."""
+def _told_of_sessions(home: Home, selector: selectors.BaseSelector) -> Iterator[bool]:
+    """Let the kernel wake the selector when a session starts or stops, and give whether it does."""
+    is_told = False
     with contextlib.ExitStack() as opened:
         with contextlib.suppress(OSError):
             inotify = Inotify()
             opened.callback(inotify.close)
             inotify.add(home.run, MOVED_TO | DELETE | ONLYDIR)
             selector.register(inotify.descriptor, selectors.EVENT_READ, inotify)
-        yield
+            is_told = True
+        yield is_told
 
 
 def say_gap(session: str, since: int, reply: dict[str, Any]) -> None:
@@ -87,17 +89,19 @@ def say_gap(session: str, since: int, reply: dict[str, Any]) -> None:
         say_wrong(f"{session}: events {since + 1} to {until - 1} are kept no more")
 
 
-def _ask(stream: _Stream, selector: selectors.BaseSelector) -> None:
+def _ask(stream: _Stream, selector: selectors.BaseSelector) -> bool:
+    """Ask for what is new, or find that nobody is there; False where somebody is, and has no time."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
     try:
         connect_to_ours(connection, stream.run.socket)
-    except OSError:
+    except OSError as error:
         connection.close()
-        return
+        return not isinstance(error, BlockingIOError)
     stream.connection, stream.received = connection, b""
     selector.register(connection, selectors.EVENT_READ, stream)
     _send(stream, selector)
+    return True
 
 
 def _send(stream: _Stream, selector: selectors.BaseSelector) -> None:
