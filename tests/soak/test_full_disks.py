@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,7 @@ def changes(disk: Disk, living: str) -> list[list[object]]:
         ["config", "init"],
         ["gc", disk.shop, "--older-than", "0d", "--yes"],
         ["kill", "--force", living],
+        ["sessions", "archive", "--force", disk.shop],
     ]
 
 
@@ -124,9 +126,7 @@ def test_every_change_on_a_full_disk_is_done_or_told(disk: Disk, spare: int) -> 
     disk.run("spawn", disk.shop, "--wait", "--name", "old", "--", "echo", "said")
     filler = disk.fill(spare)
     refused = []
-    # Without a store nobody can note an agent's end: a daemon that is to end all waits for room, 20 s and more.
-    last = [["sessions", "archive", "--force", disk.shop]] if spare else []
-    for words in [*changes(disk, living), *last]:
+    for words in changes(disk, living):
         ran = disk.run(*words, check=False)
         assert ran.code in (0, 4), str(ran)
         assert ran.code == 0 or any(word in ran.stderr for word in FULL), str(ran)
@@ -147,6 +147,27 @@ def test_every_change_on_a_full_disk_is_done_or_told(disk: Disk, spare: int) -> 
     assert disk.json("sessions", "show", disk.shop)["status"] == "Archived"
     ended = {one["name"]: one["status"] for one in disk.json("ps", "-a")["agents"]}
     assert {ended["old"], ended["with"], ended["without"]} == {"completed"}
+
+
+def test_a_session_on_a_full_disk_ends_within_its_agents_grace(disk: Disk) -> None:
+    """Nobody can note that they are to end, nor how they did: they are asked all the same, and it is not waited for."""
+    disk.run("sessions", "start", disk.shop)
+    asked = disk.person.directory / "asked"
+    trap = f"trap 'touch {asked}; exit' HUP; echo ready; while :; do read line; done"
+    good = disk.json("spawn", disk.shop, "--grace", "9", "--", "sh", "-c", trap)
+    deaf = disk.json("spawn", disk.shop, "--grace", "2", "--name", "deaf", "--", *agent("deaf"))
+    for one in (good, deaf):
+        wait_until(lambda one=one: "ready" in disk.run("logs", one["id"]).stdout, "it has begun")  # type: ignore[misc]
+    filler = disk.fill(0)
+    began = time.monotonic()
+    disk.run("sessions", "stop", "--force", disk.shop)
+    assert time.monotonic() - began < 6.0, "it waited for more than the deaf one's grace"
+    assert asked.exists()
+    for ended in (good, deaf):
+        process_gone(ended["pid"], 1.0)
+    filler.unlink()
+    disk.run("sessions", "start", disk.shop)
+    assert {one["status"] for one in disk.json("ps", "-a")["agents"]} == {"failed"}
 
 
 def test_every_change_of_a_read_only_workspace_is_done_or_told(disk: Disk) -> None:
