@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from descartes_local.json_file import read_json, write_json
 
 #: Of a daemon these do not matter: discovery counts at once, the supervisor reads its own at its own start.
 _NOT_A_DAEMONS = ("discovery.", "supervisor.")
+#: A daemon that is asked thousands of times a second looks so often (seconds): nobody can tell the difference.
+_LOOK_EVERY = 0.05
 
 
 #: By path: inode, time and size, None where there is no file.
@@ -100,14 +103,21 @@ def pending_changes(home: Home, session_id: str, workspace: Path) -> Pending:
 class PendingWatch:
     """The same for a daemon that is asked again and again: what it began with is read once."""
 
-    def __init__(self, home: Home, session_id: str, workspace: Path) -> None:
+    def __init__(self, home: Home, session_id: str, workspace: Path, *, every: float = _LOOK_EVERY) -> None:
         self._asked = home, session_id, workspace
+        self._every = every
+        #: When it looked last (monotonic).
+        self._looked = -every
         self._paths: list[str] = []
         self._stamps: list[list[int] | None] = []
         self._notice = ""
 
     def notice(self) -> str:
         """Return one sentence for people; empty when nothing is pending."""
+        now = time.monotonic()
+        if now - self._looked < self._every:
+            return self._notice
+        self._looked = now
         stamps = [_stamp(path) for path in self._paths]
         if not self._paths or stamps != self._stamps:
             self._paths = self._paths or _paths_of(self._asked[0], self._asked[1])

@@ -118,7 +118,7 @@ def test_the_named_file_is_remembered(home: Home, workspace: Path, tmp_path: Pat
 
 def test_who_asks_again_and_again_is_told_of_each_change(home: Home, workspace: Path) -> None:
     start(home, workspace)
-    watch = PendingWatch(home, SESSION, workspace)
+    watch = PendingWatch(home, SESSION, workspace, every=0)
     assert watch.notice() == ""
     file = home.path / "config.toml"
     file.write_text("[agents]\ngrace = 3\n")
@@ -126,3 +126,11 @@ def test_who_asks_again_and_again_is_told_of_each_change(home: Home, workspace: 
     assert "agents.grace" in watch.notice()
     file.unlink()
     assert watch.notice() == ""
+
+
+def test_a_daemon_that_is_asked_again_and_again_looks_now_and_then(home: Home, workspace: Path) -> None:
+    start(home, workspace)
+    watch = PendingWatch(home, SESSION, workspace, every=3600)
+    assert watch.notice() == ""
+    (home.path / "config.toml").write_text("[agents]\ngrace = 3\n")
+    assert watch.notice() == "", "it has looked a moment ago"
