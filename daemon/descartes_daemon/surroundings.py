@@ -19,6 +19,7 @@ DENIED = frozenset(
         "LISTEN_PID",
         "LISTEN_FDS",
         "LISTEN_FDNAMES",
+        "FDSTORE",
         "WATCHDOG_PID",
         "WATCHDOG_USEC",
         "DESCARTES_SUPERVISOR",
