@@ -9,6 +9,7 @@ import sys
 from setproctitle import setproctitle
 
 from descartes_local.code_stamp import code_stamp
+from descartes_local.probe import reached
 from descartes_orchestrator.fork_server.child import Main, fork_daemon
 from descartes_orchestrator.fork_server.loading import load_daemon
 from descartes_orchestrator.fork_server.wire import Garbled, Request, close_all, receive_request, send_answer
@@ -35,6 +36,7 @@ def serve() -> None:
 
 
 def _answer(channel: socket.socket, request: Request, main: Main) -> None:
+    reached("fork_server.asked")
     try:
         pid = fork_daemon(request, main)
     except OSError as error:

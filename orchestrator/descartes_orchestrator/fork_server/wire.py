@@ -17,6 +17,8 @@ CHANNEL = "channel"
 MOST_BYTES = 8 * 1024 * 1024
 #: More than the supervisor keeps for one session.
 MOST_DESCRIPTORS = 20_000
+#: A pid, or why there is none.
+_LONGEST_ANSWER = 65_536
 #: The kernel passes no more with one message (SCM_MAX_FD).
 _AT_ONCE = 253
 _HEAD = struct.Struct("!II")
@@ -108,7 +110,7 @@ def receive_answer(channel: socket.socket) -> dict[str, Any]:
     while not line.endswith(b"\n"):
         piece = channel.recv(4096)
         line += piece
-        if not piece or len(line) > MOST_BYTES:
+        if not piece or len(line) > _LONGEST_ANSWER:
             raise Garbled("it ended" if not piece else "its answer does not end")
     try:
         answer = json.loads(line)

@@ -7,11 +7,12 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from descartes_local.processes import stat_of
 from descartes_orchestrator.fork_server.wire import CHANNEL, Garbled, Request, receive_answer, send_request
-from descartes_orchestrator.supervisor.start import Start, python, start
+from descartes_orchestrator.supervisor.start import Start, start
 
 #: A daemon is forked within some milliseconds, and is worth waiting for while the code is loaded; whoever else waits
 #: for the supervisor waits as long, and daemons take 5 s for a refusal.
@@ -21,7 +22,7 @@ PATIENCE = 3.0
 class ForkServer:
     """One process that forks daemons."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         """Start it.
 
         Raises:
@@ -31,7 +32,6 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs, contextlib.ExitStack() as undo:
             undo.callback(ours.close)
-            command = python("descartes_orchestrator.fork_server")
             self.pid = start(Start(command, environment, [(CHANNEL, theirs.fileno())], log))
             self._pidfd = os.pidfd_open(self.pid)
             undo.pop_all()
@@ -80,6 +80,9 @@ class ForkServer:
         pid = answer.get("pid")
         if type(pid) is not int or pid <= 0:
             raise Garbled("it tells no pid")
+        found = stat_of(pid)
+        if found is None or found.parent != os.getpid():
+            raise Garbled(f"it tells of {pid}, which is no child of ours")
         return pid
 
     def end(self) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ _DAEMON = tuple(python("descartes_daemon"))
 class Forks:
     """Keeps one fork server ready, and starts daemons."""
 
-    def __init__(self, loop: Loop, rule: RestartRule, environment: Mapping[str, str], log: Path) -> None:
-        self._loop, self._environment, self._log = loop, environment, log
+    def __init__(
+        self, loop: Loop, rule: RestartRule, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
+        self._loop, self._command, self._environment, self._log = loop, command, environment, log
         self._server: ForkServer | None = None
         #: One of older code, kept until a daemon of the present code has been ready.
         self._older: ForkServer | None = None
@@ -58,11 +60,13 @@ class Forks:
     def begin(self) -> None:
         """Start a fork server, which loads while others do other things; nothing where a fork is not wise."""
         self._next = None
+        if not self._command:
+            return
         if sys.platform != "linux":
             self.trouble = "this system's libraries do not survive a fork"
             return
         try:
-            self._server = server = ForkServer(self._environment, self._log)
+            self._server = server = ForkServer(self._command, self._environment, self._log)
         except OSError as error:
             self._failed(f"cannot be started: {error}", ready_for=None)
             return

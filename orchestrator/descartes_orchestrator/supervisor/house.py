@@ -58,6 +58,8 @@ class Program:
 
     arguments: Sequence[str]
     daemon: Command
+    #: The command of its fork server, where it has one.
+    fork_server: Sequence[str] = ()
 
 
 def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
@@ -70,4 +72,6 @@ def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
 
 
 #: The installed one.
-PROGRAM = Program(python("descartes_orchestrator.supervisor")[1:], daemon_command)
+PROGRAM = Program(
+    python("descartes_orchestrator.supervisor")[1:], daemon_command, python("descartes_orchestrator.fork_server")
+)

@@ -17,7 +17,7 @@ from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.daemon import Daemon, log_of
 from descartes_orchestrator.supervisor.exits import Exits
 from descartes_orchestrator.supervisor.forks import Forks
-from descartes_orchestrator.supervisor.house import Command, House, Wanted
+from descartes_orchestrator.supervisor.house import House, Program, Wanted
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.memory import restored_session, saved_session
 from descartes_orchestrator.supervisor.numbers import Numbers
@@ -36,21 +36,21 @@ class Sessions:
         home: Home,
         numbers: Numbers,
         *,
-        command: Command,
+        program: Program,
         environment: Mapping[str, str],
         own: Callable[[], set[int]],
     ) -> None:
         self._home = home
         self._sessions: dict[str, Session] = {}
         told = {**environment, "DESCARTES_SUPERVISOR": str(home.supervisor_socket)}
-        self.forks = Forks(loop, numbers.rule, told, home.log / "supervisor.log")
+        self.forks = Forks(loop, numbers.rule, program.fork_server, told, home.log / "supervisor.log")
         self.exits = Exits(home.run / "exits")
         self.reaper = Reaper(self.all, lambda: self.forks.pids | own(), self.exits)
         self._house = House(
             loop=loop,
             home=home,
             numbers=numbers,
-            command=command,
+            command=program.daemon,
             forks=self.forks,
             environment=environment,
             held_ports=self.held_ports,

@@ -19,7 +19,7 @@ from descartes_orchestrator.supervisor.commands import Commands
 from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.door import Door
 from descartes_orchestrator.supervisor.handing_over import Arrivals
-from descartes_orchestrator.supervisor.house import Program, daemon_command
+from descartes_orchestrator.supervisor.house import Program
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
 from descartes_orchestrator.supervisor.numbers import Numbers
@@ -53,7 +53,7 @@ class Supervisor:
             self._loop,
             home,
             numbers,
-            command=program.daemon,
+            program=program,
             environment=os.environ.copy(),
             own=lambda: self._renewal.pids,
         )
@@ -111,9 +111,8 @@ class Supervisor:
 
     def hindrance(self, held: int) -> str | None:
         """Say what is under way besides these calls; None where nothing is."""
-        if self._door.owed != held:
-            return "a call is under way"
-        return self._sessions.unsettled()
+        is_asked = self._door.owed != held
+        return self._sessions.unsettled() or ("a call is under way" if is_asked else None)
 
     def take(self, call: Call, answer: Answer) -> None:
         """Answer a call."""
@@ -125,8 +124,7 @@ class Supervisor:
 
     def come_back(self) -> None:
         """Begin a fork server."""
-        if self._program.daemon is daemon_command:
-            self._sessions.forks.begin()
+        self._sessions.forks.begin()
 
     def _go_on(self) -> None:
         """Do what the one before left to do: look at what ended meanwhile, and answer."""
