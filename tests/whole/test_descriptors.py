@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import resource
+import signal
 import socket
 from pathlib import Path
 
@@ -59,6 +60,31 @@ def test_without_descriptors_a_daemon_waits_and_goes_on(person: Person, run: Run
     person.run("send", "echoer", "still here", "--enter")
     wait_until(lambda: "heard: still here" in person.run("logs", "echoer").stdout, "the agent answers")
     assert [one.pid for one in read_run_files(person.home)] == [run.pid]
+
+
+def test_a_supervisor_without_room_starts_no_agent_that_would_die_with_its_daemon(person: Person, run: RunFile) -> None:
+    """It is told wherever one looks, nobody else is harmed, and over as soon as there is room."""
+    pid, mark = person.run("supervisor", "status", "--json").json["pid"], person.directory / "ran"
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (descriptors_of(pid) + 5, before[1]))
+    words = ("spawn", person.directory / "projects/shop", "--name", "second", "--", "touch", mark)
+    refused = person.run(*words, check=False)
+    assert (refused.code, refused.stderr.count("\n")) == (4, 1), str(refused)
+    assert "descriptors are free: end some agents" in refused.stderr
+    assert person.run("supervisor", "status", "--json").json["not_keeping"] == ["shop"]
+    ran = person.run("doctor", check=False)
+    assert (ran.code, "keeps no further agent" in ran.stdout) == (1, True), str(ran)
+    assert "of the supervisor's" in call(run.socket, "session.info")["session"]["notices"][0]
+    os.kill(run.pid, signal.SIGKILL)
+    person.run("send", "echoer", "still here", "--enter")
+    wait_until(lambda: "heard: still here" in person.run("logs", "echoer").stdout, "the agent answers")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    assert not mark.exists()
+    assert person.run(*words[:2], "--wait", *words[4:]).code == 0
+    assert mark.exists()
+    assert person.run("supervisor", "status", "--json").json["not_keeping"] == []
+    (second,) = [one for one in person.run("ps", "-a", "--json").json["agents"] if one["name"] == "second"]
+    assert second["status"] == "failed"
 
 
 def test_a_hundred_listeners_that_come_and_go_leave_nothing(person: Person, run: RunFile) -> None:
