@@ -73,4 +73,5 @@ def _renaming(daemon: Daemon, answers: Answers) -> Renaming:
         daemon.background,
         info=lambda: answers.session(Nothing()),
         tell_keeper=lambda name: daemon.keeping.tell_name(daemon.upkeep.record.id, name),
+        tell_later=daemon.disk_news.tell,
     )

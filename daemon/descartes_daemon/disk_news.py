@@ -53,18 +53,19 @@ class DiskNews:
         data = {"path": str(log.path)}
         if trouble is None:
             _log.info("%s can be written again", log.path)
-            self._tell(Unit().event("SystemEvent", "disk_room", None, data, time.time()))
+            self.tell(Unit().event("SystemEvent", "disk_room", None, data, time.time()))
         else:
             _log.error("%s cannot be written: %s", log.path, trouble)
             policy = "drop" if log.drops_when_full else "wait"
             data |= {"trouble": trouble, "agent_id": log.agent_id, "policy": policy}
-            self._tell(Unit().event("SystemEvent", "disk_full", None, data, time.time()))
+            self.tell(Unit().event("SystemEvent", "disk_full", None, data, time.time()))
 
     def gap(self, log: OutputLog, gap: Gap) -> None:
         """Tell of what one agent said in vain, unless that was told already."""
-        self._tell(_Lost(log, gap, time.time()))
+        self.tell(_Lost(log, gap, time.time()))
 
-    def _tell(self, news: Unit | _Lost) -> None:
+    def tell(self, news: Unit | _Lost) -> None:
+        """Store an event as soon as there is room for it."""
         self._waiting.append(news)
         if self._storing is None or self._storing.done():
             self._storing = self._agents.background.start(self._store(), "tell of the disk")

@@ -31,12 +31,15 @@ class Renaming:
         *,
         info: Callable[[], Reply],
         tell_keeper: Callable[[str], None],
+        tell_later: Callable[[Unit], None],
     ) -> None:
         self._upkeep, self._store, self._background = upkeep, store, background
         #: What is answered: session.info.
         self._info = info
         #: Tells whoever starts the next daemon; called in a thread.
         self._tell_keeper = tell_keeper
+        #: Stores an event once there is room.
+        self._tell_later = tell_later
         #: The name that was asked for last; it is on disk once nobody waits.
         self._last = upkeep.record.name
         self._waiting: list[asyncio.Future[None]] = []
@@ -50,9 +53,17 @@ class Renaming:
             await self._written()
         if was != name:
             about = {"session_id": self._upkeep.record.id, "was": was, "name": name}
-            unit = asking.accepted(Unit())
-            await self._store.commit(unit.event("SystemEvent", "session_renamed", None, about, time.time()))
+            await self._tell(asking, about)
         return self._info()
+
+    async def _tell(self, asking: Asking, about: Reply) -> None:
+        """Tell what is on disk already; where the store has no room, once it has."""
+        event = ("SystemEvent", "session_renamed", None, about, time.time())
+        try:
+            await self._store.commit(asking.accepted(Unit()).event(*event))
+        except Unavailable:
+            self._tell_later(Unit().event(*event))
+            raise
 
     def _written(self) -> Awaitable[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

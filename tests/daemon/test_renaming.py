@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,29 @@ from descartes_core.messages.sessions import RenameSession
 from descartes_daemon.asking import Asking
 from descartes_daemon.renaming import Renaming
 from descartes_local import session_file
-from tests.support.inside import Inside, open_inside
+from tests.support.inside import PATIENCE, Inside, open_inside
 
 pytestmark = pytest.mark.anyio
+
+
+@contextlib.contextmanager
+def small_disk(place: Path) -> Iterator[Path]:
+    """Mount a disk on which a store fits, and little more."""
+    place.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k,mode=700", "tmpfs", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all room there is."""
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    return filler
 
 
 def record_of(inside: Inside) -> dict[str, Any]:
@@ -90,6 +114,22 @@ async def test_where_it_cannot_be_written_the_name_stays_and_the_next_try_is_a_t
         assert [(one["was"], one["name"]) for one in await renames(inside)] == [("shop", "store")]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
+async def test_where_the_store_has_no_room_it_is_told_once_there_is(short: Path) -> None:
+    with small_disk(short / "home") as disk:
+        async with open_inside(short) as inside:
+            filler = fill(disk)
+            with pytest.raises(Unavailable, match=r"state\.db"):
+                await inside.call("session.rename", name="store")
+            assert record_of(inside)["name"] == "store"
+            last = inside.daemon.store.last_seq()
+            filler.unlink()
+            async with asyncio.timeout(PATIENCE):
+                while not await renames(inside):
+                    await inside.call("event.list", since=last, wait=1.0)
+            assert [(one["was"], one["name"]) for one in await renames(inside)] == [("shop", "store")]
+
+
 async def test_a_repeat_is_answered_and_not_done_again(short: Path) -> None:
     async with open_inside(short) as inside:
         same = new_id()
@@ -109,6 +149,7 @@ async def test_whoever_starts_the_next_daemon_is_told(short: Path) -> None:
             daemon.background,
             info=dict,
             tell_keeper=lambda name: loop.call_soon_threadsafe(told.put_nowait, name) and None,
+            tell_later=daemon.disk_news.tell,
         )
         await renaming.rename(RenameSession(name="store"), Asking("session.rename", "test"))
         assert await told.get() == "store"
