@@ -57,6 +57,12 @@ TOLD = (
         "the oldest of its output was given up; what is asked for before `end` is answered with a gap",
         ("name", "stream", "begin", "end", "reason"),
     ),
+    Kind(
+        "SystemEvent",
+        "supervisor_replaced",
+        "the supervisor was gone for `gap` seconds, and the next one keeps what this daemon has",
+        (*_DAEMON, "supervisor_pid", "kept", "gap"),
+    ),
     Kind("SystemEvent", "daemon_started", "a daemon has adopted what was there", (*_DAEMON, "adopted", "notices")),
     Kind(
         "SystemEvent", "daemon_stopping", "a daemon ends in order; `staying` are the agents kept", (*_DAEMON, "staying")

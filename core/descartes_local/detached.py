@@ -13,6 +13,7 @@ from pathlib import Path
 
 from descartes_core.errors import SupervisorUnreachable
 from descartes_local.home import Home
+from descartes_local.subreaper import leaving_orphans
 
 #: What it gets: its listening socket, and the lock that tells the living supervisor.
 FD_NAMES = "rpc:life"
@@ -21,7 +22,7 @@ KEEPS_ENVIRON = {"SPT_NOENV": "1"}
 #: What a supervisor and its daemons get of the environment; agents get their own caller's.
 _PASSED = (
     *("HOME", "PATH", "LANG", "USER", "LOGNAME", "SHELL", "TZ", "XDG_RUNTIME_DIR", "TMPDIR", "VIRTUAL_ENV"),
-    *("DESCARTES_PROBE", "DESCARTES_SUPERVISOR_LINGER"),
+    *("DESCARTES_PROBE", "DESCARTES_SUPERVISOR_LINGER", "DESCARTES_SOFT_NOFILE"),
 )
 #: The second: its own section of the configuration.
 _PASSED_TOO = ("LC_", "DESCARTES_SUPERVISOR__")
@@ -41,9 +42,10 @@ def start_detached(command: Sequence[str], descriptors: Sequence[int], home: Hom
     """
     scope = [str(_SYSTEMD_RUN), "--user", "--scope", "--quiet", "--collect", "--"]
     commands = [[*scope, *command]] if _has_systemd() else []
-    for words in [*commands, list(command)]:
-        if _ran(words, descriptors, home):
-            return
+    with leaving_orphans():  # a daemon that starts the next supervisor is not to be its parent
+        for words in [*commands, list(command)]:
+            if _ran(words, descriptors, home):
+                return
     raise SupervisorUnreachable(f"the supervisor cannot be started: look at {home.log / 'supervisor.log'}")
 
 

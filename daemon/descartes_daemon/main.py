@@ -126,6 +126,7 @@ def _prepare(options: argparse.Namespace) -> Setup:
         supervisor=os.environ.get("DESCARTES_SUPERVISOR"),
         fd_store=_number(os.environ.pop("FDSTORE", "")),
         soft_nofile=_raise_limit(),
+        config_file=options.config and options.config.resolve(),
         note_start=note_start,
     )
 

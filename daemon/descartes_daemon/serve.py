@@ -13,6 +13,7 @@ from descartes_core.session_life import State
 from descartes_daemon.answering import register
 from descartes_daemon.assembly import Daemon
 from descartes_daemon.doors import TcpDoors
+from descartes_daemon.keeper_watch import KeeperWatch
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.notify import Notifier
 from descartes_daemon.session_upkeep import Upkeep
@@ -38,6 +39,7 @@ async def serve(setup: Setup) -> None:
         stack.callback(notifier.close)
         keeping = Keeping(notifier, setup.supervisor, setup.inherited, room=setup.fd_store)
         upkeep = Upkeep(setup.home, setup.workspace, setup.record)
+        upkeep.keeper = "supervisor" if setup.supervisor is not None else ""
         await _lock(upkeep, keeping)
         setup.note_start()
         path = setup.home.daemon_socket(setup.record.id)
@@ -89,8 +91,12 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         _listen_to_signals(daemon.stop)
         daemon.background.start(daemon.scud_watch.run(), "scud watch")
         await notifier.tell("READY=1", f"STATUS=serving {setup.workspace}")
+        keeper_watch = KeeperWatch(daemon, listening)
+        if setup.supervisor is not None:
+            daemon.background.start(keeper_watch.run(), "keeper watch")
         reached("daemon.ready")
         await daemon.stop.wait()
+        await keeper_watch.settle()
         await _take_down(daemon, notifier, unix, stop_web)
 
 

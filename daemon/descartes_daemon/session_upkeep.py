@@ -57,6 +57,8 @@ class Upkeep:
         self.workspace = workspace
         self.record = record
         self.instance_id = new_id()
+        #: Who outlives this daemon, for those who read its run file.
+        self.keeper = ""
         self.started_at = written(time.time())
         #: What a person should know.
         self.notices: list[str] = []
@@ -273,6 +275,7 @@ class Upkeep:
             socket=endpoints.socket,
             started_at=self.started_at,
             version=VERSION,
+            keeper=self.keeper,
         )
         try:
             write_run_file(self.home, run)

@@ -62,7 +62,8 @@ def _begin_new(program: Program) -> None:
     os.environ.pop("LISTEN_FDNAMES", None)
     os.chdir("/")
     os.umask(0o077)
-    os.environ["DESCARTES_SOFT_NOFILE"] = str(_raise_descriptor_limit())
+    soft = _raise_descriptor_limit()
+    os.environ.setdefault("DESCARTES_SOFT_NOFILE", str(soft))  # a daemon that started us had raised its own
     before = SavedState(VERSION, code_stamp(), written(time.time()), listener=_FIRST, life=life)
     _run(home, numbers, program, before)
 
@@ -72,7 +73,7 @@ def _rehearse(program: Program, blob: int) -> None:
     before = saving.read(blob)
     stamp = code_stamp()
     Supervisor(find_home(), read_numbers(find_home()), program, stamp, before)
-    sys.stdout.write(json.dumps({"ready": True, "version": VERSION, "stamp": stamp}))
+    sys.stdout.write(json.dumps({"ready": True, "pid": os.getpid(), "version": VERSION, "stamp": stamp}))
     sys.stdout.flush()
     # Nothing may be taken down: all of it is shared with the one before.
     os._exit(0)

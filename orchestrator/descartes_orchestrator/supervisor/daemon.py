@@ -30,6 +30,8 @@ class Daemon:
     is_leaving: bool = False
     #: When its process began, where it is somebody else's child: it handed itself over.
     started: int | None = None
+    #: It has given us all that it had from the supervisor before.
+    has_given: bool = False
 
     @property
     def process(self) -> Process:

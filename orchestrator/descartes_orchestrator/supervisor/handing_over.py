@@ -52,7 +52,7 @@ class Arrivals:
 
     def serving(self, identity: str, peer: Peer) -> dict[str, Any]:
         """Hear from a daemon that this connection is to tell it of our end; say whether it is known here."""
-        if not self._is_its_daemon(identity, peer):
+        if not self._is_its_daemon(identity, peer) or not self._sessions.has_all_of(identity):
             return {"known": False}
         before = self._lines.get(identity)
         if before is not None and before is not peer:

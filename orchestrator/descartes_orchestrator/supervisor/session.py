@@ -96,6 +96,8 @@ class Session(Standing):
             OSError: it cannot be heard.
 
         """
+        if self.daemon is not None and (self.daemon.pid, self.daemon.started) == (daemon.pid, daemon.started):
+            return  # it tries again
         if self.state not in (State.INACTIVE, State.ERROR) or self.daemon is not None or not self.rest.is_over:
             raise Conflict(f"session {self.id} is {self.state} here already")
         self.belongings.listen()
@@ -115,6 +117,8 @@ class Session(Standing):
 
     def taken_over(self) -> None:
         """Hear that the daemon has given all it has."""
+        if self.daemon is not None:
+            self.daemon.has_given = True
         self._tell()
 
     def hear(self) -> None:

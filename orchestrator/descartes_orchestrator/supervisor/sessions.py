@@ -107,6 +107,12 @@ class Sessions:
         session.taken_over()
         return True
 
+    def has_all_of(self, identity: str) -> bool:
+        """Say whether nothing is missing that a session's daemon had from a supervisor before us."""
+        session = self._sessions.get(identity)
+        daemon = session.daemon if session else None
+        return daemon is not None and (daemon.started is None or daemon.has_given)
+
     def daemon_of(self, identity: str) -> int | None:
         """Return the pid of a session's daemon, None where none runs here."""
         session = self._sessions.get(identity)
