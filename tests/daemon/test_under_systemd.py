@@ -65,20 +65,23 @@ def test_a_flood_loses_nothing_when_its_daemon_is_killed(systemd: Manager, tmp_p
 
 
 @pytest.mark.parametrize(("how", "told"), [("exit 7", (7, None)), ("kill -ABRT $$", (None, "SIGABRT"))])
+@pytest.mark.parametrize("tty", [True, False])
 def test_an_end_while_no_daemon_is_there_is_known(
-    systemd: Manager, moments: Moments, tmp_path: Path, how: str, told: tuple[int | None, str | None]
+    systemd: Manager, tmp_path: Path, how: str, told: tuple[int | None, str | None], tty: bool
 ) -> None:
     """systemd reaps whatever comes to it: after that only a process's own descriptor tells."""
-    kept, go = systemd(), tmp_path / "go"
+    kept, go = systemd(waits=True), tmp_path / "go"
     os.mkfifo(go)
-    spawned = kept.spawn(["sh", "-c", f"read line < {go}; {how}"])
-    with moments.hold("daemon.locking") as held:
-        kept.kill()
-        held.wait()
-        go.write_text("\n")
-        wait_until(lambda: process_of(spawned["pid"]) is None, "systemd has reaped it")
+    spawned = kept.spawn(["sh", "-c", f"read line < {go}; echo last words; {how}"], tty=tty)
+    kept.kill()
+    kept.until("ended")
+    go.write_text("\n")
+    wait_until(lambda: process_of(spawned["pid"]) is None, "systemd has reaped it")
+    tell(kept, "start")
+    kept.until("ready")
     ended = kept.ended(spawned["id"])
     assert (ended["exit_code"], ended["signal"]) == told
+    assert kept.output(spawned["id"]).split() == [b"last", b"words"]
 
 
 def test_a_full_store_is_told_and_nothing_runs_that_would_die_with_the_daemon(systemd: Manager, tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class Options:
     tells_store: bool = True
     #: FileDescriptorStorePreserve=yes
     preserves: bool = False
+    #: RestartSec= is longer than any test: `start` ends it.
+    waits: bool = False
 
     def words(self, home: Path, workspace: Path, session: str) -> list[str]:
         """Return the command that runs a manager with these."""
@@ -167,7 +169,8 @@ class Service:
         self.main = 0
         self.say(f"ended {ended}")
         if ended != 0 and not self.is_stopping:
-            self.start()
+            if not self.options.waits:
+                self.start()
             return
         if not self.options.preserves:
             self.drop(self.store)
