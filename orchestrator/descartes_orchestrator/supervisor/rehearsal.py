@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from descartes_local.endings import peek
+from descartes_local.endings import Ending, ending_by_pidfd, peek
 from descartes_orchestrator.supervisor.loop import Loop
 
 #: What is taken of what it says, and of what is told to people.
@@ -101,13 +101,18 @@ class Rehearsal:
         try:
             told = json.loads(self._said)
             if told["ready"] is True and isinstance(told["version"], str) and isinstance(told["stamp"], str):
-                return None
+                # A wrapper that starts a python of its own would end up as the supervisor, and not the python.
+                return None if told["pid"] == self.pid else "another process than was executed says that it is ready"
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
-        ending = None
-        with contextlib.suppress(ChildProcessError):
-            ending = peek(self.pid)
+        ending = self._ending()
         return f"it ended{f' with {ending}' if ending else ''} and did not say that it is ready{self._last_words()}"
+
+    def _ending(self) -> Ending | None:
+        try:
+            return peek(self.pid)
+        except ChildProcessError:  # it has been reaped, as any child of ours
+            return ending_by_pidfd(self._pidfd)
 
     def _last_words(self) -> str:
         lines = [line for line in bytes(self._complained).decode(errors="replace").splitlines() if line.strip()]

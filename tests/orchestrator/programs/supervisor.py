@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from descartes_orchestrator.supervisor.beginning import begin
 from descartes_orchestrator.supervisor.house import Program
+
+# Who writes something there has installed another library: the state of the code is another one.
+sys.path.append(f"{os.environ['HOME']}/test-packages")
 
 SPEAKER = Path(__file__).with_name("speaker.py")
 
