@@ -6,12 +6,15 @@ import json
 import os
 import socket
 import sqlite3
+from functools import lru_cache
 from typing import Any
 
 from descartes_core.redaction import redact
 from descartes_core.times import written_or_none
 
 HOST = socket.gethostname()
+#: A history is listed again and again; a command line that is longer is not kept for that.
+_LONG = 1024
 
 
 class Listed:
@@ -29,13 +32,23 @@ class Listed:
         size = _size(logs + "output.log", begins[0])
         shown["output_bytes"] = size if shown["tty"] else size + _size(logs + "errors.log", begins[1])
         shown["session_id"], shown["host"], shown["tty"] = self._session_id, HOST, bool(shown["tty"])
-        shown["command"] = redact(json.loads(shown["command"]))
+        shown["command"] = _words(shown["command"])
         shown["started_at"], shown["ended_at"] = (
             written_or_none(shown["started_at"]),
             written_or_none(shown["ended_at"]),
         )
         shown["limits"] = None if shown["limits"] is None else json.loads(shown["limits"])
         return shown
+
+
+def _words(command: str) -> list[str]:
+    """Return a stored command line without its secrets."""
+    return _remembered(command) if len(command) < _LONG else redact(json.loads(command))
+
+
+@lru_cache(maxsize=4096)
+def _remembered(command: str) -> list[str]:
+    return redact(json.loads(command))
 
 
 def _size(path: str, begin: int) -> int:
