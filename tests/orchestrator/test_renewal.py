@@ -303,7 +303,7 @@ def test_an_agent_that_ends_during_the_renewal_keeps_its_exit_code(supervised: S
         renewal.result()
     told = supervised.call("exit_status", {"pid": agent.pid, "started": agent.started})
     assert (told["ended"], told["signal"]) == (True, "SIGTERM")
-    supervised.call("committed", {"pid": agent.pid, "started": agent.started})
+    shop.say("commit", agent.pid, agent.started)
     assert stat_of(agent.pid) is None
 
 

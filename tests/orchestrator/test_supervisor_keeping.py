@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from descartes_core.errors import Forbidden
 from descartes_local.processes import Process, is_alive, process_of, send_signal, stat_of
 from tests.orchestrator.supervised import Speaking, Supervised
 from tests.support.waiting import process_gone, wait_until
@@ -112,7 +113,10 @@ def test_an_ending_is_told_until_it_is_committed(supervised: Supervised) -> None
     for _ in range(2):
         told = supervised.call("exit_status", asked)
         assert told == {"ended": True, "known": True, "exit_code": 7, "signal": None}
-    supervised.call("committed", asked)
+    with pytest.raises(Forbidden):
+        supervised.call("committed", asked)
+    assert supervised.call("exit_status", asked) == told
+    assert '"result":{}' in shop.say("commit", agent.pid, agent.started).replace(" ", "")
     told = supervised.call("exit_status", asked)
     assert told == {"ended": True, "known": False, "exit_code": None, "signal": None}
     assert process_of(agent.pid) is None

@@ -47,7 +47,6 @@ class Commands:
             "status": self._status,
             "list": lambda _: {"sessions": self._sessions.listed()},
             "exit_status": self._exit_status,
-            "committed": self._committed,
             "orphans": self._orphans,
             "renamed": self._renamed,
             "shutdown": self._shutdown,
@@ -78,6 +77,9 @@ class Commands:
             self._sessions.stop(_text(call.params, "id"), _grace(call.params), answer)
         elif call.method == "upgrade":
             self._renewal.ask(_interpreter(call.params), answer)
+        elif call.method == "committed":
+            self._sessions.committed(_process(call.params), answer.asker.pid)
+            answer.give({})
         elif call.method == "serving":
             answer.give(self._arrivals.serving(_text(call.params, "id"), answer.asker))
         elif call.method == "hand_over":
@@ -107,10 +109,6 @@ class Commands:
             "descriptors_limit": limit_of_descriptors(),
             "not_keeping": sorted(session["name"] for session in listed if session["trouble"]),
         }
-
-    def _committed(self, params: Params) -> Params:
-        self._sessions.committed(_process(params))
-        return {}
 
     def _exit_status(self, params: Params) -> Params:
         process = _process(params)

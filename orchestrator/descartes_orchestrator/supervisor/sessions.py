@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from descartes_core.errors import Conflict, SupervisorUnreachable, Unavailable
+from descartes_core.errors import Conflict, Forbidden, SupervisorUnreachable, Unavailable
 from descartes_core.ids import short
 from descartes_core.session_life import State
 from descartes_local.endings import Ending, peek, reap
@@ -122,9 +122,17 @@ class Sessions:
         """Return how a child ended of ours, or of a supervisor before us; None where nobody knows."""
         return peek(process.pid) if is_our_child(process) else self.exits.get(process)
 
-    def committed(self, process: Process) -> None:
-        """Hear that an ending is stored: now it may be reaped and forgotten."""
-        if is_our_child(process):
+    def committed(self, process: Process, asker: int) -> None:
+        """Hear that an ending is stored: now it may be reaped and forgotten.
+
+        Raises:
+            Forbidden: it is not the agent's own daemon that says so; nobody else can know.
+
+        """
+        owner = next((session for session in self.all() if process in session.leaders), None)
+        if owner is not None and asker not in (0, owner.daemon_pid):
+            raise Forbidden(f"pid {asker} is not the daemon of session {owner.id}")
+        if owner is not None and is_our_child(process):
             reap(process.pid)
         self.exits.remove(process)
 

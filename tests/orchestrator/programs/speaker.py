@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import itertools
+import json
 import os
 import select
 import signal
@@ -97,6 +98,16 @@ def intrude(to: str, *lines: str) -> str:
     return "told"
 
 
+def commit(pid: str, started: str) -> str:
+    """Tell the supervisor that an agent's ending is stored."""
+    params = {"pid": int(pid), "started": int(started)}
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(os.environ["DESCARTES_SUPERVISOR"])
+        call = {"jsonrpc": "2.0", "id": 1, "method": "committed", "params": params}
+        asked.sendall(json.dumps(call).encode() + b"\n")
+        return asked.makefile().readline()
+
+
 def say_raw(text: str) -> str:
     """Say these very bytes, in hexadecimal."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -124,6 +135,7 @@ DOES = {
     "stranger": stranger,
     "intrude": intrude,
     "say_raw": say_raw,
+    "commit": commit,
     "leave": leave,
     "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda code: os._exit(int(code)),
