@@ -6,10 +6,9 @@ does both.
 Nothing is imported that is not built in: it starts in some 10 ms.
 
 It reads one order (its length in ten digits, a newline, then that many bytes: fields ended by NUL: directory, umask,
-soft descriptor limit or -, control group, processors, number of arguments, arguments, environment entries), enters the
-control group, then waits for one byte more. When the socket ends before that byte, the daemon is gone: it ends without
-having run anything. Before it execs it writes "go" into the mark file, and what failed after it: so a later daemon
-knows whether the program ever ran.
+soft descriptor limit or -, processors, number of arguments, arguments, environment entries), then waits for one byte
+more. When the socket ends before that byte, the daemon is gone: it ends without having run anything. Before it execs it
+writes "go" into the mark file, and what failed after it: so a later daemon knows whether the program ever ran.
 """
 
 # No `from __future__ import annotations` here: importing it costs more than all of this file.
@@ -22,8 +21,6 @@ _SOCKET, _MARKS = 3, 4
 _CANNOT_RUN = 127
 #: Digits of an order's length, and a newline.
 _LENGTH = 11
-#: Where an order tells of the control group.
-_GROUP = 3
 #: A directory's kind, as stat has it.
 _DIRECTORY = 0o040000
 
@@ -86,24 +83,8 @@ def _set_limit(soft: bytes) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(int(soft), hard), hard))
 
 
-def _enter(group: bytes) -> OSError | None:
-    """Enter a control group: `?` before its directory says that without it the program runs all the same."""
-    if not group:
-        return None
-    try:
-        descriptor = posix.open(group[1:] + b"/cgroup.procs", posix.O_WRONLY)
-        try:
-            posix.write(descriptor, b"0")
-        finally:
-            posix.close(descriptor)
-    except OSError as error:
-        text = f"cannot enter its control group {group[1:].decode(errors='replace')!r}: {error.strerror}"
-        return None if group.startswith(b"?") else OSError(error.errno, text)
-    return None
-
-
 def _run(order: list[bytes]) -> OSError:
-    directory, umask, soft, _, processors, count, *rest = order
+    directory, umask, soft, processors, count, *rest = order
     arguments, entries = rest[: int(count)], rest[int(count) :]
     environment = dict(entry.split(b"=", 1) for entry in entries)
     # Python ignores these two; a program expects them to be as they are by default.
@@ -127,14 +108,11 @@ def main() -> int:
     posix.set_inheritable(_SOCKET, False)
     posix.set_inheritable(_MARKS, False)
     order = _order()
-    if order is None:
-        return 0
-    refused = _enter(order[_GROUP])  # before the word: it may take the kernel milliseconds, and is waited for by nobody
-    if posix.read(_SOCKET, 1) != b"g":
+    if order is None or posix.read(_SOCKET, 1) != b"g":
         return 0
     try:
         posix.write(_MARKS, b"go\n")
-        failure = refused or _run(order)
+        failure = _run(order)
     except OSError as error:  # no room for the mark, or the limit is refused
         failure = error
     text = f"{failure.errno} {failure.strerror}\n".encode()

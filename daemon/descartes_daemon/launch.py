@@ -41,18 +41,14 @@ class Order:
     umask: int
     #: Soft limit of descriptors; None leaves it.
     soft_nofile: int | None = None
-    #: The control group it begins in, and whether it runs without it, too.
-    cgroup: Path | None = None
-    needs_cgroup: bool = False
     #: The processors it may run on; all, where none are named.
     processors: Sequence[int] = ()
 
     def as_bytes(self) -> bytes:
         """Return it as the helper reads it."""
         soft = "-" if self.soft_nofile is None else str(self.soft_nofile)
-        group = "" if self.cgroup is None else f"{'!' if self.needs_cgroup else '?'}{self.cgroup}"
         processors = ",".join(map(str, self.processors))
-        fields = [self.cwd, str(self.umask), soft, group, processors, str(len(self.command)), *self.command]
+        fields = [self.cwd, str(self.umask), soft, processors, str(len(self.command)), *self.command]
         fields += [f"{name}={value}" for name, value in self.env.items()]
         body = b"".join(os.fsencode(field) + b"\0" for field in fields)
         return b"%010d\n" % len(body) + body

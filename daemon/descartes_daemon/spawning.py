@@ -36,7 +36,7 @@ from descartes_daemon.agent import Agent
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
-from descartes_daemon.confining import confine, wanted
+from descartes_daemon.confining import confine, enter, needs_group, wanted
 from descartes_daemon.launch import Launch, Order
 from descartes_daemon.limiting import Limiting
 from descartes_daemon.opening import open_anew
@@ -170,12 +170,15 @@ class Spawner:
             self._agents.leave_group(agent)
             raise
         agent.body, agent.process = opened.body, opened.launch.process
+        if not needs_group(agent):
+            self._agents.background.start(enter(agent), f"control group of {agent.id}")
         self._watch.begin(agent, opened.pidfd)
         return opened.launch
 
     async def _start(self, agent: Agent, launch: Launch, order: Order, asking: Asking) -> None:
+        into_group = [enter(agent)] if needs_group(agent) else []
         async with agent.moving:  # who would move it waits until its row is there
-            await _all(self._commit_intent(agent, asking), self._keep(agent), launch.prepare(order))
+            await _all(self._commit_intent(agent, asking), self._keep(agent), launch.prepare(order), *into_group)
         reached("spawn.intent_committed")
         await _all(self._commit_process(agent), self._keep_pidfd(agent, launch))
         reached("spawn.process_committed")

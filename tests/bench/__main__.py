@@ -26,6 +26,7 @@ BENCHES = (
     "memory",
     "screens",
     "attach",
+    "limits",
     "pages",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

@@ -16,7 +16,6 @@ from descartes_core.errors import SpawnFailed
 from descartes_daemon import ending
 from descartes_daemon.launch import Launch, Order, has_run, start_helper
 from descartes_local.endings import Ending, peek, reap
-from tests.support.cgroups import needs_cgroups, real_group
 from tests.support.leftovers import open_descriptors
 from tests.support.waiting import process_gone
 
@@ -172,32 +171,6 @@ async def test_a_program_is_sought_in_its_own_path(both_sides: tuple[int, str], 
         await launch.prepare(order("tool", PATH=f"{hidden}:{seen}:/bin"))
         await launch.go()
         assert await ran(launch) == Ending(5, None)
-
-
-@needs_cgroups
-async def test_the_program_begins_in_its_control_group(both_sides: tuple[int, str], tmp_path: Path) -> None:
-    with real_group() as group, started(both_sides, tmp_path) as launch:
-        wanted = order("sh", "-c", "grep ^0:: /proc/self/cgroup | tail -c 20; read x")
-        await launch.prepare(replace(wanted, cgroup=group.path, needs_cgroup=True))
-        await launch.go()
-        assert os.read(both_sides[0], 100).decode().strip() == str(group.path)[-19:]
-        assert launch.process.pid in group.pids()
-        os.write(both_sides[0], b"\n")
-        await ran(launch)
-
-
-@pytest.mark.parametrize("is_needed", [False, True])
-async def test_a_group_that_is_gone_matters_where_it_holds_limits(
-    both_sides: tuple[int, str], tmp_path: Path, is_needed: bool
-) -> None:
-    with started(both_sides, tmp_path) as launch:
-        await launch.prepare(replace(order("true"), cgroup=tmp_path / "gone", needs_cgroup=is_needed))
-        if is_needed:
-            with pytest.raises(SpawnFailed, match=r"cannot enter its control group '/.*/gone': No such file"):
-                await launch.go()
-        else:
-            await launch.go()
-        assert await ran(launch) == Ending(127 if is_needed else 0, None)
 
 
 async def test_the_program_runs_on_the_processors_it_is_given(both_sides: tuple[int, str], tmp_path: Path) -> None:

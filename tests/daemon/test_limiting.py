@@ -154,7 +154,7 @@ async def test_what_the_kernel_tells_is_heard_at_once(short: Path, plain: Path, 
         identity, group = offer(inside, plain)
         spawned = await inside.spawn(agent("silent"), agent_id=identity, limits=LIMITS)
         assert spawned["limited_by"] == "cgroup"
-        assert (group / "cgroup.procs").read_text() == "0"
+        assert (group / "cgroup.procs").read_text() == str(spawned["pid"])
         assert [(group / name).read_text() for name in ("memory.max", "cpu.max", "pids.max")] == [
             str(64 * MIB),
             "150000 100000",
