@@ -7,14 +7,16 @@ import logging
 import os
 import time
 from collections import defaultdict
+from typing import Any
 
-from descartes_core import kept
+from descartes_core import agent_life, kept
 from descartes_core.agent_life import Cause, State
 from descartes_core.redaction import redact
 from descartes_daemon import ending
 from descartes_daemon.agent import Agent
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.agents import Agents
+from descartes_daemon.confining import enter
 from descartes_daemon.effects import Effects
 from descartes_daemon.launch import has_run
 from descartes_daemon.limiting import Limiting
@@ -28,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 #: A start helper whose daemon is gone ends at once; one that was just told to go execs at once.
 _HELPER_DEADLINE = 2.0
+#: States of agents that have a program, and for which something was kept.
+_RAN = agent_life.ALIVE - {State.INITIALIZING, State.LOST}
 #: What ended agents left is never given longer than this, whatever the clock says (methods.Grace).
 _LONGEST_GRACE = 3600.0
 
@@ -41,6 +45,8 @@ class Adoption:
         self._watch = watch
         self._effects = effects
         self._boot = boot_id()
+        #: What living agents lost with whoever kept for them, for people and programs.
+        self.lost: list[dict[str, Any]] = []
 
     async def run(self) -> list[str]:
         """Adopt all; return the ids of those that go on."""
@@ -65,6 +71,8 @@ class Adoption:
         agent.launched.set()
         self._watch.begin(agent, pidfd)
         self._go_on(agent, was=row.state)
+        if agent.is_alive:
+            self._agents.background.start(enter(agent), f"control group of {agent.id}")
         self._limiting.begin(agent)
 
     def _restore(self, row: AgentRow) -> tuple[Agent, int | None, str]:
@@ -76,9 +84,11 @@ class Adoption:
         if row.pid is not None and row.process_started is not None and row.boot_id == self._boot:
             agent.process = Process(row.pid, row.process_started)
         agent.cgroup = self._agents.cgroups.found(row.id, row.cgroup)
-        why_lost = "its terminal was in nobody's keeping"
+        why_lost = f"its terminal was in nobody's keeping: from byte {agent.log.size} on what it said may be missing"
         try:
             agent.body = open_kept(agent, parts, self._agents.keeping)
+            if agent.process and row.state in _RAN and all(part is None for part in parts.values()):
+                self._note_loss(agent, why_lost)
             is_held = row.tty or any(parts[part] is not None for part in kept.OF_STREAMS)
             agent.is_kept = agent.body is not None and is_held
         except OSError as error:
@@ -90,6 +100,12 @@ class Adoption:
         if pidfd is None and agent.process is not None and is_alive(agent.process):
             pidfd = ending.open_pidfd(agent.process.pid)
         return agent, pidfd, why_lost
+
+    def _note_loss(self, agent: Agent, why: str) -> None:
+        if not agent.row.tty:
+            why = "its input was in nobody's keeping: it has read the end of it"
+        _log.warning("agent %s: %s", agent.called, why)
+        self.lost.append({"agent_id": agent.id, "name": agent.row.name, "offset": agent.log.size, "why": why})
 
     async def _settle(self, agent: Agent, pidfd: int | None) -> None:
         """Find out whether a program ran whose daemon died while it was started."""
