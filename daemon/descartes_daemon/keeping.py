@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -142,6 +143,13 @@ class Keeping:
     def take(self, name: str) -> int | None:
         """Return a descriptor that was in keeping when this daemon began; each can be taken once."""
         return self._inherited.pop(name, None)
+
+    def close_rest(self) -> None:
+        """Close what was handed over and is nothing of ours: a third port, or what only a later version knows."""
+        for name, descriptor in self._inherited.items():
+            _log.warning("descriptor %d (%s) was handed over, and is nothing this daemon serves", descriptor, name)
+            os.close(descriptor)
+        self._inherited.clear()
 
     def kept_agents(self) -> set[str]:
         """Return the agents of which something is still to be taken."""

@@ -56,6 +56,7 @@ async def serve(setup: Setup) -> None:
         stack.push_async_callback(daemon.background.close)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()
+        keeping.close_rest()
         await _run(daemon, notifier, listening)
 
 

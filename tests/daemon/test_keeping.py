@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.notify import Notifier
 from descartes_local.endings import UNKNOWN, Ending
 from descartes_local.processes import Process
+from tests.support.leftovers import open_now
 
 SOMEBODY = Process(123, 456)
 
@@ -85,6 +88,18 @@ def test_orphans_are_asked_for_by_session(short: Path) -> None:
     with supervisor(short, found) as (keeping, asked):
         assert keeping.orphans("a-session") == [(SOMEBODY, "lost")]
     assert asked[0]["params"] == {"session_id": "a-session"}
+
+
+def test_what_nobody_takes_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """A third port would let callers wait for ever."""
+    third = socket.create_server(("127.0.0.1", 0))
+    keeping = Keeping(Notifier(None), None, {"http": 3, "unknown-2": third.detach()})
+    assert keeping.take("http") == 3
+    before = open_now()
+    keeping.close_rest()
+    assert len(set(before) - set(open_now())) == 1
+    assert "unknown-2" in caplog.text
+    keeping.close_rest()
 
 
 def test_what_was_kept_is_taken_once() -> None:
