@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from descartes_local.processes import stat_of
 from descartes_orchestrator.fork_server.wire import CHANNEL, Garbled, Request, receive_answer, send_request
+from descartes_orchestrator.supervisor.saving import SavedForkServer
 from descartes_orchestrator.supervisor.start import Start, start
 
 #: A daemon is forked within some milliseconds, and is worth waiting for while the code is loaded; whoever else waits
@@ -22,20 +25,8 @@ PATIENCE = 3.0
 class ForkServer:
     """One process that forks daemons."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        """Start it.
-
-        Raises:
-            OSError: no process can be made.
-
-        """
-        ours, theirs = socket.socketpair()
-        with theirs, contextlib.ExitStack() as undo:
-            undo.callback(ours.close)
-            self.pid = start(Start(command, environment, [(CHANNEL, theirs.fileno())], log))
-            self._pidfd = os.pidfd_open(self.pid)
-            undo.pop_all()
-        self.channel = ours
+    def __init__(self, pid: int, pidfd: int, channel: socket.socket) -> None:
+        self.pid, self.pidfd, self.channel = pid, pidfd, channel
         self.channel.settimeout(PATIENCE)
         self.started_at = time.monotonic()
         self.ready_at: float | None = None
@@ -43,6 +34,41 @@ class ForkServer:
         self.stamp: str | None = None
         #: A daemon that it forked has been ready.
         self.is_proven = False
+
+    @classmethod
+    def begin(cls, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Self:
+        """Start one.
+
+        Raises:
+            OSError: no process can be made.
+
+        """
+        pidfd, (ours, theirs) = -1, socket.socketpair()
+        with theirs, contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
+            pid = start(Start(command, environment, [(CHANNEL, theirs.fileno())], log))
+            if sys.platform == "linux":
+                pidfd = os.pidfd_open(pid)
+            undo.pop_all()
+        return cls(pid, pidfd, ours)
+
+    @classmethod
+    def restored(cls, saved: SavedForkServer) -> Self:
+        """Return the one that the supervisor before us has proven.
+
+        Raises:
+            OSError: its descriptors are not there.
+
+        """
+        server = cls(saved.pid, saved.pidfd, socket.socket(fileno=saved.channel))
+        server.ready_at, server.stamp, server.is_proven = server.started_at, saved.stamp, True
+        return server
+
+    def saved(self) -> SavedForkServer | None:
+        """Return it for the supervisor that takes our place; None where it has not shown that it works."""
+        if not self.is_proven or self.stamp is None:
+            return None
+        return SavedForkServer(self.pid, self.pidfd, self.channel.fileno(), self.stamp)
 
     def wait_ready(self) -> bool:
         """Wait for a while until it has loaded a daemon's code; False when it still has not.
@@ -87,9 +113,10 @@ class ForkServer:
 
     def end(self) -> None:
         """Kill it: it holds nothing. It is reaped like any child of ours."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        os.close(self._pidfd)
+        if sys.platform == "linux":
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            os.close(self.pidfd)
         self.channel.close()
 
     def _answer(self) -> dict[str, object]:

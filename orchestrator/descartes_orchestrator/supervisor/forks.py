@@ -20,11 +20,17 @@ from descartes_orchestrator.supervisor.fork_server import ForkServer
 from descartes_orchestrator.supervisor.installed import INSTALLED
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
+from descartes_orchestrator.supervisor.saving import SavedForkServer
 from descartes_orchestrator.supervisor.start import Start, open_log, python, start
 
 #: Imports take half a second; beyond this something holds them for ever.
 _LONGEST_LOADING = 60.0
+_SILENT = "did not answer in time"
 _DAEMON = tuple(python("descartes_daemon"))
+
+
+class _NotForked(Exception):
+    """A daemon has to be started otherwise."""
 
 
 class Forks:
@@ -66,13 +72,12 @@ class Forks:
             self.trouble = "this system's libraries do not survive a fork"
             return
         try:
-            self._server = server = ForkServer(self._command, self._environment, self._log)
+            server = ForkServer.begin(self._command, self._environment, self._log)
         except OSError as error:
             self._failed(f"cannot be started: {error}", ready_for=None)
             return
-        self.trouble = None
         note(f"fork server {server.pid} begins")
-        self._loop.watch(server.channel.fileno(), self._look)
+        self._take(server)
 
     def start(self, wanted: Start, title: str) -> int:
         """Start a daemon and return its pid; what is no daemon of ours is executed.
@@ -85,9 +90,10 @@ class Forks:
             return start(wanted)
         if self._falls_back and (pid := self._fork_older(wanted, title)) is not None:
             return pid
-        pid = self._fork_present(wanted, title)
-        if pid is None:
-            note(f"{title} is started by exec: {self.trouble or 'the fork server is not ready'}")
+        try:
+            pid = self._fork_present(wanted, title)
+        except _NotForked as error:
+            note(f"{title} is started by exec: {error}")
             pid = start(wanted)
         if self._older is not None:
             self._unproven.add(pid)
@@ -114,16 +120,48 @@ class Forks:
             self._let_go(self._server)
         self._forget_older()
 
-    def _fork_present(self, wanted: Start, title: str) -> int | None:
+    # When the supervisor is renewed.
+
+    def saved(self) -> SavedForkServer | None:
+        """Return the one of which a daemon has been ready, for the supervisor that takes our place."""
+        found = [server.saved() for server in (self._server, self._older) if server is not None]
+        return next(filter(None, found), None)
+
+    def restore(self, saved: SavedForkServer | None, stamp: str) -> None:
+        """Take the one that the supervisor before us had; where it has loaded other code, until ours works.
+
+        Raises:
+            OSError: its descriptors are not there.
+
+        """
+        if saved is not None:
+            server = ForkServer.restored(saved)
+            if saved.stamp == stamp:
+                self._take(server)
+            else:
+                self._put_aside(server)
+
+    def leave(self) -> None:
+        """End what has not shown that it works: the rest goes along."""
+        if self._server is not None and not self._server.is_proven:
+            self._let_go(self._server)
+
+    def come_back(self) -> None:
+        """Have a fork server."""
+        if self._server is None:
+            self.begin()
+
+    def _fork_present(self, wanted: Start, title: str) -> int:
         while (server := self._ready()) is not None:
             try:
                 return _fork(server, wanted, title)
             except TimeoutError:
-                self._lost("did not answer in time")
-                break  # everybody has waited long enough
+                self._lost(_SILENT)
+                # No second try: everybody has waited long enough.
+                raise _NotForked(f"the fork server {_SILENT}") from None
             except Garbled as error:
                 self._lost(f"forked no daemon: {error}")
-        return None
+        raise _NotForked(self.trouble or "the fork server is not ready")
 
     def _fork_older(self, wanted: Start, title: str) -> int | None:
         self._falls_back = False
@@ -156,8 +194,16 @@ class Forks:
         if not server.is_proven:
             self._let_go(server)
             return
+        self._server = None
         self._forget_older()
-        self._server, self._older = None, server
+        self._put_aside(server)
+
+    def _take(self, server: ForkServer) -> None:
+        self.trouble, self._server = None, server
+        self._loop.watch(server.channel.fileno(), self._look)
+
+    def _put_aside(self, server: ForkServer) -> None:
+        self._older = server
         self._loop.watch(server.channel.fileno(), self._forget_older)
 
     def _forget_older(self) -> None:

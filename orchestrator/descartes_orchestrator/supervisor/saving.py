@@ -19,7 +19,7 @@ FORMAT = 1
 _LONGEST = 256 * 1024 * 1024
 
 Plain = dict[str, Any]
-Saved = TypeVar("Saved", "SavedKept", "SavedSession", "SavedPeer", "SavedCall", "SavedState")
+Saved = TypeVar("Saved", "SavedKept", "SavedSession", "SavedPeer", "SavedCall", "SavedForkServer", "SavedState")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,17 @@ class SavedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedForkServer:
+    """The fork server whose code has shown that it works."""
+
+    pid: int
+    pidfd: int
+    channel: int
+    #: The state of its code.
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
 class SavedState:
     """A supervisor."""
 
@@ -102,10 +113,13 @@ class SavedState:
     askers: tuple[SavedCall, ...] = ()
     #: pid, start time, session.
     orphans: tuple[tuple[int, int, str], ...] = ()
+    fork_server: SavedForkServer | None = None
 
     def descriptors(self) -> set[int]:
         """Return all that the next one must have open."""
         found = {self.listener, self.life, *(peer.descriptor for peer in self.peers)}
+        if self.fork_server is not None:
+            found |= {self.fork_server.pidfd, self.fork_server.channel}
         for session in self.sessions:
             found |= {session.ear, *(session.doors or ()), *(kept.descriptor for kept in session.kept)}
         return {descriptor for descriptor in found if descriptor is not None}
@@ -174,9 +188,11 @@ def known(kind: Any, told: Plain) -> Plain:
 
 
 def _state(told: Plain) -> SavedState:
+    fork_server = told.get("fork_server")
     return _made(
         SavedState,
         told,
+        fork_server=None if fork_server is None else _made(SavedForkServer, fork_server),
         sessions=tuple(_session(each) for each in told.get("sessions", ())),
         peers=_all(SavedPeer, told.get("peers", ())),
         calls=_all(SavedCall, told.get("calls", ())),

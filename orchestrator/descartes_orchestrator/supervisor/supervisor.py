@@ -63,6 +63,7 @@ class Supervisor:
         self._is_quitting = False
         self._sessions.restore(before.sessions)
         self._sessions.reaper.restore(before.orphans)
+        self._sessions.forks.restore(before.fork_server, stamp)
         for peer in before.peers:
             self._door.restore(peer)
         arrivals = Arrivals(self._loop, home, self._sessions)
@@ -107,6 +108,7 @@ class Supervisor:
             calls=calls,
             askers=askers,
             orphans=self._sessions.reaper.saved(),
+            fork_server=self._sessions.forks.saved(),
         )
 
     def hindrance(self, held: int) -> str | None:
@@ -119,12 +121,12 @@ class Supervisor:
         self._commands.take(call, answer)
 
     def leave(self) -> None:
-        """End the fork server, which has loaded other code."""
-        self._sessions.forks.close()
+        """End a fork server that has not shown yet that it works."""
+        self._sessions.forks.leave()
 
     def come_back(self) -> None:
-        """Begin a fork server."""
-        self._sessions.forks.begin()
+        """Have a fork server."""
+        self._sessions.forks.come_back()
 
     def _go_on(self) -> None:
         """Do what the one before left to do: look at what ended meanwhile, and answer."""
