@@ -8,25 +8,31 @@ import platform
 import resource
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from descartes_cli.remark import Remark, ok, warning, wrong
 from descartes_cli.render import amount
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError
+from descartes_core.limits import HELD
+from descartes_local import cgroup2
+from descartes_local.cgroup2 import Cgroup
 from descartes_local.disk_use import taken_by
 from descartes_local.home import Home
+from descartes_local.supervisor_file import read_supervisor_file
 
 #: Below this a flood of output soon fills a disk (bytes).
 _LITTLE_ROOM = 1024**3
 #: Four descriptors an agent, and as many sockets.
 _FEW_DESCRIPTORS = 4096
+_DELEGATE = "Delegate=yes in the unit that Descartes runs in lets the kernel do it"
 
 
 def look_at_machine(home: Home) -> Iterator[Remark]:
     """Walk over what is to be said of Python, limits, the home, its token and the disk."""
     yield ok("version", f"descartes {VERSION}, Python {platform.python_version()}, {platform.system()}")
     yield from _limits()
+    yield _control_groups(home)
     yield _emulator()
     yield from _home(home)
     if os.path.isdir(home.path):
@@ -42,6 +48,25 @@ def _limits() -> Iterator[Remark]:
         yield warning("descriptors", text, "raise the hard limit: ulimit -Hn, or LimitNOFILE in the login's unit")
     else:
         yield ok("descriptors", f"soft limit {soft}, hard limit {hard}; daemons raise their own")
+
+
+def _control_groups(home: Home) -> Remark:
+    """Tell who would hold agents within `spawn --memory --cpus --pids`."""
+    supervisor = read_supervisor_file(home)
+    group = cgroup2.of_process("self" if supervisor is None else supervisor.pid) or cgroup2.own()
+    if group is None:
+        return ok("limits", f"there is no cgroup v2: {_looks(HELD)}")
+    where = Cgroup(cgroup2.base_of(group).path.parent)
+    if not cgroup2.may_make(where):
+        return ok("limits", f"{where.path} may not be written: {_looks(HELD)}; {_DELEGATE}")
+    if missing := [name for name in HELD if name not in cgroup2.offered(where)]:
+        text = f"each agent has a control group in {where.path}, which lacks controllers: {_looks(missing)}"
+        return ok("limits", f"{text}; {_DELEGATE}")
+    return ok("limits", f"the kernel holds agents within their limits, by control groups in {where.path}")
+
+
+def _looks(limits: Sequence[str]) -> str:
+    return f"daemons themselves hold agents within {', '.join(f'--{name}' for name in limits)}, by looking"
 
 
 def _emulator() -> Remark:

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from tests.support.cgroups import may_make_some
 from tests.support.person import Person
 from tests.support.waiting import process_gone
 
@@ -31,6 +32,13 @@ def test_what_runs_well_is_said_to(person: Person, shop: Path) -> None:
     told = person.run("doctor").stdout
     assert "keeps 1 agents in 1 sessions" in told
     assert told.endswith("errors: 0, warnings: 0\n")
+
+
+def test_who_holds_agents_within_their_limits_is_said(person: Person) -> None:
+    text = remarks(person, "ok")["limits"]["text"]
+    holder = "daemons themselves hold agents" if "--memory" in text else "the kernel holds agents"
+    assert holder in text
+    assert ("control group" in text) == may_make_some()
 
 
 def test_what_others_could_read_is_told_with_the_command_that_mends_it(person: Person, shop: Path) -> None:
