@@ -63,7 +63,13 @@ TOLD = (
         "the supervisor was gone for `gap` seconds, and the next one keeps what this daemon has",
         (*_DAEMON, "supervisor_pid", "kept", "gap"),
     ),
-    Kind("SystemEvent", "daemon_started", "a daemon has adopted what was there", (*_DAEMON, "adopted", "notices")),
+    Kind(
+        "SystemEvent",
+        "daemon_started",
+        "a daemon has adopted what was there; `lost` tells what nobody had kept for agents that lived: of which "
+        "(`agent_id`, `name`), why, and from which `offset` on what it said may be missing",
+        (*_DAEMON, "adopted", "lost", "notices"),
+    ),
     Kind(
         "SystemEvent", "daemon_stopping", "a daemon ends in order; `staying` are the agents kept", (*_DAEMON, "staying")
     ),

@@ -104,13 +104,17 @@ class Daemon:
     async def adopt(self) -> None:
         """Take over what an earlier daemon left."""
         await self.once.prune()
-        adopted = await Adoption(self.agents, self.watch, self.effects, self.limiting).run()
+        adoption = Adoption(self.agents, self.watch, self.effects, self.limiting)
+        adopted = await adoption.run()
+        if adoption.lost:
+            names = ", ".join(one["name"] for one in adoption.lost)
+            self.upkeep.tell(f"lost with the daemon before and whoever kept for it: terminals or inputs of {names}")
         await self.orphans.begin()
         self.background.start(self.caps.begin(), "count what is kept")
         self.background.start(self.collecting.begin(), "finish what gc began")
         self.counting.starts = 1 + int(await self.store.noted("starts") or 0)
         self.store.enqueue(Unit().note("starts", str(self.counting.starts)))
-        await self.tell("daemon_started", adopted=adopted, notices=self.upkeep.notices)
+        await self.tell("daemon_started", adopted=adopted, lost=adoption.lost, notices=self.upkeep.notices)
         reached("daemon.adopted")
 
     async def tell(self, event_type: str, **data: object) -> None:

@@ -63,10 +63,11 @@ class Watch:
         def facts(unit: Unit) -> Unit:
             return unit.set_ended(agent.id, now, how.exit_code, how.signal)
 
-        lost = agent.row.state is State.LOST and how == UNKNOWN
-        cause = Cause.GIVEN_UP if lost else Cause.ENDED_WELL if how.is_well else Cause.ENDED_BADLY
+        is_lost = agent.row.state is State.LOST
+        evidence = f"{how}; {agent.row.evidence}" if is_lost and agent.row.evidence else str(how)
+        cause = Cause.GIVEN_UP if is_lost and how == UNKNOWN else Cause.ENDED_WELL if how.is_well else Cause.ENDED_BADLY
         await self._agents.insist(
-            agent, cause, evidence=str(how), facts=facts, ended_at=now, exit_code=how.exit_code, signal=how.signal
+            agent, cause, evidence=evidence, facts=facts, ended_at=now, exit_code=how.exit_code, signal=how.signal
         )
         reached("agent.end_stored")
 

@@ -273,10 +273,17 @@ def test_without_a_keeper_what_was_lost_is_said(person: Person, moments: Moments
     moments.wait_for("daemon.ready")
     found = {one["id"]: one for one in call(socket, "agent.list", {"all": True})["agents"]}
     lost = call(socket, "agent.get", {"agent_id": deaf["id"]})["agent"]
-    gone = call(socket, "agent.wait", {"agent_id": loud["id"], "timeout": 10.0})["agent"]
+    call(socket, "agent.wait", {"agent_id": loud["id"], "timeout": 10.0})
+    gone = call(socket, "agent.get", {"agent_id": loud["id"]})["agent"]
     assert (gone["status"], gone["exit_code"], gone["signal"]) == ("failed", None, None)
     assert found[deaf["id"]]["status"] == "lost"
-    assert lost["evidence"] == "its terminal was in nobody's keeping"
+    missing = "its terminal was in nobody's keeping: from byte {} on what it said may be missing"
+    assert lost["evidence"] == missing.format(lost["output_bytes"])
+    assert gone["evidence"] == "exit status unknown; " + missing.format(gone["output_bytes"])
+    told = [event["data"] for event in call(socket, "event.list", {})["events"] if event["type"] == "SystemEvent"][-1]
+    assert {one["agent_id"]: one["offset"] for one in told["lost"]} == {
+        one["id"]: one["output_bytes"] for one in (lost, gone)
+    }
     assert lost["notice"] == "its terminal is lost"
     killed = call(socket, "agent.kill", {"agent_id": deaf["id"]})["agent"]
     assert killed["status"] == "failed"

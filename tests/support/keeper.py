@@ -33,6 +33,7 @@ class Keeper:
         self.selector = selectors.DefaultSelector()
         self.kept: dict[str, int] = {}
         self.daemon = 0
+        self.line: socket.socket | None = None
         self.http, self.ws = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
         self.rpc = self._listen(self.home.daemon_socket(session))
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -111,12 +112,25 @@ class Keeper:
             os.close(descriptor)
 
     def answer(self) -> None:
-        """Answer one call of the daemon."""
+        """Answer the daemon's calls until it has said all; the line by which it would notice our end stays open."""
         connection, _ = self.asked.accept()
-        with connection, connection.makefile("rb") as lines:
-            call = json.loads(lines.readline())
-            result = getattr(self, f"answer_{call['method']}")(**call["params"])
-            connection.sendall(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode() + b"\n")
+        with connection.makefile("rb") as lines:
+            while line := lines.readline():
+                call = json.loads(line)
+                result = getattr(self, f"answer_{call['method']}")(**call["params"])
+                connection.sendall(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode() + b"\n")
+                if call["method"] == "serving":
+                    self.line = connection
+                    return
+        connection.close()
+
+    def answer_ping(self) -> dict[str, Any]:
+        """Be there."""
+        return {"pid": os.getpid(), "version": "1"}
+
+    def answer_serving(self, id: str) -> dict[str, Any]:
+        """Know the daemon."""
+        return {"known": id == self.session}
 
     def answer_exit_status(self, pid: int, started: int) -> dict[str, Any]:
         """Tell how a child ended, without reaping it."""

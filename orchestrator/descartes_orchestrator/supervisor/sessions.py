@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from descartes_core.errors import Conflict, Forbidden, SupervisorUnreachable, Unavailable
+from descartes_core.errors import Conflict, Forbidden, Locked, SupervisorUnreachable, Unavailable
 from descartes_core.ids import short
 from descartes_core.session_life import State
 from descartes_local.endings import Ending, peek, reap
 from descartes_local.home import Home
+from descartes_local.lock_holder import holder_of
+from descartes_local.locks import lock_directory
 from descartes_local.processes import Process
 from descartes_local.run_file import read_run_file
 from descartes_orchestrator.supervisor.connections import Answer
@@ -68,6 +71,7 @@ class Sessions:
 
         Raises:
             Conflict: another session has the same run file and sockets.
+            Unavailable: its daemon lives, and has not told us of itself yet.
             SupervisorUnreachable: it is ending.
 
         """
@@ -78,6 +82,7 @@ class Sessions:
             return
         if session is None:
             self._refuse_the_same_name(wanted)
+            self._refuse_a_twin(wanted)
             session = self._sessions[wanted.id] = Session(wanted, self._house)
         session.ask_start(wanted, answer)
 
@@ -243,6 +248,24 @@ class Sessions:
             }
         )
         return True
+
+    def _refuse_a_twin(self, wanted: Wanted) -> None:
+        """Refuse to start a second daemon: it would take the first one's doors away before it sees its lock."""
+        directory = self._home.session(wanted.id)
+        try:
+            lock = lock_directory(directory)
+        except Locked:
+            holder = holder_of(directory)
+            if holder is not None and holder.is_lasting:
+                raise Unavailable(
+                    f"a daemon of {wanted.name} lives (pid {holder.pid}) and is just beginning, or has not handed "
+                    "itself over to this supervisor yet: try again"
+                ) from None
+        except OSError:
+            return  # it was never served
+        else:
+            if lock is not None:
+                os.close(lock)
 
     def _refuse_the_same_name(self, wanted: Wanted) -> None:
         for other in self._sessions:
