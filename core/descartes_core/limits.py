@@ -13,7 +13,7 @@ from typing import Any, Literal
 from descartes_core.quantities import brief_bytes, brief_seconds
 
 #: Who holds an agent within its limits: the kernel, by a cgroup; the daemon, which looks; or each some of them.
-LimitedBy = Literal["cgroup", "watcher", "both"]
+LimitedBy = Literal["cgroup", "daemon", "both"]
 
 #: What needs somebody to hold it; the timeout is a timer of the daemon's, and needs nobody else.
 HELD = ("memory", "cpus", "pids")
@@ -40,7 +40,7 @@ class Limits:
             return None
         if self.to_hold <= set(kernel):
             return "cgroup"
-        return "both" if self.to_hold & set(kernel) else "watcher"
+        return "both" if self.to_hold & set(kernel) else "daemon"
 
     def as_json(self) -> dict[str, Any]:
         """Return all four."""

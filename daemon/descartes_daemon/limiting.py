@@ -36,7 +36,7 @@ class Limiting:
 
     async def _hold(self, agent: Agent) -> None:
         undo = [*self._time(agent), *self._kernel(agent)]
-        if agent.row.limited_by in ("watcher", "both"):
+        if agent.row.limited_by in ("daemon", "both"):
             self._watch.begin(agent)
         try:
             await agent.ended.wait()

@@ -33,7 +33,7 @@ def test_no_limits_are_none() -> None:
         (Limits(timeout=5.0), (), None),
         (Limits(memory=G), ("memory", "pids"), "cgroup"),
         (Limits(memory=G, cpus=1.0), ("memory", "pids"), "both"),
-        (Limits(memory=G, pids=3), (), "watcher"),
+        (Limits(memory=G, pids=3), (), "daemon"),
     ],
 )
 def test_it_is_said_who_holds_them(limits: Limits, kernel: tuple[str, ...], who: str | None) -> None:

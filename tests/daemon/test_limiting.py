@@ -119,7 +119,7 @@ async def test_a_share_of_the_processors_is_rounded_up_where_no_kernel_holds_it(
         spawned = await inside.spawn(["python3", "-I", "-S", "-c", code], limits={"cpus": 0.5})
         await inside.ended(spawned["id"])
         said = await inside.output(spawned["id"])
-        assert int(said) == (1 if spawned["limited_by"] == "watcher" else len(os.sched_getaffinity(0)))
+        assert int(said) == (1 if spawned["limited_by"] == "daemon" else len(os.sched_getaffinity(0)))
 
 
 @pytest.fixture

@@ -58,8 +58,8 @@ class AgentInfo(Model):
     notice: str | None
     #: Null: none was asked for.
     limits: AgentLimits | None
-    #: Who holds it within memory, cpus and pids: the kernel (cgroup), the daemon, which looks (watcher), or both.
-    limited_by: Literal["cgroup", "watcher", "both"] | None
+    #: Who holds it within memory, cpus and pids: the kernel (cgroup), the daemon, which looks, or both.
+    limited_by: Literal["cgroup", "daemon", "both"] | None
     #: Which limit ended it, e.g. "limit: memory 2.1G > 2G"; else null.
     ended_by: str | None
 

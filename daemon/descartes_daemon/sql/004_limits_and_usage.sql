@@ -3,7 +3,7 @@
 -- {memory, cpus, pids, timeout}; NULL: none was asked for.
 ALTER TABLE agents ADD COLUMN limits TEXT CHECK (json_type(limits) = 'object');
 -- The kernel by a cgroup, the daemon by looking, or each some of them.
-ALTER TABLE agents ADD COLUMN limited_by TEXT CHECK (limited_by IN ('cgroup', 'watcher', 'both'));
+ALTER TABLE agents ADD COLUMN limited_by TEXT CHECK (limited_by IN ('cgroup', 'daemon', 'both'));
 -- The directory of its cgroup, within one boot.
 ALTER TABLE agents ADD COLUMN cgroup TEXT;
 -- Which limit ended it, in words.
