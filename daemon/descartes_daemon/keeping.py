@@ -63,7 +63,7 @@ class Keeping:
         """Give descriptors into keeping; True only once they are acknowledged, False where nobody answers.
 
         Raises:
-            Shortage: whoever keeps takes no more; none of these is kept.
+            Shortage: whoever keeps takes no more, or the kernel passes none on; none of these is needed there.
 
         """
         if not self.has_keeper:
@@ -71,7 +71,10 @@ class Keeping:
         keeper = self._keeper
         async with self._turn:
             self._refuse_beyond_room(descriptors)
-            sent = await self._give(descriptors)
+            try:
+                sent = await self._give(descriptors)
+            except OSError as error:
+                raise self._shortage(f"its descriptors cannot be passed on: {error.strerror}") from error
         word = None if sent is None else await self._notifier.answer(sent)
         if word is None or keeper != self._keeper or (word == "" and not await self._is_there()):
             return False

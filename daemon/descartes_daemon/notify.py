@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Iterable
 
 #: Who started us answers within this, or is taken for gone.
 _DEADLINE = 5.0
+#: How it shows that nobody listens any more.
+_GONE = (ConnectionError, FileNotFoundError)
 #: A pipe takes as much at once, or nothing.
 _LONGEST_WORD = 4096
 
@@ -42,7 +45,12 @@ class Notifier:
         return self.is_heard
 
     async def tell(self, *lines: str, descriptors: Iterable[int] = ()) -> bool:
-        """Send one message; False when nobody listens (any more)."""
+        """Send one message; False when nobody listens (any more).
+
+        Raises:
+            OSError: these descriptors cannot be passed on now.
+
+        """
         if not self.is_heard:
             return False
         rights = array.array("i", descriptors)
@@ -51,7 +59,11 @@ class Notifier:
             try:
                 async with asyncio.timeout(_DEADLINE):
                     return await self._send(os.fsencode("\n".join(lines)), ancillary)
-            except (OSError, TimeoutError):
+            except (TimeoutError, *_GONE):
+                return False
+            except OSError as error:
+                if rights and error.errno != errno.ENOTCONN:
+                    raise
                 return False
 
     async def _send(self, message: bytes, ancillary: list[tuple[int, int, bytes]]) -> bool:
@@ -70,7 +82,12 @@ class Notifier:
         return sent is not None and await self.answer(sent) is not None
 
     async def send_barrier(self) -> int | None:
-        """Ask to be told when all before has been processed; return where that is read, None when nobody listens."""
+        """Ask to be told when all before has been processed; return where that is read, None when nobody listens.
+
+        Raises:
+            OSError: no descriptor is free for it.
+
+        """
         ours, theirs = os.pipe()
         try:
             is_sent = await self.tell("BARRIER=1", descriptors=[theirs])

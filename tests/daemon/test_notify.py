@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from descartes_core.errors import Shortage
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.notify import Notifier
 
@@ -155,6 +156,15 @@ async def test_where_nobody_listens_nothing_is_kept(path: str | None) -> None:
     assert not await notifier.barrier()
     assert not await Keeping(notifier, None, {}, room=9).keep({"a": 0})
     notifier.close()
+
+
+async def test_what_the_kernel_does_not_pass_on_is_not_called_kept(heard: socket.socket, notifier: Notifier) -> None:
+    """It has bounds of its own for descriptors on their way; here one is not even open."""
+    keeping = Keeping(notifier, None, {}, room=9)
+    with pytest.raises(Shortage, match="cannot be passed on: Bad file descriptor"):
+        await keeping.keep({"a": 9999})
+    assert "cannot be passed on" in keeping.troubles[0]
+    assert not await keeping.try_keep({"a": 9999})
 
 
 async def test_who_goes_away_is_noticed(heard: socket.socket, notifier: Notifier) -> None:
