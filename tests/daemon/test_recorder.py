@@ -90,7 +90,7 @@ async def test_a_loud_agent_leaves_turns_of_the_loop_to_others(tmp_path: Path, m
         recorder.start()
         await grown(log, 100_000)
         pieces.clear()
-        for _ in range(700):
+        for _ in range(350):  # two turns each: the future's, and ours
             turn = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().call_soon(turn.set_result, None)
             await turn
