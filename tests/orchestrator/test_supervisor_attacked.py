@@ -141,6 +141,17 @@ def test_without_room_nothing_more_is_kept_and_that_is_told(supervised: Supervis
     assert log_of(supervised).count("something is not kept") == 1
 
 
+def test_what_one_session_may_give_is_bounded_and_all_of_it_is_handed_on(supervised: Supervised) -> None:
+    """Their names must find room in the next daemon's environment."""
+    shop = supervised.session()
+    refused = shop.say("keep_many", 8300)
+    kept = int(refused.removeprefix("not kept: ").split()[0])
+    assert refused == f"not kept: {kept} descriptors of this session are kept, which is the most: end some agents"
+    assert 4000 < kept <= 8192
+    shop.kill()
+    assert int(shop.say("count")) == kept + 3
+
+
 def test_what_the_kernel_closes_for_want_of_descriptors_is_not_called_kept(
     supervised: Supervised, line: Connection
 ) -> None:

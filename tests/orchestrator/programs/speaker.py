@@ -148,8 +148,8 @@ def serve() -> None:
         connection, _ = listener.accept()
         with connection, connection.makefile("r") as lines:
             line = lines.readline()
-            if line:
-                verb, *words = line.rstrip("\n").split("\t")
+            verb, *words = line.rstrip("\n").split("\t")
+            if verb in DOES:  # others knock at any port
                 connection.sendall(str(DOES[verb](*words)).encode())
 
 
