@@ -64,6 +64,7 @@ def _begin_new(program: Program) -> None:
     os.umask(0o077)
     soft = _raise_descriptor_limit()
     os.environ.setdefault("DESCARTES_SOFT_NOFILE", str(soft))  # a daemon that started us had raised its own
+    reached("supervisor.begins")
     before = SavedState(VERSION, code_stamp(), written(time.time()), listener=_FIRST, life=life)
     _run(home, numbers, program, before)
 
