@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -77,6 +78,19 @@ def test_a_daemon_touches_only_its_own(supervised: Supervised, line: Connection,
     wait_until(lambda: f"pid {other.where['pid']} of user" in log_of(supervised), "it is told")
     assert log_of(supervised).count("is not this session's daemon") == 1
     assert open_in(line) == kept
+    shop.kill()
+    assert shop.say("recall", "letter") == "for the shop alone"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may say to be somebody else")
+def test_the_daemons_pid_is_not_enough_for_another_user(supervised: Supervised, line: Connection) -> None:
+    shop = supervised.session()
+    shop.say("keep", "letter", "for the shop alone")
+    credentials = struct.pack("3i", shop.where["pid"], 12_345, 12_345)
+    with ear_of(shop) as stranger:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)]
+        stranger.sendmsg([b"FDSTOREREMOVE=1\nFDNAME=letter"], ancillary)
+    wait_until(lambda: "of user 12345 is not this session's daemon" in log_of(supervised), "it is told")
     shop.kill()
     assert shop.say("recall", "letter") == "for the shop alone"
 
