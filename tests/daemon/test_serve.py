@@ -18,6 +18,7 @@ from descartes_core.ids import new_id
 from descartes_local.processes import Process, is_alive, process_of
 from descartes_local.rpc_client import Connection, call
 from descartes_local.run_file import read_run_files
+from tests.support.cgroups import without_groups
 from tests.support.kept_daemon import kept_daemon
 from tests.support.moments import Moments
 from tests.support.person import Person
@@ -201,6 +202,7 @@ def test_an_answer_to_a_shutdown_comes_before_the_end(person: Person, moments: M
 
 
 def test_what_nobody_can_attribute_is_shown_and_ends_with_the_session(person: Person, moments: Moments) -> None:
+    without_groups(person.home)
     with lone(person, moments) as daemon:
         forker = agent("forker", "--deaf", "--cleared", "--closed", "--code", "0")
         spawned = daemon.call("agent.spawn", command=forker, grace=0.1)["agent"]
@@ -217,6 +219,7 @@ def test_what_nobody_can_attribute_is_shown_and_ends_with_the_session(person: Pe
 
 
 def test_an_adopting_daemon_shows_what_the_last_one_left_with_its_keeper(person: Person) -> None:
+    without_groups(person.home)
     with kept_daemon(person) as kept:
         forker = agent("forker", "--deaf", "--cleared", "--closed", "--code", "0")
         spawned = kept.spawn(forker, grace=0.1)

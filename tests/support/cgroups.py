@@ -11,6 +11,7 @@ import pytest
 from descartes_core.ids import new_id
 from descartes_local import cgroup2
 from descartes_local.cgroup2 import Cgroup
+from descartes_local.home import Home
 
 #: What the kernel puts into each group; the files of a controller come with it.
 PLAIN = ("cgroup.procs", "cgroup.controllers", "cgroup.subtree_control", "cgroup.kill")
@@ -28,6 +29,12 @@ def may_make_some() -> bool:
 
 
 needs_cgroups = pytest.mark.skipif(not may_make_some(), reason="no cgroup v2 that may be written")
+
+
+def without_groups(home: Home) -> None:
+    """Let the daemons of a home make no groups, as where none may be made."""
+    home.make()
+    (home.path / "config.toml").write_text('[agents]\ncgroups = "off"\n')
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import pytest
 
 from descartes_local.processes import Process, is_alive, send_signal
 from descartes_local.tree import find_tree
+from tests.support.cgroups import needs_cgroups, without_groups
 from tests.support.leftovers import doors_of, processes_of
 from tests.support.person import Person
 from tests.support.programs import agent
@@ -47,6 +48,7 @@ def test_asking_a_deaf_tree_kills_it_after_the_grace(person: Person, shop: Path)
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
 def test_who_shed_every_mark_is_shown_and_ends_with_the_session(person: Person, shop: Path, is_killed: bool) -> None:
     """Forked twice, a session of its own, an empty environment: nothing says whose it is but its parent, the daemon."""
+    without_groups(person.home)
     person.spawn(shop, agent("forker", "--deaf", "--cleared", "--closed"), "--name", "tree")
     tree = family(person.home, "tree")
     if is_killed:
@@ -63,6 +65,7 @@ def test_who_shed_every_mark_is_shown_and_ends_with_the_session(person: Person, 
 
 def test_who_sheds_every_mark_after_the_daemons_death_is_shown_too(person: Person, shop: Path) -> None:
     """An adopted agent is the supervisor's child, and so becomes what it forks away later."""
+    without_groups(person.home)
     person.spawn(shop, ["sh"], "--name", "shell")
     kill_daemon(person.home)
     person.run("send", "shell", "env -i setsid -f sleep 600 </dev/null >/dev/null 2>&1; echo do''ne", "--enter")
@@ -71,6 +74,20 @@ def test_who_sheds_every_mark_after_the_daemons_death_is_shown_too(person: Perso
     assert shown["command"] == "sleep 600"
     person.run("sessions", "stop", "--force", shop)
     assert not Path(f"/proc/{shown['pid']}").exists()
+
+
+@needs_cgroups
+@pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
+def test_who_shed_every_mark_ends_with_its_agent_by_the_control_group(
+    person: Person, shop: Path, is_killed: bool
+) -> None:
+    person.spawn(shop, agent("forker", "--deaf", "--cleared", "--closed"), "--name", "tree")
+    tree = family(person.home, "tree")
+    if is_killed:
+        kill_daemon(person.home)
+    assert person.run("ps", "--json").json["unattributed"] == []
+    person.run("kill", "--force", "tree")
+    assert living(tree.values()) == set()
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
