@@ -1,4 +1,4 @@
-"""The control groups of Linux (cgroup v2): where ours is, and what can be done below it.
+"""Control groups of Linux (cgroup v2): where ours lies, and what can be done below it.
 
 Below the group that we were started in lies `descartes`, in it one group a session, in that one group an agent; and
 `daemons`, into which we ourselves move where controllers are to be switched on: a group that passes controllers on to
@@ -8,6 +8,7 @@ its children may hold no processes of its own.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -198,6 +199,40 @@ def leave_agents(proc: Path = Path("/proc")) -> None:
         with contextlib.suppress(OSError):
             serving.make()
             serving.take_in(0)
+
+
+def sweep(base: Cgroup, before: float) -> None:
+    """Remove the groups of agents that were made before a time (Unix seconds) and hold nobody: a kill left them."""
+    for session in _below(base.path):
+        if session.name != SERVING:
+            for agent in _below(session):
+                if _made(agent) < before:
+                    Cgroup(agent).remove()
+            if _made(session) < before:
+                _remove_empty(session)
+
+
+def _below(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in path.iterdir() if entry.is_dir()]
+    except OSError:
+        return []
+
+
+def _made(path: Path) -> float:
+    """Return when a group was made, or later: the kernel may have forgotten it."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return math.inf
+
+
+def _remove_empty(path: Path) -> bool:
+    try:
+        path.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def offered(group: Cgroup) -> frozenset[str]:

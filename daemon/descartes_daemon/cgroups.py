@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 #: Somebody of ours may be started in the old group while we move out of it.
 _ROUNDS = 3
+#: An agent's group is empty for a moment before its program is in it, and much longer only when nobody comes (seconds).
+_LEFT_FOR = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,13 @@ class Cgroups:
         """Walk over the groups of this session that are there."""
         if (session := self._session) is not None and session.path.is_dir():
             yield from (Cgroup(path) for path in sorted(session.path.iterdir()) if path.is_dir())
+
+    def close(self) -> None:
+        """Remove what is empty, also what others have left that were killed."""
+        self.tidy()
+        if self.base is not None:
+            cgroup2.sweep(self.base, time.time() - _LEFT_FOR)
+            self.tidy()
 
     def tidy(self) -> None:
         """Remove what holds groups of agents, where it holds none."""

@@ -168,6 +168,23 @@ def test_who_is_in_no_agents_group_stays_where_he_is() -> None:
     assert cgroup2.own() == before
 
 
+def test_what_a_kill_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
+    old, young, busy = (plain_group(tmp_path / SESSION / name).path for name in ("old", "young", "busy"))
+    for path in (old, young):
+        for file in path.iterdir():
+            file.unlink()
+    (tmp_path / SERVING / "old").mkdir(parents=True)
+    os.utime(old, (5, 5))
+    os.utime(busy, (5, 5))
+    cgroup2.sweep(Cgroup(tmp_path), 6.0)
+    assert sorted(path.name for path in (tmp_path / SESSION).iterdir()) == ["busy", "young"]
+    assert (tmp_path / SERVING / "old").exists()
+    young.rmdir()
+    os.utime(tmp_path / SESSION, (5, 5))
+    cgroup2.sweep(Cgroup(tmp_path), 6.0)
+    assert busy.exists()
+
+
 def test_nothing_is_made_up_where_there_is_no_group(tmp_path: Path) -> None:
     group = Cgroup(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):
