@@ -84,6 +84,8 @@ class Daemon:
         self.background.on_fault = lambda fault: faults.note("background", fault)
         self.counts, self.now = Counts(), OpenNow()
         self.counting = Counting(self.agents, self.feed, self.dispatcher, self.counts, self.now)
+        #: What was taken over, for those who are told that we serve.
+        self._adopted: dict[str, object] = {}
         self._count()
 
     def _count(self) -> None:
@@ -103,19 +105,23 @@ class Daemon:
 
     async def adopt(self) -> None:
         """Take over what an earlier daemon left."""
-        await self.once.prune()
         adoption = Adoption(self.agents, self.watch, self.effects, self.limiting)
         adopted = await adoption.run()
         if adoption.lost:
             names = ", ".join(one["name"] for one in adoption.lost)
             self.upkeep.tell(f"lost with the daemon before and whoever kept for it: terminals or inputs of {names}")
         await self.orphans.begin()
+        self.background.start(self.once.prune(), "forget old requests")
         self.background.start(self.caps.begin(), "count what is kept")
         self.background.start(self.collecting.begin(), "finish what gc began")
         self.counting.starts = 1 + int(await self.store.noted("starts") or 0)
         self.store.enqueue(Unit().note("starts", str(self.counting.starts)))
-        await self.tell("daemon_started", adopted=adopted, lost=adoption.lost, notices=self.upkeep.notices)
+        self._adopted = {"adopted": adopted, "lost": adoption.lost}
         reached("daemon.adopted")
+
+    async def tell_started(self) -> None:
+        """Tell that this daemon serves from now on."""
+        await self.tell("daemon_started", **self._adopted, notices=self.upkeep.notices)
 
     async def tell(self, event_type: str, **data: object) -> None:
         """Store and tell an event about the daemon itself."""

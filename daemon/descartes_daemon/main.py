@@ -18,6 +18,7 @@ from descartes_core.ids import stable_id
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
 from descartes_daemon.daemon_log import log_to
+from descartes_daemon.schema import fresh_database
 from descartes_daemon.serve import serve
 from descartes_daemon.setup import Setup
 from descartes_daemon.sockets import take_inherited
@@ -50,6 +51,7 @@ def warm() -> None:
     """Do what every start does alike, in a process that is about to fork many; it begins nothing."""
     _parser().parse_args([])
     defaults()
+    fresh_database()
 
 
 def _told(error: DescartesError) -> int:

@@ -7,10 +7,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from descartes_core.errors import SchemaTooNew, Unavailable
 from descartes_daemon.sql import MIGRATIONS, statements
+from descartes_local.json_file import sync_directory, write_bytes
 
 #: `application_id` of our databases ("DSCR"): any other one is somebody else's.
 APPLICATION = 0x44534352
@@ -32,6 +34,8 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     with _named(path):
         _look(path)
+        if not path.exists():
+            _make(path)
         # SQLite would make it with the umask's mode, and its -wal and -shm with the same.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = _connect(path)
@@ -74,6 +78,29 @@ def _connect(path: Path) -> sqlite3.Connection:
     # A daemon is paid for per workspace: what it reads again and again is small.
     connection.execute("PRAGMA cache_size = -512")
     return connection
+
+
+@cache
+def fresh_database() -> bytes:
+    """Return a new database as the bytes of its file; it is the same for every session, and made step by step slow."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        image = bytearray(connection.serialize())
+    # Read and write version (sqlite.org/fileformat2.html): write-ahead, to which none in memory can be switched.
+    image[18:20] = b"\2\2"
+    return bytes(image)
+
+
+def _make(path: Path) -> None:
+    """Put a new database there whole, unless another process has meanwhile; where that cannot be, SQLite makes it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_bytes(temporary, fresh_database())
+        with contextlib.suppress(OSError):
+            os.link(temporary, path)
+            sync_directory(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _look(path: Path) -> None:

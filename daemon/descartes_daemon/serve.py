@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from descartes_core import kept
 from descartes_core.errors import Unavailable
@@ -45,19 +47,30 @@ async def serve(setup: Setup) -> None:
         path = setup.home.daemon_socket(setup.record.id)
         listening = Listening.take(keeping, setup.http_port, setup.ws_port, path)
         stack.callback(listening.close)
-        upkeep.write(State.STARTING)
         stack.callback(upkeep.withdraw)
-        store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
+        async with _meanwhile(partial(upkeep.write, State.STARTING)):
+            store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
         register(daemon)
         stack.callback(daemon.agents.outputs.growth.close)
         stack.callback(daemon.screens.close)
         stack.callback(daemon.orphans.close)
+        stack.callback(daemon.agents.cgroups.close)
         stack.push_async_callback(daemon.background.close)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()
         keeping.close_rest()
         await _run(daemon, notifier, listening)
+
+
+@contextlib.asynccontextmanager
+async def _meanwhile(write: Callable[[], None]) -> AsyncIterator[None]:
+    """Write to a disk, which is slow, while the block does the same elsewhere; both are done when it is left."""
+    under_way = asyncio.ensure_future(asyncio.to_thread(write))
+    try:
+        yield
+    finally:
+        await under_way
 
 
 async def _lock(upkeep: Upkeep, keeping: Keeping) -> None:
@@ -84,10 +97,11 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(doors.serve(listening, stop_web, ready=ready, notices=daemon.upkeep.notices), name="web")
-        await ready.wait()
+        async with _meanwhile(partial(daemon.upkeep.write, State.ACTIVE, daemon.endpoints)):
+            await daemon.tell_started()
+            await ready.wait()
         # Told before the first answer: who was answered finds who answered.
         daemon.upkeep.announce(daemon.endpoints)
-        daemon.upkeep.write(State.ACTIVE, daemon.endpoints)
         unix = await daemon.door.serve(listening.unix)
         _listen_to_signals(daemon.stop)
         daemon.background.start(daemon.scud_watch.run(), "scud watch")

@@ -11,6 +11,7 @@ from tests.bench.figures import Figure, machine, table
 
 BENCHES = (
     "cold_start",
+    "forked_start",
     "ps",
     "history",
     "scan",

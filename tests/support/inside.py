@@ -229,6 +229,7 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
         register(daemon)
         inside = Inside(daemon, setup.home.path.parent, [])
         await inside.daemon.adopt()
+        await inside.daemon.tell_started()
         server = await inside.daemon.door.serve(door)
         try:
             yield inside
