@@ -20,6 +20,8 @@ _MOST_HALF = 8 * LONGEST_LINE
 #: Each command has one for a moment. Beyond this the one that is idle for longest makes room for a newcomer; where all
 #: are busy newcomers wait in the backlog.
 MOST = 1000
+#: Let in before those who are here have their turn.
+_MOST_AT_ONCE = 100
 
 
 class Door:
@@ -96,7 +98,9 @@ class Door:
             peer.close()
 
     def _accept(self) -> None:
-        self._let_in()
+        for _ in range(_MOST_AT_ONCE):  # one a turn would let a newcomer wait for as many turns as others came before
+            if not self._let_in():
+                return
 
     @property
     def _is_full(self) -> bool:
