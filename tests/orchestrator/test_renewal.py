@@ -331,8 +331,8 @@ def test_a_rehearsal_ends_with_the_supervisor(supervised: Supervised, bad_python
         rehearsal = int(wait_until(lambda: mark.exists() and mark.read_text(), "it is rehearsed"))
         before = pid_of(supervised)
         os.kill(before, signal.SIGKILL)
+        process_gone(rehearsal, 5.0)
         assert isinstance(renewal.exception(), DaemonUnreachable)
-    process_gone(rehearsal, 2.0)
     assert pid_of(supervised) != before
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from descartes_orchestrator.supervisor import saving
 from descartes_orchestrator.supervisor.saving import (
     SavedCall,
+    SavedForkServer,
     SavedKept,
     SavedPeer,
     SavedSession,
@@ -60,6 +61,7 @@ states = st.builds(
     calls=st.lists(calls, max_size=2).map(tuple),
     askers=st.lists(calls, max_size=2).map(tuple),
     orphans=st.lists(st.tuples(numbers, numbers, texts), max_size=2).map(tuple),
+    fork_server=st.none() | st.builds(SavedForkServer, numbers, numbers, numbers, texts),
 )
 SMALL = SavedState("0.1.0", "stamp", "2025-12-04T20:14:07.123456Z", 3)
 
@@ -74,6 +76,8 @@ def test_what_newer_code_wrote_besides_is_left_out(state: SavedState, name: str,
     told = json.loads(encode(state))
     for each in [told, *told["sessions"], *told["peers"], *told["calls"], *told["askers"]]:
         each[name] = value
+    if told["fork_server"]:
+        told["fork_server"][name] = value
     for session in told["sessions"]:
         for each in session["kept"]:
             each[name] = value
@@ -99,8 +103,9 @@ def test_another_format_is_refused_and_named() -> None:
 
 def test_its_descriptors_are_all_that_the_next_one_needs() -> None:
     session = SavedSession({}, "Active", doors=(5, 6, 7), ear=8, kept=(SavedKept("x", 9), SavedKept("y", 10, (1, 2))))
-    state = SavedState("0", "0", "", 3, 4, sessions=(session, SavedSession({}, "Error")), peers=(SavedPeer(11),))
-    assert state.descriptors() == set(range(3, 12))
+    more = {"peers": (SavedPeer(11),), "fork_server": SavedForkServer(1, 12, 13, "0")}
+    state = SavedState("0", "0", "", 3, 4, sessions=(session, SavedSession({}, "Error")), **more)
+    assert state.descriptors() == set(range(3, 14))
     assert SMALL.descriptors() == {3}
 
 

@@ -61,7 +61,8 @@ class Forks:
 
     def told(self) -> dict[str, Any]:
         """Return what `status` tells: the fork server's pid, or why daemons are started by exec."""
-        return {"pid": self._server.pid if self._server else None, "trouble": self.trouble}
+        pid, stamp = (self._server.pid, self._server.stamp) if self._server else (None, None)
+        return {"pid": pid, "stamp": stamp, "trouble": self.trouble}
 
     def begin(self) -> None:
         """Start a fork server, which loads while others do other things; nothing where a fork is not wise."""
