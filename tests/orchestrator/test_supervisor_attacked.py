@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -212,6 +213,17 @@ def resident(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
+def rests(pid: int) -> bool:
+    """Whether a process has had nothing to do for a moment."""
+
+    def used() -> list[str]:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+
+    found = used()
+    threading.Event().wait(0.1)
+    return found == used()
+
+
 def test_answers_that_nobody_reads_are_bounded(supervised: Supervised, line: Connection) -> None:
     """Each peer may leave some unread; all together no more than a few megabytes. Others are answered meanwhile."""
     shop = supervised.session()
@@ -227,6 +239,7 @@ def test_answers_that_nobody_reads_are_bounded(supervised: Supervised, line: Con
                 for _ in range(20):
                     connection.send(asked)
         assert supervised.entry(shop.id)["status"] == "Active"
+        wait_until(lambda: rests(pid), "it has answered all whom it still answers", deadline=30.0)
         assert resident(pid) < before + 20_000
 
 
