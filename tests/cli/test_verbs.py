@@ -330,16 +330,6 @@ def test_session_verbs(person: Person) -> None:
     assert person.run("sessions", "show", "fresh", "--json").json["status"] == "Inactive"
 
 
-def test_supervisor_verbs(person: Person, shop: Path) -> None:
-    assert person.run("supervisor", "status", "--json").json == {"running": False}
-    person.run("sessions", "start", shop)
-    assert person.run("supervisor", "status", "--json").json["sessions"] == 1
-    assert person.run("supervisor", "stop", check=False).code == 5
-    person.run("sessions", "stop", shop)
-    assert person.run("supervisor", "stop").code == 0
-    assert person.run("supervisor", "status", "--json").json == {"running": False}
-
-
 def test_what_the_list_shows_can_be_named_before_it_was_ever_used(person: Person) -> None:
     person.workspace("bank")
     (listed,) = person.run("sessions", "list", "--json").json["sessions"]
