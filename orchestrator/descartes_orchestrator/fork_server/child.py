@@ -12,32 +12,38 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
-from descartes_orchestrator.fork_server.wire import Request
+from descartes_orchestrator.fork_server.wire import Request, close_all
 from descartes_orchestrator.handing_over import FIRST, arrange, variables
 
 Main = Callable[[list[str]], int]
 
 
-def fork_daemon(request: Request, main: Main) -> int:
-    """Fork twice, so that the supervisor is the parent, and return the daemon's pid; it waits for the word.
+def fork_daemon(request: Request, main: Main, answer: Callable[[int], None]) -> None:
+    """Fork twice, so that the supervisor is the parent, and answer with the daemon's pid; it waits for the word.
 
     Raises:
         OSError: there is no room for another process.
 
     """
     reading, writing = os.pipe()
-    middle = os.fork()
-    if middle == 0:
-        _fork_again(request, main, writing)
-    os.close(writing)
     try:
-        os.waitpid(middle, 0)
-        told = os.read(reading, 100)
-    finally:
+        middle = os.fork()
+        if middle == 0:
+            _fork_again(request, main, writing)
+    except OSError:
         os.close(reading)
-    if not told.isdigit():
-        raise OSError(told.decode(errors="replace") or "the process in the middle was killed")
-    return int(told)
+        raise
+    finally:
+        close_all([writing, *request.descriptors])
+    told = os.read(reading, 100)
+    os.close(reading)
+    try:
+        if not told.isdigit():
+            raise OSError(told.decode(errors="replace") or "the process in the middle was killed")
+        # Its end takes longer than all the rest.
+        answer(int(told))
+    finally:
+        os.waitpid(middle, 0)
 
 
 def _fork_again(request: Request, main: Main, writing: int) -> NoReturn:

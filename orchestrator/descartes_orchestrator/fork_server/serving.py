@@ -12,7 +12,7 @@ from descartes_local.code_stamp import code_stamp
 from descartes_local.probe import reached
 from descartes_orchestrator.fork_server.child import Main, fork_daemon
 from descartes_orchestrator.fork_server.loading import load_daemon
-from descartes_orchestrator.fork_server.wire import Garbled, Request, close_all, receive_request, send_answer
+from descartes_orchestrator.fork_server.wire import Garbled, Request, receive_request, send_answer
 from descartes_orchestrator.handing_over import FIRST
 
 TITLE = "descartes-forkserver"
@@ -38,10 +38,6 @@ def serve() -> None:
 def _answer(channel: socket.socket, request: Request, main: Main) -> None:
     reached("fork_server.asked")
     try:
-        pid = fork_daemon(request, main)
+        fork_daemon(request, main, lambda pid: send_answer(channel, pid=pid))
     except OSError as error:
         send_answer(channel, error=str(error))
-    else:
-        send_answer(channel, pid=pid)
-    finally:
-        close_all(request.descriptors)

@@ -106,8 +106,7 @@ class ForkServer:
         pid = answer.get("pid")
         if type(pid) is not int or pid <= 0:
             raise Garbled("it tells no pid")
-        found = stat_of(pid)
-        if found is None or found.parent != os.getpid():
+        if not self._has_forked(pid):
             raise Garbled(f"it tells of {pid}, which is no child of ours")
         return pid
 
@@ -118,6 +117,15 @@ class ForkServer:
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
             os.close(self.pidfd)
         self.channel.close()
+
+    def _has_forked(self, pid: int) -> bool:
+        """Say whether a process is our child, or that of the process in the middle, at whose end it becomes ours."""
+        found = stat_of(pid)
+        middle = None if found is None else stat_of(found.parent)
+        if middle is not None and middle.parent == self.pid:
+            return True
+        found = stat_of(pid)
+        return found is not None and found.parent == os.getpid()
 
     def _answer(self) -> dict[str, object]:
         try:
