@@ -29,7 +29,9 @@ def look_at_fleet(home: Home) -> Iterator[Remark]:
     status = Question(str(home.supervisor_socket), "status", {})
     sessions = Question(str(home.supervisor_socket), "list", {})
     answers = ask_all({**questions, _SUPERVISOR: status, "list": sessions})
-    yield from _supervisor(answers[_SUPERVISOR], is_needed=any(run.is_alive for run in runs))
+    yield from _supervisor(
+        answers[_SUPERVISOR], is_needed=any(run.is_alive and run.keeper != "systemd" for run in runs)
+    )
     held = [] if isinstance(answers["list"], DescartesError) else answers["list"]["sessions"]
     for entry in held:
         if entry.get("trouble"):

@@ -30,7 +30,7 @@ class RunFile(NamedTuple):
     socket: str
     started_at: str
     version: str
-    #: Who outlives it and starts the next one: "supervisor", or nobody of ours.
+    #: Who outlives it and starts the next one: "supervisor", "systemd", or nobody that we know.
     keeper: str = ""
 
     @property

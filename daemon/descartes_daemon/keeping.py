@@ -53,6 +53,11 @@ class Keeping:
         return self._notifier.is_heard and (self._supervisor is not None or self._room > 0)
 
     @property
+    def keeper(self) -> str:
+        """Who keeps, as run files tell it."""
+        return "supervisor" if self._supervisor is not None else "systemd" if self.has_keeper else ""
+
+    @property
     def troubles(self) -> list[str]:
         """What people should know."""
         if self._notifier.is_heard and not self.has_keeper:

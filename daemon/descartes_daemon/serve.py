@@ -41,7 +41,7 @@ async def serve(setup: Setup) -> None:
         stack.callback(notifier.close)
         keeping = Keeping(notifier, setup.supervisor, setup.inherited, room=setup.fd_store)
         upkeep = Upkeep(setup.home, setup.workspace, setup.record)
-        upkeep.keeper = "supervisor" if setup.supervisor is not None else ""
+        upkeep.keeper = keeping.keeper
         await _lock(upkeep, keeping)
         setup.note_start()
         path = setup.home.daemon_socket(setup.record.id)

@@ -14,6 +14,7 @@ import pytest
 from descartes_core.errors import Shortage
 from descartes_core.ids import new_id
 from descartes_local.processes import is_alive, process_of
+from descartes_local.run_file import read_run_files
 from tests.support.kept_daemon import KeptDaemon, kept_daemon
 from tests.support.moments import Moments
 from tests.support.person import Person
@@ -44,6 +45,8 @@ def test_it_serves_what_systemd_listens_at(systemd: Manager, names: str) -> None
     told = kept.call("session.info")["session"]
     assert told["http_endpoint"] != told["ws_endpoint"]
     assert told["notices"] == []
+    assert [run.keeper for run in read_run_files(kept.person.home)] == ["systemd"]
+    assert "none runs; the next command that needs one starts it" in kept.person.run("doctor", check=False).stdout
     assert "DESCARTES_SUPERVISOR=" not in Path(f"/proc/{kept.pid}/environ").read_text()
 
 
