@@ -60,8 +60,8 @@ TOLD = (
     Kind(
         "SystemEvent",
         "supervisor_replaced",
-        "the supervisor was gone for `gap` seconds, and the next one keeps what this daemon has",
-        (*_DAEMON, "supervisor_pid", "kept", "gap"),
+        "nobody kept what this daemon has for so many `seconds`; the next supervisor does",
+        (*_DAEMON, "supervisor_pid", "kept", "seconds"),
     ),
     Kind(
         "SystemEvent",

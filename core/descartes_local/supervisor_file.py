@@ -10,6 +10,9 @@ from descartes_local.home import Home
 from descartes_local.json_file import read_json, write_json
 from descartes_local.processes import Process, is_alive
 
+#: In the directory of run files; no session's is called so.
+NAME = "supervisor.json"
+
 
 class SupervisorFile(NamedTuple):
     """What a living supervisor tells of itself."""
@@ -56,4 +59,4 @@ def remove_supervisor_file(home: Home) -> None:
 
 
 def _path(home: Home) -> Path:
-    return home.run / "supervisor.json"
+    return home.run / NAME

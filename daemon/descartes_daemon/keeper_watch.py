@@ -18,6 +18,7 @@ from descartes_core import VERSION, kept
 from descartes_core.errors import DescartesError, SupervisorUnreachable, Unavailable
 from descartes_daemon.agent import Agent
 from descartes_daemon.assembly import Daemon
+from descartes_daemon.coming import told_within
 from descartes_daemon.sockets import Listening
 from descartes_local import supervisor_client
 from descartes_local.probe import reached
@@ -57,10 +58,34 @@ class KeeperWatch:
                 await asyncio.sleep(random.uniform(0.0, _SPREAD))  # noqa: S311 - no secret
                 connection = await self._insist()
             try:
-                await _until_closed(connection)
+                await self._until_closed(connection)
             finally:
                 connection.close()
             connection = await self._known_again()
+
+    async def _until_closed(self, connection: Connection) -> None:
+        """Wait until the other side has gone; what it says is nothing to us."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        connection.socket.setblocking(False)
+        loop.add_reader(connection.socket, _listener(connection, over.set))
+        giving = self._daemon.background.start(self._give_again(), "give again")
+        try:
+            await over.wait()
+        finally:
+            giving.cancel()
+            loop.remove_reader(connection.socket)
+
+    async def _give_again(self) -> None:
+        """Give what a supervisor did not take that stood still: it is slow, or was stopped for a while."""
+        keeping, pause = self._daemon.keeping, _FIRST_PAUSE
+        while True:
+            await keeping.was_silent.wait()
+            keeping.was_silent.clear()
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
+            for agent in list(self._daemon.agents.present.values()):
+                if agent.is_alive and not agent.is_kept and not keeping.was_silent.is_set():
+                    await self._give(agent)
+            pause = min(2 * pause, _LONGEST_PAUSE) if keeping.was_silent.is_set() else _FIRST_PAUSE
 
     async def settle(self) -> None:
         """Wait a moment for what is being handed over: a daemon that ends keeps what is kept."""
@@ -107,7 +132,7 @@ class KeeperWatch:
                 return await self._try()
             except DescartesError as error:
                 self._tell(f"no supervisor keeps what this daemon has, so agents would end with it: {error.message}")
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
+            await told_within(self._home, pause * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _try(self) -> Connection:
@@ -140,9 +165,9 @@ class KeeperWatch:
         await _call(connection, "handed_over", {"id": self._id})
         self._tell(None)
         self.is_settled.set()
-        gap = 0.0 if self._lost_at is None else time.monotonic() - self._lost_at
-        _log.info("supervisor %s keeps what this daemon has, after %.3f s", told["pid"], gap)
-        self._daemon.background.start(self._store(told["pid"], gap), "tell of the next supervisor")
+        seconds = 0.0 if self._lost_at is None else time.monotonic() - self._lost_at
+        _log.info("supervisor %s keeps what this daemon has, after %.3f s", told["pid"], seconds)
+        self._daemon.background.start(self._store(told["pid"], seconds), "tell of the next supervisor")
 
     async def _give_doors(self) -> None:
         """Give the listening sockets, without which no next daemon can be reached, and the locks."""
@@ -185,9 +210,9 @@ class KeeperWatch:
             "version": VERSION,
         }
 
-    async def _store(self, pid: int, gap: float) -> None:
+    async def _store(self, pid: int, seconds: float) -> None:
         kept_now = sum(agent.is_kept for agent in self._daemon.agents.living)
-        await self._daemon.tell("supervisor_replaced", supervisor_pid=pid, kept=kept_now, gap=round(gap, 3))
+        await self._daemon.tell("supervisor_replaced", supervisor_pid=pid, kept=kept_now, seconds=round(seconds, 3))
 
     def _tell(self, notice: str | None) -> None:
         """Tell people, in place of what was told before."""
@@ -201,17 +226,6 @@ class KeeperWatch:
 
 async def _call(connection: Connection, method: str, params: dict[str, Any]) -> Any:
     return await asyncio.to_thread(connection.call, method, params, timeout=_PATIENCE)
-
-
-async def _until_closed(connection: Connection) -> None:
-    """Wait until the other side has gone; what it says is nothing to us."""
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    connection.socket.setblocking(False)
-    loop.add_reader(connection.socket, _listener(connection, over.set))
-    try:
-        await over.wait()
-    finally:
-        loop.remove_reader(connection.socket)
 
 
 def _listener(connection: Connection, closed: Callable[[], None]) -> Callable[[], None]:

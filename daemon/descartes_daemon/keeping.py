@@ -42,6 +42,8 @@ class Keeping:
         self._stored = {name for name in inherited if kept.is_stored(name)}
         #: What one gives comes in one piece, since an answer is about all before it.
         self._turn = asyncio.Lock()
+        #: It has not answered in time: what it was given then is not known to be kept.
+        self.was_silent = asyncio.Event()
         #: Which keeper this is: what one had acknowledged is nothing to the next.
         self._keeper = 0
         #: Why something was not kept; None once something was again.
@@ -81,6 +83,8 @@ class Keeping:
             except OSError as error:
                 raise self._shortage(f"its descriptors cannot be passed on: {error.strerror}") from error
         word = None if sent is None else await self._notifier.answer(sent)
+        if word is None:
+            self.was_silent.set()
         if word is None or keeper != self._keeper or (word == "" and not await self._is_there()):
             return False
         if self._supervisor is not None and word != kept.ALL_KEPT:

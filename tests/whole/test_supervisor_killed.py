@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from descartes_core.agent_life import FINAL
 from descartes_local.endings import UNKNOWN
 from descartes_local.processes import stat_of
 from descartes_local.run_file import read_run_files
+from descartes_local.supervisor_client import ensure
 from tests.support.inside import PATIENCE
 from tests.support.keepers import TurnKiller, kill_supervisor, next_supervisor, replaced, supervisor_pid
 from tests.support.moments import Moments
@@ -76,7 +77,7 @@ def test_nothing_is_lost_when_supervisor_and_daemon_are_killed_in_turn(person: P
     assert begun(person) == times + 1
 
 
-def test_endings_in_the_gap_are_right_whoever_reaps_them(person: Person, moments: Moments) -> None:
+def test_endings_between_two_supervisors_are_right_whoever_reaps_them(person: Person, moments: Moments) -> None:
     """One is the daemon's child; the other was adopted, and is nobody's of ours when it ends."""
     shop = person.workspace("shop")
     adopted = person.spawn(shop, agent("echoer"))
@@ -104,7 +105,8 @@ def test_five_hand_themselves_over_at_once_and_the_first_question_is_answered_wi
     agents = [person.spawn(shop, agent("echoer")) for shop in shops]
     before = {run.session_id: run.pid for run in read_run_files(person.home)}
     killed = kill_supervisor(person.home)
-    told = person.run("supervisor", "status", "--json").json
+    with ensure(person.home) as supervisor:
+        told = supervisor.call("status")
     assert (told["sessions"], told["kept"], told["pid"] != killed) == (5, 5, True)
     assert {run.session_id: run.pid for run in read_run_files(person.home)} == before
     assert begun(person) == 2
@@ -125,10 +127,10 @@ def test_commands_and_a_daemon_race_to_start_the_next_and_there_is_one(person: P
     person.spawn(shop, agent("echoer"))
     killed = kill_supervisor(person.home)
     with ThreadPoolExecutor(3) as pool:
-        begins = [
+        begins: list[Future[Any]] = [
             pool.submit(person.run, "sessions", "start", other),
             pool.submit(person.run, "spawn", shop, "--", *agent("echoer")),
-            pool.submit(person.run, "supervisor", "status"),
+            pool.submit(lambda: ensure(person.home).close()),
         ]
         for one in begins:
             one.result()
@@ -143,8 +145,8 @@ def run_named(person: Person, name: str) -> Any:
     return next(run for run in read_run_files(person.home) if run.name == name)
 
 
-def test_what_is_spawned_in_the_gap_is_kept_after_it(person: Person, moments: Moments) -> None:
-    """In the gap it is told that it would end with its daemon; afterwards it does not."""
+def test_what_is_spawned_between_two_supervisors_is_kept_by_the_next(person: Person, moments: Moments) -> None:
+    """Until then it is told that it would end with its daemon; afterwards it does not."""
     shop = person.workspace("shop")
     first = person.spawn(shop, agent("echoer"))
     with moments.hold("supervisor.begins") as begins:
@@ -153,10 +155,9 @@ def test_what_is_spawned_in_the_gap_is_kept_after_it(person: Person, moments: Mo
         begins.wait()
         second = ask(only_run(person.home).socket, "agent.spawn", {"command": agent("echoer")})["agent"]
         assert get(person, second["id"])["notice"] == "not in keeping: ends with its daemon"
-        notices = ask(only_run(person.home).socket, "session.info", {})["session"]["notices"]
-        assert any("the supervisor is gone" in notice for notice in notices)
+        assert "the supervisor is gone" in notices(person)
     next_supervisor(person.home, killed)
-    assert ask(only_run(person.home).socket, "session.info", {})["session"]["notices"] == []
+    assert notices(person) == ""
     assert [get(person, one["id"])["notice"] for one in (first, second)] == [None, None]
     kill_daemon(person.home)
     assert [get(person, one["id"])["pid"] for one in (first, second)] == [first["pid"], second["pid"]]
@@ -262,3 +263,40 @@ def test_agents_and_their_daemon_go_on_while_the_supervisor_stands_still(person:
     assert json.loads((person.home.run / "supervisor.json").read_text())["pid"] != pid
     kill_daemon(person.home)
     assert get(person, one["id"])["pid"] == one["pid"]
+
+
+@pytest.mark.soak  # a daemon waits five seconds for an answer before it goes on without
+def test_what_a_supervisor_could_not_take_while_it_stood_still_is_kept_afterwards(person: Person) -> None:
+    shop = person.workspace("shop")
+    person.spawn(shop, agent("echoer"))
+    pid = supervisor_pid(person.home)
+    os.kill(pid, signal.SIGSTOP)
+    one = person.spawn(shop, agent("echoer"))
+    assert get(person, one["id"])["notice"] == "not in keeping: ends with its daemon"
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: get(person, one["id"])["notice"] is None, "it is kept", 30.0)
+    kill_daemon(person.home)
+    assert get(person, one["id"])["pid"] == one["pid"]
+
+
+def test_a_daemon_that_could_start_none_hands_over_to_whoever_comes_next(person: Person) -> None:
+    """The configuration is broken when the supervisor dies; nobody asks in vain until it is mended."""
+    shop = person.workspace("shop")
+    one = person.spawn(shop, agent("echoer"))
+    config = person.home.path / "config.toml"
+    config.write_text("[supervisor]\nlinger = 'long'\n")
+    killed = kill_supervisor(person.home)
+    wait_until(lambda: "no supervisor keeps" in notices(person), "the daemon has tried")
+    person.run("send", "--enter", one["id"], "hello")
+    assert "heard: hello" in said(person.home, one["id"], "heard: hello")
+    config.unlink()
+    with ensure(person.home) as supervisor:
+        assert supervisor.call("ping")["pid"] != killed
+    next_supervisor(person.home, killed)
+    assert notices(person) == ""
+    kill_daemon(person.home)
+    assert get(person, one["id"])["pid"] == one["pid"]
+
+
+def notices(person: Person) -> str:
+    return "; ".join(ask(only_run(person.home).socket, "session.info", {})["session"]["notices"])
