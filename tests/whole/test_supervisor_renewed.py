@@ -207,3 +207,27 @@ def test_broken_code_is_told_and_the_old_one_goes_on(person: Person) -> None:
     assert (told["pid"], told["renewals"], "SyntaxError" in told["renewal_failed"]) == (pid, 0, True)
     kill_daemon(person, quiet["session_id"])
     assert living(person) == {quiet["id"]: quiet["pid"]}
+
+
+def test_a_daemon_started_again_by_newer_code_takes_its_supervisor_along(person: Person) -> None:
+    """Nobody asked for the start, and nobody has to wait for the renewal: it follows."""
+    shop = person.workspace("shop")
+    quiet = person.spawn(shop, agent("echoer"))
+    packages = person.directory / "our-packages"  # who installs something there leaves other code behind
+    packages.mkdir()
+    script = person.directory / "python"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={packages} exec {sys.executable} "$@"\n')
+    script.chmod(0o700)
+    with ensure(person.home) as supervisor:
+        before = supervisor.call("upgrade", {"python": str(script)})["to"]["stamp"]
+        kill_daemon(person, quiet["session_id"])
+        (packages / "another.py").write_text("")
+        kill_daemon(person, quiet["session_id"])
+        status = wait_until(
+            lambda: (told := supervisor.call("status"))["renewals"] == 2 and told, "it is renewed by itself", 30.0
+        )
+    assert status["stamp"] != before
+    assert living(person) == {quiet["id"]: quiet["pid"]}
+    kill_daemon(person, quiet["session_id"])
+    with ensure(person.home) as supervisor:
+        assert supervisor.call("status")["renewals"] == 2

@@ -59,6 +59,11 @@ class Forks:
         """The children of ours that are no daemons."""
         return {server.pid for server in (self._server, self._older) if server is not None}
 
+    @property
+    def code(self) -> str | None:
+        """The state of the code that daemons are forked with, once one of it has been ready."""
+        return self._server.stamp if self._server is not None and self._server.is_proven else None
+
     def told(self) -> dict[str, Any]:
         """Return what `status` tells: the fork server's pid, or why daemons are started by exec."""
         pid, stamp = (self._server.pid, self._server.stamp) if self._server else (None, None)

@@ -40,6 +40,9 @@ class Renewed(Protocol):
     def take(self, call: Call, answer: Answer) -> None:
         """Answer a call."""
 
+    def code_of_daemons(self) -> str | None:
+        """Return the state of the code that daemons are started with now, once one of it has been ready."""
+
     def leave(self) -> None:
         """End what cannot go along."""
 
@@ -62,6 +65,8 @@ class Renewal:
         self.failure: str | None = None
         #: The state of the code that failed: a start does not try it again.
         self._failed = ""
+        #: The state of the code that a daemon had, and for which we tried.
+        self._followed = stamp
         #: Which python the next one runs in; None while no renewal is under way.
         self._next: str | None = None
         self._rehearsal: Rehearsal | None = None
@@ -103,6 +108,7 @@ class Renewal:
 
     def look(self) -> None:
         """Become the next one, if it is time; after each round of the loop."""
+        self._follow()
         if not self._is_due or self._hindrance() is not None:
             return
         # Handlers do not survive; what comes from here on waits until the next one has its own.
@@ -132,6 +138,13 @@ class Renewal:
             answer.refuse(RenewalFailed(f"the supervisor goes on as it was: {why}"))
         for call, answer in held:
             self._take(call, answer)
+
+    def _follow(self) -> None:
+        """Renew where a daemon that was started again is of other code than we are: nobody asked, who could wait."""
+        code = self._supervisor.code_of_daemons()
+        if code is not None and code not in (self.stamp, self._followed):
+            self._followed = code
+            self._begin(self._next or self.interpreter)
 
     def _begin(self, interpreter: str) -> None:
         if self._next is not None:

@@ -120,6 +120,10 @@ class Supervisor:
         """Answer a call."""
         self._commands.take(call, answer)
 
+    def code_of_daemons(self) -> str | None:
+        """Return the state of the code that daemons are started with now, once one of it has been ready."""
+        return self._sessions.forks.code
+
     def leave(self) -> None:
         """End a fork server that has not shown yet that it works."""
         self._sessions.forks.leave()
