@@ -1,4 +1,4 @@
-"""How a process ended: looked at first, and one of ours reaped only once that is stored.
+"""How a process ended; one of ours is reaped only once that is stored.
 
 An exit status exists once, and reap-then-store loses it when the storing process is killed in between. Hence never a
 wait for just any child. Of somebody else's child the kernel tells it too, to who holds its pidfd: while nobody has

@@ -1,4 +1,4 @@
-"""Notice that the supervisor is gone, find or start the next one, and hand everything over to it.
+"""Notice that the supervisor is gone, and hand everything over to the next one.
 
 One idle connection tells of its end. The daemon goes on serving meanwhile; what is in its own hands only is known as
 such (`Agent.is_kept`) until the next supervisor has it.

@@ -1,4 +1,4 @@
-"""Daemons that outlived the supervisor before us hand themselves over: who they are, and who waits for them."""
+"""Take over daemons that outlived the supervisor before us."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a session stands: what is known of it and held for it, and what follows of that."""
+"""What is known of a session and held for it, and what follows of that."""
 
 from __future__ import annotations
 
