@@ -40,7 +40,8 @@ def start_detached(command: Sequence[str], descriptors: Sequence[int], home: Hom
         SupervisorUnreachable: it cannot be started.
 
     """
-    scope = [str(_SYSTEMD_RUN), "--user", "--scope", "--quiet", "--collect", "--"]
+    # Delegated: so it may make control groups for agents, and have the kernel hold them within their limits.
+    scope = [str(_SYSTEMD_RUN), "--user", "--scope", "--property=Delegate=yes", "--quiet", "--collect", "--"]
     commands = [[*scope, *command]] if _has_systemd() else []
     with leaving_orphans():  # a daemon that starts the next supervisor is not to be its parent
         for words in [*commands, list(command)]:
