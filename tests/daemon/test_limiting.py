@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from descartes_core.ids import new_id
 from descartes_daemon.cgroups import Cgroups
-from descartes_local.processes import command_of, every_stat
+from descartes_local.processes import command_of, every_stat, is_alive
 from tests.support.cgroups import needs_cgroups, plain_group
 from tests.support.inside import Inside, open_inside
 from tests.support.kept_daemon import KeptDaemon, kept_daemon
@@ -120,6 +122,24 @@ async def test_a_share_of_the_processors_is_rounded_up_where_no_kernel_holds_it(
         await inside.ended(spawned["id"])
         said = await inside.output(spawned["id"])
         assert int(said) == (1 if spawned["limited_by"] == "daemon" else len(os.sched_getaffinity(0)))
+
+
+async def test_a_store_that_cannot_be_written_saves_no_hog(short: Path) -> None:
+    """It is killed all the same, and its end tells why once there is room."""
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("hungry", "--memory", 2000), limits={"memory": 256 * MIB})
+        await inside.daemon.store._writer.execute("PRAGMA busy_timeout = 1")
+        with contextlib.closing(sqlite3.connect(inside.daemon.store.path, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            process = inside.agent(spawned["id"]).process
+            assert process is not None
+            async with asyncio.timeout(10):
+                while is_alive(process):
+                    await inside.call("system.stats")
+            database.execute("ROLLBACK")
+        ended = await inside.ended(spawned["id"])
+        assert ended["ended_by"].startswith("limit: memory ")
+        assert await causes_of(inside, spawned["id"]) == ["spawned", "limit_hit", "ended_badly"]
 
 
 @pytest.fixture
