@@ -51,7 +51,9 @@ def find_tree(
 def _environ(stat: Stat) -> bytes:
     """Return the environment of a process; one that came to us in the middle of its exec has none for a moment."""
     found = environ_of(stat.process.pid)
-    for _ in range(_EXEC_TRIES if stat.parent in (os.getpid(), os.getppid()) else 0):
+    # The supervisor's own parent is init, whose children are everybody's.
+    is_near = stat.parent in {os.getpid(), os.getppid()} - {1}
+    for _ in range(_EXEC_TRIES if is_near else 0):
         if found:
             break
         time.sleep(_EXEC_PAUSE)
