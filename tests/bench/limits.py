@@ -12,12 +12,12 @@ from descartes_local.rpc_client import Connection
 from descartes_local.run_file import read_run_files
 from tests.bench.attach import Attached
 from tests.bench.figures import Figure, interleaved, median, ms, seconds, us
-from tests.bench.ground import Ground, fresh_home, running_session
+from tests.bench.ground import Ground, cpu_seconds, fresh_home, running_session
 from tests.bench.terminals import start
 from tests.support.programs import agent
 from tests.support.weight import MEBIBYTE
 
-SPAWNS, KEYS, PAUSE = 60, 400, 0.005
+SPAWNS, KEYS, PAUSE = 100, 400, 0.005
 _ECHO = ["sh", "-c", "stty raw -echo; printf go; exec cat"]
 #: Bounded, whatever happens; each is ended by its limit soon after it begins, and the next one follows.
 _GREEDY = (
@@ -33,13 +33,16 @@ def measure() -> list[Figure]:
 
 def _spawns() -> Figure:
     with running_session() as ground, _without_groups() as other, ground.connect() as ours, other.connect() as bare:
+        grounds = (ground, other)
+        before = [cpu_seconds(one.daemon.pid) for one in grounds]
         with_group, without = interleaved(
             SPAWNS, lambda: ground.spawn(ours, ["true"]), lambda: other.spawn(bare, ["true"])
         )
-    more = (median(with_group) - median(without)) * 1e3
-    return Figure(
-        "a spawn with a control group", ms(with_group), f"without: {ms(without)}", "+ 1 ms at most", f"{more:+.2f} ms"
+        used = [(cpu_seconds(one.daemon.pid) - was) / SPAWNS for one, was in zip(grounds, before, strict=True)]
+    verdict = (
+        f"{(median(with_group) - median(without)) * 1e3:+.2f} ms, {(used[0] - used[1]) * 1e3:+.2f} ms of processor"
     )
+    return Figure("a spawn with a control group", ms(with_group), f"without: {ms(without)}", "+ 1 ms at most", verdict)
 
 
 @contextlib.contextmanager
