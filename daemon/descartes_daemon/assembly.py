@@ -38,6 +38,9 @@ from descartes_daemon.unix_rpc import Limits, UnixDoor
 from descartes_daemon.watching import Watch
 from descartes_local.probe import reached
 
+#: So many lost agents are named in a sentence; the event names all.
+_NAMED = 5
+
 
 class Daemon:
     """Everything that works, put together."""
@@ -108,7 +111,8 @@ class Daemon:
         adoption = Adoption(self.agents, self.watch, self.effects, self.limiting)
         adopted = await adoption.run()
         if adoption.lost:
-            names = ", ".join(one["name"] for one in adoption.lost)
+            names = ", ".join(one["name"] for one in adoption.lost[:_NAMED])
+            names += f" and {len(adoption.lost) - _NAMED} more" if len(adoption.lost) > _NAMED else ""
             self.upkeep.tell(f"lost with the daemon before and whoever kept for it: terminals or inputs of {names}")
         await self.orphans.begin()
         self.background.start(self.once.prune(), "forget old requests")

@@ -15,6 +15,8 @@ from descartes_orchestrator.supervisor.loop import Loop
 class Guard:
     """Watches one process, and calls back once."""
 
+    _pidfd: int
+
     def __init__(self, loop: Loop, process: Process, on_end: Callable[[Ending], None]) -> None:
         """Begin.
 
