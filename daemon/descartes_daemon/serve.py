@@ -95,13 +95,13 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         now=daemon.now,
         sockets=[terminal_route(daemon.attaching, setup.settings)],
     )
+    # Told before the first answer, also to who waits in the backlog: who was answered finds who answered.
+    daemon.upkeep.announce(daemon.endpoints)
     async with asyncio.TaskGroup() as group:
         group.create_task(doors.serve(listening, stop_web, ready=ready, notices=daemon.upkeep.notices), name="web")
         async with _meanwhile(partial(daemon.upkeep.write, State.ACTIVE, daemon.endpoints)):
             await daemon.tell_started()
             await ready.wait()
-        # Told before the first answer: who was answered finds who answered.
-        daemon.upkeep.announce(daemon.endpoints)
         unix = await daemon.door.serve(listening.unix)
         _listen_to_signals(daemon.stop)
         daemon.background.start(daemon.scud_watch.run(), "scud watch")
