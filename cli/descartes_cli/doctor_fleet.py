@@ -12,6 +12,7 @@ from descartes_cli.skew import remark as skew_remark
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError
 from descartes_core.ids import short
+from descartes_local.code_stamp import code_stamp
 from descartes_local.home import Home
 from descartes_local.peer import is_held
 from descartes_local.run_file import RunFile, read_run_files
@@ -55,6 +56,10 @@ def _supervisor(answer: Any, *, is_needed: bool) -> Iterator[Remark]:
     if not isinstance(answer, DescartesError):
         if answer["version"] != VERSION:
             text = f"is of version {answer['version']}, this command of {VERSION}"
+            yield warning(_SUPERVISOR, text, "descartes supervisor upgrade")
+        elif answer.get("stamp") != code_stamp():
+            failed = answer.get("renewal_failed")
+            text = "runs other code than is installed" + (f", and could not be renewed: {failed}" if failed else "")
             yield warning(_SUPERVISOR, text, "descartes supervisor upgrade")
         else:
             yield ok(

@@ -29,6 +29,7 @@ Examples:
 @click.command("stop", epilog=_EXAMPLES)
 @click.option(
     "--agents",
+    "policy",
     type=click.Choice(["refuse", "end"]),
     default="refuse",
     show_default=True,
@@ -36,7 +37,7 @@ Examples:
 )
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
 @options.as_json
-def stop(agents: str, grace: float | None, as_json: bool) -> None:
+def stop(policy: str, grace: float | None, as_json: bool) -> None:
     """End every session's daemon, one after the other, and then the supervisor.
 
     It also ends by itself, 10 s after the last session.
@@ -48,10 +49,10 @@ def stop(agents: str, grace: float | None, as_json: bool) -> None:
         with connection:
             process = process_of(connection.call("ping")["pid"])
             held = [entry for entry in connection.call("list")["sessions"] if not entry["at_rest"]]
-            if agents == "refuse":
+            if policy == "refuse":
                 _refuse_living(home, held)
             for entry in held:
-                ended[entry["id"]] = _stop(home, connection, entry, agents == "end", grace)
+                ended[entry["id"]] = _stop(home, connection, entry, policy == "end", grace)
                 if not as_json:
                     _say_stopped(entry, ended[entry["id"]])
             connection.call("shutdown")

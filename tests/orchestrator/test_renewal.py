@@ -90,6 +90,21 @@ def test_many_renewals_leave_the_same_descriptors(supervised: Supervised, times:
     assert {what for what in after.values() if "memfd" in what} == set()
 
 
+def test_thousands_of_descriptors_go_along(supervised: Supervised) -> None:
+    shop = supervised.session()
+    assert shop.say("keep_many", 1200) == "kept"
+    renew(supervised)
+    shop.kill()
+    assert shop.say("count") == "1203"
+
+
+def test_hundreds_of_connections_go_along(supervised: Supervised) -> None:
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(supervised.connect()) for _ in range(200)]
+        renew(supervised)
+        assert {line.call("ping")["pid"] for line in lines} == {pid_of(supervised)}
+
+
 def test_a_connection_goes_on_in_the_middle_of_a_request(supervised: Supervised) -> None:
     with supervised.connect() as line:
         words = request("ping", {}, 77)

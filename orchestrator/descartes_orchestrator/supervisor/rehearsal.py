@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import signal
@@ -46,18 +47,19 @@ class Rehearsal:
         """
         self._loop, self._deadline, self._on_end = loop, deadline, on_end
         self._said, self._complained = bytearray(), bytearray()
-        says, complains = os.pipe(), os.pipe()
-        try:
-            self.pid = _start(command, descriptors, deadline, says[1], complains[1])
-            self._pidfd = os.pidfd_open(self.pid)
-        except OSError:
-            os.close(says[0])
-            os.close(complains[0])
-            raise
-        finally:
-            os.close(says[1])
-            os.close(complains[1])
-        self._open = {says[0]: self._said, complains[0]: self._complained}
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
+            ends = []
+            for _ in range(2):
+                ours, their = os.pipe()
+                undo.callback(os.close, ours)
+                theirs.callback(os.close, their)
+                ends.append((ours, their))
+            (hears, says), (reads, complains) = ends
+            self.pid = _start(command, descriptors, deadline, says, complains)
+            undo.callback(os.kill, self.pid, signal.SIGKILL)
+            self._pidfd = _open(self.pid)
+            undo.pop_all()
+        self._open = {hears: self._said, reads: self._complained}
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
             loop.watch(descriptor, lambda descriptor=descriptor: self._hear(descriptor))  # type: ignore[misc]
@@ -85,8 +87,9 @@ class Rehearsal:
 
     def _end(self, failure: str | None) -> None:
         self._timer.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if sys.platform == "linux":
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         os.close(self._pidfd)
         for descriptor in list(self._open):
             self._close(descriptor)
@@ -122,6 +125,12 @@ class Rehearsal:
         self._loop.unwatch(descriptor)
         os.close(descriptor)
         del self._open[descriptor]
+
+
+def _open(pid: int) -> int:
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "this system has no descriptors of processes")
+    return os.pidfd_open(pid)
 
 
 def _start(command: Sequence[str], descriptors: set[int], deadline: float, says: int, complains: int) -> int:

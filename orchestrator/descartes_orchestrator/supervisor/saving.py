@@ -6,9 +6,11 @@ what an older one did not write has its default; whoever cannot make sense of th
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
@@ -153,6 +155,8 @@ def write(state: SavedState) -> int:
         OSError: there is no memory, or the system has none that can be handed on.
 
     """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "this system has no memory that can be handed on")
     descriptor = os.memfd_create("descartes-supervisor", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         data = memoryview(encode(state))
