@@ -16,6 +16,7 @@ words.add_argument("--checksum", help="file for {bytes, sha256} of what the log 
 words.add_argument("--code", type=int, default=0)
 words.add_argument("--width", type=int, default=0, help="pad each line to this length")
 words.add_argument("--block", type=int, default=64, help="lines in one write")
+words.add_argument("--until", default="", help="end before the next write once this file is there")
 words.add_argument("--pause", type=float, default=0.0, help="seconds between two writes")
 options = words.parse_args()
 
@@ -44,6 +45,8 @@ for first in range(0, options.lines, options.block):
     size += len(shown)
     if options.pause:
         time.sleep(options.pause)
+    if options.until and os.path.exists(options.until):
+        break
 if options.checksum:
     with open(f"{options.checksum}.part", "w") as file:
         json.dump({"bytes": size, "sha256": digest.hexdigest()}, file)

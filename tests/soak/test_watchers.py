@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import socket
 import threading
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from descartes_local.rpc_client import Connection, call
 from tests.support.listener import Listener
-from tests.support.page import Page
+from tests.support.page import Hearer, Page
 from tests.support.person import Person
 from tests.support.programs import agent
 from tests.support.waiting import wait_until
@@ -23,22 +21,6 @@ from tests.support.weight import MEBIBYTE, weight_of
 #: Bytes of a line of the flood.
 WIDTH = 200
 RETURNS = 100
-
-
-class Hearer(Page):
-    """A page that keeps nothing of what it is shown but its checksum."""
-
-    def __init__(self, endpoint: str, home: Path, identity: str, query: str) -> None:
-        self.heard, self.size = hashlib.sha256(), 0
-        super().__init__(endpoint, home, identity, query)
-
-    def read(self, patience: float) -> bool:
-        """Read one frame."""
-        was_read = super().read(patience)
-        self.heard.update(self.output)
-        self.size += len(self.output)
-        self.output = self.seen = b""
-        return was_read
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import time
@@ -33,7 +34,8 @@ class Page:
         self.pen: dict[str, Any] = {}
         #: What was dropped before it was taken.
         self.gaps: list[tuple[int, int]] = []
-        self._returns = 0
+        #: How often it had to come back.
+        self.returns = 0
         self.connection = self._connect(query)
 
     def type(self, text: str) -> None:
@@ -74,7 +76,7 @@ class Page:
         except (ConnectionClosed, OSError):
             self._open.close()
             self.connection = self._connect(f"from={self.offset}")
-            self._returns += 1
+            self.returns += 1
             return True
         if isinstance(message, bytes):
             self.seen += message
@@ -98,8 +100,8 @@ class Page:
 
     def come_back(self) -> None:
         """Read until the connection has broken, and is open again."""
-        returns = self._returns
-        while self._returns == returns:
+        returns = self.returns
+        while self.returns == returns:
             assert self.read(DEADLINE), "the connection does not break"
 
     def close(self) -> None:
@@ -114,3 +116,19 @@ class Page:
                 opened = connect(f"{self._url}?{query}", additional_headers=self._headers, **how)
                 return self._open.enter_context(opened)
         raise AssertionError(f"{self._url} does not take connections")
+
+
+class Hearer(Page):
+    """A page that keeps nothing of what it is shown but its checksum."""
+
+    def __init__(self, endpoint: str, home: Path, agent: str, query: str = "") -> None:
+        self.heard, self.size = hashlib.sha256(), 0
+        super().__init__(endpoint, home, agent, query)
+
+    def read(self, patience: float) -> bool:
+        """Read one frame."""
+        was_read = super().read(patience)
+        self.heard.update(self.output)
+        self.size += len(self.output)
+        self.output = self.seen = b""
+        return was_read

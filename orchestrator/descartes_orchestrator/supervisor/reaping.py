@@ -29,6 +29,9 @@ class Owner(Protocol):
     def leaders(self) -> set[Process]:
         """The agents' processes that are in its keeping."""
 
+    def hear(self) -> None:
+        """Take what the daemon has told."""
+
     def daemon_ended(self, ending: Ending) -> None:
         """Hear that the daemon has ended and is reaped."""
 
@@ -68,6 +71,8 @@ class Reaper:
 
     def _round(self) -> bool:
         owners = list(self._owners())
+        for owner in owners:
+            owner.hear()  # of an agent, say, that has ended since
         daemons = {owner.daemon_pid: owner for owner in owners if owner.daemon_pid is not None}
         leaders = {leader: owner.id for owner in owners for leader in owner.leaders}
         # The kernel's list may miss one while others end; a daemon must not be missed.
