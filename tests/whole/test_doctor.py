@@ -107,7 +107,7 @@ def test_a_port_that_a_stranger_took_is_told(person: Person, shop: Path) -> None
 
 def test_a_daemon_of_another_version_is_told(person: Person, shop: Path) -> None:
     person.run("sessions", "start", shop)
-    (path,) = person.home.run.glob("*.json")
+    (path,) = (path for path in person.home.run.glob("*.json") if path.name != "supervisor.json")
     told = json.loads(path.read_text())
     path.write_text(json.dumps({**told, "version": "0.0.1"}))
     assert "of version 0.0.1" in remarks(person, "warning")["session shop"]["text"]
@@ -117,7 +117,7 @@ def test_a_daemon_of_another_version_is_told(person: Person, shop: Path) -> None
 
 def test_a_request_that_a_daemon_of_another_version_refuses_says_so(person: Person, shop: Path) -> None:
     person.spawn(shop, ["sleep", "1000"], "--name", "fixer")
-    (path,) = person.home.run.glob("*.json")
+    (path,) = (path for path in person.home.run.glob("*.json") if path.name != "supervisor.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), "version": "0.0.1"}))
     # The daemon is what it is: a signal it does not know stands for what only the newer side knows.
     refused = person.run("spawn", shop, "--name", "", "--", "true", check=False)
