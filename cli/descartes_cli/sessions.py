@@ -10,6 +10,7 @@ VERBS = {
     "show": ("descartes_cli.sessions_show:show", "Tell all about one session."),
     "start": ("descartes_cli.sessions_change:start", "Start a session's daemon."),
     "stop": ("descartes_cli.sessions_change:stop", "End a session's daemon."),
+    "restart": ("descartes_cli.sessions_restart:restart", "Replace a session's daemon; its agents go on."),
     "use": ("descartes_cli.sessions_change:use", "Make a session the active one."),
     "rename": ("descartes_cli.sessions_life:rename", "Give a session another name."),
     "archive": ("descartes_cli.sessions_life:archive", "Stop a session and lay it aside."),

@@ -71,7 +71,10 @@ TOLD = (
         (*_DAEMON, "adopted", "lost", "notices"),
     ),
     Kind(
-        "SystemEvent", "daemon_stopping", "a daemon ends in order; `staying` are the agents kept", (*_DAEMON, "staying")
+        "SystemEvent",
+        "daemon_stopping",
+        "a daemon ends in order (`reason`: `stop`, or `restart` where the next follows); `staying` are the agents kept",
+        (*_DAEMON, "staying", "reason"),
     ),
     Kind("SystemEvent", "session_renamed", "the session has another name", ("session_id", "was", "name")),
     Kind("SystemEvent", "workspace_rewritten", "session.json had vanished and was written anew", ("path", "times")),

@@ -17,6 +17,8 @@ PARTS = tuple(dict.fromkeys(OF_TERMINALS + OF_STREAMS))
 
 #: What our supervisor says to a barrier (systemd says nothing): all before is kept, or why something is not.
 ALL_KEPT, NOT_KEPT = "kept", "not kept: "
+#: With this status ends who leaves all it has to the next daemon; with this field says why who does not.
+HANDED_ON, STAYS = 75, "X_DESCARTES_STAYS"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 
 from descartes_core import VERSION
@@ -22,6 +23,15 @@ def code_stamp() -> str:
         # Not hashlib, whose library is larger than all that a small process has besides.
         checksum = zlib.crc32(f"{path}\0{modified}\0{size}\n".encode(errors="replace"), checksum)
     return f"{VERSION}-{newest:x}-{checksum:08x}"
+
+
+@cache
+def loaded_stamp() -> str:
+    """Return the state of the code that this process has loaded: as it was at the first call.
+
+    Whoever loads much calls it before; a process forked from it has loaded the same.
+    """
+    return code_stamp()
 
 
 def _everything() -> Iterator[tuple[str, int, int]]:

@@ -32,6 +32,8 @@ class RunFile(NamedTuple):
     version: str
     #: Who outlives it and starts the next one: "supervisor", "systemd", or nobody that we know.
     keeper: str = ""
+    #: The state of the code that it has loaded.
+    stamp: str = ""
 
     @property
     def process(self) -> Process:

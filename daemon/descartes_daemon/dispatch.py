@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -28,6 +29,10 @@ class Dispatcher:
         self._reads: dict[str, Read] = {}
         self._acts: dict[str, tuple[Act, Act]] = {}
         self.requests = 0
+        #: Whether calls are left to the next daemon, where they can wait for it.
+        self.is_held = False
+        #: What is awaited for somebody, and by which method.
+        self._under_way: dict[asyncio.Task[Any], str] = {}
         #: Told of every call, before it is answered.
         self.on_call: Callable[[], None] = lambda: None
         #: Told how each call of a known method went: its name, the seconds, the error's code or None.
@@ -77,13 +82,34 @@ class Dispatcher:
         return self._reads[method](request)
 
     async def _later(self, method: str, began: float, answer: Coroutine[Any, Any, Reply]) -> Reply:
+        task = asyncio.current_task()
+        assert task is not None, "awaited by a task"
+        self._under_way[task] = method
         try:
             reply = await answer
         except Exception as error:
             self._done(method, began, error)
             raise
+        finally:
+            self._under_way.pop(task, None)
         self._done(method, began)
         return reply
+
+    def give_up_reads(self) -> None:
+        """End what only waits to tell something: who asked asks the next daemon."""
+        for task, method in list(self._under_way.items()):
+            if self.is_read(method):
+                task.cancel()
+
+    async def settle(self, patience: float) -> bool:
+        """Wait until no change is under way; False when one takes longer."""
+        ends = time.monotonic() + patience
+        while changes := [task for task, method in self._under_way.items() if not self.is_read(method)]:
+            left = ends - time.monotonic()
+            if left <= 0:
+                return False
+            await asyncio.wait(changes, timeout=left)
+        return True
 
     def _done(self, method: str, began: float, error: Exception | None = None) -> None:
         seconds = time.perf_counter() - began

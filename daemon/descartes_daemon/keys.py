@@ -71,6 +71,16 @@ class Keys(abc.ABC):
         """Wait until all that was typed is taken."""
         await self._room.wait()
 
+    def halt(self) -> None:
+        """Write nothing more of what waits; who waits for it is not told that it was taken."""
+        if not self._room.is_set():
+            asyncio.get_running_loop().remove_writer(self._descriptor)
+
+    @property
+    def waiting(self) -> int:
+        """How many typed bytes are not taken yet."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Write no more, and keep nobody waiting."""
         self._is_closed = True

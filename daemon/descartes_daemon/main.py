@@ -23,6 +23,7 @@ from descartes_daemon.serve import serve
 from descartes_daemon.setup import Setup
 from descartes_daemon.sockets import take_inherited
 from descartes_local import registry, session_file
+from descartes_local.code_stamp import loaded_stamp
 from descartes_local.config import defaults, examine, files
 from descartes_local.config_pending import stamps_of, started_with, write_start
 from descartes_local.home import Home, find_home, make_private
@@ -33,18 +34,19 @@ _log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to end; return the exit code of what went wrong, 0 otherwise."""
+    """Serve until told to end; return the exit code of what went wrong, or of giving way to the next; else 0."""
     options = _parser().parse_args(arguments)
+    loaded_stamp()
     try:
         setup = _prepare(options)
-        asyncio.run(serve(setup))
+        is_handed_on = asyncio.run(serve(setup))
     except DescartesError as error:
         return _told(error)
     except BaseExceptionGroup as group:
         if (known := _known(group)) is None:
             raise
         return _told(known)
-    return 0
+    return kept.HANDED_ON if is_handed_on else 0
 
 
 def warm() -> None:

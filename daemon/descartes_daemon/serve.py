@@ -15,6 +15,7 @@ from descartes_core.session_life import State
 from descartes_daemon.answering import register
 from descartes_daemon.assembly import Daemon
 from descartes_daemon.doors import TcpDoors
+from descartes_daemon.giving_way import give_way, hindrance
 from descartes_daemon.keeper_watch import KeeperWatch
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.notify import Notifier
@@ -29,8 +30,8 @@ from descartes_local.token import read_or_make
 _log = logging.getLogger(__name__)
 
 
-async def serve(setup: Setup) -> None:
-    """Serve one session until it is asked to end.
+async def serve(setup: Setup) -> bool:
+    """Serve one session until it is asked to end; say whether the next daemon is to go on with its agents.
 
     Raises:
         DescartesError: it could not begin; nothing is left behind.
@@ -61,6 +62,7 @@ async def serve(setup: Setup) -> None:
         await daemon.adopt()
         keeping.close_rest()
         await _run(daemon, notifier, listening)
+    return upkeep.is_handed_on
 
 
 @contextlib.asynccontextmanager
@@ -104,6 +106,7 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
             await ready.wait()
         unix = await daemon.door.serve(listening.unix)
         _listen_to_signals(daemon.stop)
+        gives_way = _listen_to_successor(daemon, notifier)
         daemon.background.start(daemon.scud_watch.run(), "scud watch")
         await notifier.tell("READY=1", f"STATUS=serving {setup.workspace}")
         keeper_watch = KeeperWatch(daemon, listening)
@@ -112,7 +115,10 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         reached("daemon.ready")
         await daemon.stop.wait()
         await keeper_watch.settle()
-        await _take_down(daemon, notifier, unix, stop_web)
+        if gives_way.is_set():
+            await give_way(daemon, unix, stop_web)
+        else:
+            await _take_down(daemon, notifier, unix, stop_web)
 
 
 async def _take_down(daemon: Daemon, notifier: Notifier, unix: asyncio.Server, stop_web: asyncio.Event) -> None:
@@ -122,11 +128,33 @@ async def _take_down(daemon: Daemon, notifier: Notifier, unix: asyncio.Server, s
     await daemon.leaving.end([agent for agent in daemon.agents if not agent.is_kept])
     staying = [agent.id for agent in daemon.agents.living]
     with contextlib.suppress(Unavailable):  # a full disk does not keep a daemon from ending
-        await daemon.tell("daemon_stopping", staying=staying)
+        await daemon.tell("daemon_stopping", staying=staying, reason="stop")
     await notifier.tell("STOPPING=1", "STATUS=agents kept" if staying else "STATUS=ended in order")
     unix.close()
     daemon.door.close()
     stop_web.set()
+
+
+def _listen_to_successor(daemon: Daemon, notifier: Notifier) -> asyncio.Event:
+    """Let USR1 ask us to give way to the next daemon; who may not says why, and stays."""
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        why = hindrance(daemon)
+        if why is not None:
+            _log.warning("asked to give way, and stays: %s", why)
+            daemon.background.start(_tell(notifier, f"{kept.STAYS}={why}"), "stay")
+        elif not daemon.stop.is_set():
+            _log.info("gives way to the next daemon")
+            asked.set()
+            daemon.stop.set()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, ask)
+    return asked
+
+
+async def _tell(notifier: Notifier, line: str) -> None:
+    await notifier.tell(line)
 
 
 def _listen_to_signals(stop: asyncio.Event) -> None:

@@ -17,6 +17,7 @@ from descartes_core.session_life import State
 from descartes_core.session_record import DaemonInfo, SessionRecord
 from descartes_core.times import written
 from descartes_local import session_file
+from descartes_local.code_stamp import loaded_stamp
 from descartes_local.config_pending import PendingWatch
 from descartes_local.home import Home
 from descartes_local.locks import is_at, lock_directory
@@ -60,6 +61,8 @@ class Upkeep:
         #: Who outlives this daemon, for those who read its run file.
         self.keeper = ""
         self.started_at = written(time.time())
+        #: The next daemon goes on: nothing that tells of this one is taken back.
+        self.is_handed_on = False
         #: What a person should know.
         self.notices: list[str] = []
         self.locks: dict[str, int] = {}
@@ -276,6 +279,7 @@ class Upkeep:
             started_at=self.started_at,
             version=VERSION,
             keeper=self.keeper,
+            stamp=loaded_stamp(),
         )
         try:
             write_run_file(self.home, run)
@@ -283,7 +287,9 @@ class Upkeep:
             raise Unavailable(f"{self.home.run_file(run.session_id)} cannot be written: {error.strerror}") from error
 
     def withdraw(self) -> None:
-        """Remove the run file and say that the session is inactive."""
+        """Remove the run file and say that the session is inactive, unless the next daemon is about to go on."""
+        if self.is_handed_on:
+            return
         with self._writing:
             self._announced = None
             remove_run_file(self.home, self.record.id)

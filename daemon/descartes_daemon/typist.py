@@ -119,6 +119,13 @@ class Typist:
         self.taken += self._untold
         self._untold = 0
 
+    def settle(self) -> None:
+        """Tell what of it the program has, and no more: the rest is typed again to the next daemon."""
+        waiting = self._agent.body.keys.waiting if self._agent.body is not None else 0
+        self.taken += max(0, self._untold - waiting)
+        self._untold = 0
+        self.on_news()
+
     def close(self) -> None:
         """Pass the pen back, and note what was typed."""
         self._tally.close()

@@ -152,8 +152,8 @@ class UnixConnection(asyncio.Protocol):
     @property
     def _may_take(self) -> bool:
         """Whether a further line is to be looked at now."""
-        busy = self._is_attaching or self._under_way >= _MOST_AT_ONCE or self._is_stalled
-        return not busy and self._terminal is None and not self._transport.is_closing()
+        busy = self._is_attaching or self._under_way >= _MOST_AT_ONCE or self._is_stalled or self._terminal is not None
+        return not (busy or self._door.dispatcher.is_held or self._transport.is_closing())
 
     def _take_lines(self) -> None:
         for _ in range(_MOST_A_TURN):

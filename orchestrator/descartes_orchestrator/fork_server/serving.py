@@ -8,7 +8,7 @@ import sys
 
 from setproctitle import setproctitle
 
-from descartes_local.code_stamp import code_stamp
+from descartes_local.code_stamp import loaded_stamp
 from descartes_local.probe import reached
 from descartes_orchestrator.fork_server.child import Main, fork_daemon
 from descartes_orchestrator.fork_server.loading import load_daemon
@@ -25,7 +25,7 @@ def serve() -> None:
     setproctitle(TITLE)
     channel = socket.socket(fileno=FIRST)
     # Before the imports: who changes the code meanwhile makes it another one's.
-    stamp = code_stamp()
+    stamp = loaded_stamp()
     main = load_daemon()
     try:
         send_answer(channel, ready=True, stamp=stamp)

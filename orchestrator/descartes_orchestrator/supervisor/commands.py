@@ -59,7 +59,8 @@ class Commands:
             DescartesError: why it is refused.
 
         """
-        starts = call.method == "start" and not self._sessions.has_daemon(str(call.params.get("id")))
+        is_there = self._sessions.has_daemon(str(call.params.get("id")))
+        starts = call.method == "restart" or (call.method == "start" and not is_there)
         if not self._arrivals.holds(call, answer) and not self._renewal.holds(call, answer, starts=starts):
             self._do(call, answer)
 
@@ -75,6 +76,8 @@ class Commands:
             self._sessions.start(_wanted(call.params), answer)
         elif call.method == "stop":
             self._sessions.stop(_text(call.params, "id"), _grace(call.params), answer)
+        elif call.method == "restart":
+            self._sessions.restart(_text(call.params, "id"), answer)
         elif call.method == "upgrade":
             self._renewal.ask(_interpreter(call.params), answer)
         elif call.method == "committed":

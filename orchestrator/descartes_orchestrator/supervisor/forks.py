@@ -112,9 +112,13 @@ class Forks:
         if pid in self._unproven:
             self._forget_older()
 
+    def may_fall_back(self, pid: int) -> bool:
+        """Say whether a daemon that does not become ready has older code behind it."""
+        return self._older is not None and pid in self._unproven
+
     def fall_back(self, pid: int) -> bool:
         """Say whether a daemon that ended before it was ready is one to try by older code; the next start does."""
-        self._falls_back = self._older is not None and pid in self._unproven
+        self._falls_back = self.may_fall_back(pid)
         self._unproven.discard(pid)
         return self._falls_back
 

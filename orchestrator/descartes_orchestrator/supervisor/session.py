@@ -22,6 +22,7 @@ from descartes_orchestrator.supervisor.house import House, Wanted
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Timer
 from descartes_orchestrator.supervisor.recording import write_state
+from descartes_orchestrator.supervisor.replacing import Replacing
 from descartes_orchestrator.supervisor.standing import Standing
 
 
@@ -78,6 +79,20 @@ class Session(Standing):
             self.rest.forget()
             self._tell()
 
+    def ask_restart(self, answer: Answer) -> None:
+        """Let the daemon give way to the next one, of the installed code; answer when that one is ready.
+
+        Raises:
+            Conflict: there is none that could.
+
+        """
+        if self.state not in (State.STARTING, State.ACTIVE) or (self.state is State.ACTIVE and not self.is_served):
+            raise Conflict(f"{self.wanted.name} is {self.state}: descartes sessions start {self.wanted.name}")
+        self.callers.wait_for_start(answer)
+        if self.state is State.ACTIVE and self.daemon is not None and not self.replacing.is_asked:
+            self.replacing.ask(self.daemon)
+            self._arm(self._house.numbers.stop_grace, self._kill)
+
     def quit(self) -> None:
         """End the daemon because the supervisor ends; agents are not killed."""
         if self.state in (State.STARTING, State.ACTIVE):
@@ -128,6 +143,9 @@ class Session(Standing):
                 return
             if told.get("STOPPING") == "1":
                 self.daemon.is_leaving = True
+            if (why := self.replacing.refused(told)) is not None and self.state is State.ACTIVE:
+                self._disarm()
+                self.callers.not_started(Conflict(f"the daemon of {self.wanted.name} stays: {why}"))
             if told.get("READY") == "1" and self.state is State.STARTING:
                 self.daemon.ready_at = time.monotonic()
                 self.was_ready = True
@@ -147,7 +165,7 @@ class Session(Standing):
             self._feed(Cause.ENDED)
         elif self.state in (State.INACTIVE, State.ERROR):
             self._tell()
-        elif daemon.ready_at is None and self._house.forks.fall_back(daemon.pid):
+        elif self.replacing.is_followed(daemon, ending):
             self._pause = 0.0
             self._feed(Cause.ENDED)
         elif not self.was_ready:
@@ -177,6 +195,7 @@ class Session(Standing):
 
     def _begin_anew(self, *, was_ready: bool) -> None:
         self.failure, self.was_ready, self.lets_go = None, was_ready, False
+        self.replacing = Replacing(self._house.forks)
         self.deaths = Deaths(self._house.numbers.rule)
 
     def _feed(self, cause: Cause) -> None:
@@ -192,6 +211,9 @@ class Session(Standing):
 
     def _deadline_over(self) -> None:
         assert self.daemon is not None
+        if self._house.forks.may_fall_back(self.daemon.pid):
+            self._kill()
+            return
         self.failure = self.daemon.failure(f"was not ready within {self._house.numbers.ready_deadline:g} s")
         self._feed(Cause.DEADLINE_OVER)
 
@@ -243,7 +265,7 @@ class Session(Standing):
             self._arm(self._house.numbers.kill_bound, self._kill_bound_over)
 
     def _tell(self) -> None:
-        if self.state is State.ACTIVE:
+        if self.state is State.ACTIVE and not (self.replacing.is_asked or self.is_stuck):
             self.callers.started(self.whereabouts)
         elif self.daemon is None and self.rest.is_gone(lets_go=self.lets_go):
             self._close_up()
@@ -270,7 +292,7 @@ class Session(Standing):
 
     def _answer_all(self) -> None:
         self.callers.stopped(self.failure if self.is_stuck else None)
-        if self.state is State.ERROR:
+        if self.state is State.ERROR or self.is_stuck:
             self.callers.not_started(self.failure or DaemonStartFailed())
         elif self.callers.want_start:
             self._begin()

@@ -154,6 +154,18 @@ class Sessions:
         else:
             session.ask_stop(grace, answer)
 
+    def restart(self, identity: str, answer: Answer) -> None:
+        """Let a session's daemon give way to the next one.
+
+        Raises:
+            Conflict: none runs here.
+
+        """
+        session = self._sessions.get(identity)
+        if session is None or self._is_ending:
+            raise Conflict(f"no daemon of session {identity} runs here")
+        session.ask_restart(answer)
+
     def rename(self, identity: str, name: str) -> None:
         """Call a session by another name from now on; one that is not known here has none here."""
         session = self._sessions.get(identity)

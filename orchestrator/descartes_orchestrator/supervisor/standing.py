@@ -13,6 +13,7 @@ from descartes_orchestrator.supervisor.belongings import Belongings
 from descartes_orchestrator.supervisor.callers import Callers
 from descartes_orchestrator.supervisor.daemon import Daemon
 from descartes_orchestrator.supervisor.house import House, Wanted
+from descartes_orchestrator.supervisor.replacing import Replacing
 from descartes_orchestrator.supervisor.rest import Rest
 
 
@@ -31,6 +32,7 @@ class Standing:
         self.was_ready = False
         #: Everything is let go, living agents too.
         self.lets_go = False
+        self.replacing = Replacing(house.forks)
         #: The daemon was killed and is still there.
         self.is_stuck = False
         self.callers = Callers()
@@ -65,7 +67,7 @@ class Standing:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is under way: all there is to know is in fields that can be written down."""
-        is_still = self.is_served or self.daemon is None or self.is_stuck
+        is_still = (self.is_served and not self.replacing.is_asked) or self.daemon is None or self.is_stuck
         is_over = self.rest.is_over and not self.callers
         return self.state not in (State.STARTING, State.STOPPING) and is_still and is_over
 
@@ -73,4 +75,6 @@ class Standing:
     def whereabouts(self) -> dict[str, Any]:
         """Where the daemon is, for who waited for its start."""
         assert self.belongings.sockets is not None
-        return {"id": self.id, "pid": self.daemon_pid, **self.belongings.sockets.endpoints}
+        why = self.replacing.fell_back
+        told = {} if why is None else {"fell_back": why}
+        return {"id": self.id, "pid": self.daemon_pid, **self.belongings.sockets.endpoints, **told}
