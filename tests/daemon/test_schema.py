@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import subprocess
@@ -192,6 +193,33 @@ def test_opening_twice_changes_nothing(path: Path) -> None:
             assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
             assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_database_is_what_the_migrations_make_of_an_empty_one(path: Path) -> None:
+    """It is written as bytes that were made before; a file that is there and empty is migrated."""
+    path.touch()
+    other = path.with_name("new.db")
+    with closing(open_writer(path)) as migrated, closing(open_writer(other)) as written:
+        everything_of = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+        assert list(map(tuple, written.execute(everything_of))) == list(map(tuple, migrated.execute(everything_of)))
+        for pragma in ("application_id", "user_version", "journal_mode", "page_size", "auto_vacuum", "encoding"):
+            told = [one.execute(f"PRAGMA {pragma}").fetchone()[0] for one in (written, migrated)]
+            assert told[0] == told[1], pragma
+        run(written, added("a"))
+        assert written.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["new.db", "state.db"]
+
+
+def test_where_a_file_cannot_be_linked_a_new_database_is_made_by_sqlite(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    with closing(open_writer(path)) as connection:
+        assert schema_of(connection) == MIGRATIONS[-1][0]
+    assert [entry.name for entry in path.parent.iterdir()] == ["state.db"]
 
 
 def test_many_processes_migrate_at_once(path: Path) -> None:

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from descartes_core.ids import new_id
 from descartes_local.processes import Stat, command_of, environ_of, process_of, send_signal, stat_of
 from descartes_local.run_file import read_run_files
+from descartes_local.supervisor_client import ensure
 from tests.support.installation import Installation
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent
 from tests.support.waiting import process_gone, wait_until
+from tests.support.weight import MEBIBYTE, Weight, weight_of
 
 Told = dict[str, Any]
 
@@ -41,7 +44,13 @@ def supervisor(person: Person) -> Told:
 
 def forks(person: Person) -> int:
     """Return the pid of the fork server once it is ready."""
-    return int(wait_until(lambda: supervisor(person)["fork_server"]["pid"], "there is a fork server"))
+    found: Told = wait_until(lambda: ready(supervisor(person)["fork_server"]), "the fork server is ready")
+    return int(found["pid"])
+
+
+def ready(told: Told) -> Told | None:
+    """Return what is told of a fork server that has loaded its code."""
+    return told if told["stamp"] is not None else None
 
 
 def log(person: Person) -> str:
@@ -150,7 +159,7 @@ def test_a_fork_server_that_stands_still_is_not_waited_for(person: Person) -> No
     kill(before, signal.SIGSTOP)
     start(person, "two")
     assert "descartes-daemon two is started by exec: the fork server did not answer in time" in log(person)
-    assert process_of(before) is None or look(before).is_dead
+    assert forks(person) != before
     start(person, "three")
     assert "descartes-daemon three is started by exec" not in log(person)
 
@@ -163,6 +172,24 @@ def test_a_session_that_is_stopped_takes_no_fork_server_along(person: Person) ->
     person.spawn(shop, agent("forker"))
     person.run("sessions", "stop", "--force", shop)
     assert forks(person) == before
+
+
+def test_many_starts_leave_nothing_behind(person: Person) -> None:
+    """Memory, descriptors, threads and dead children of supervisor and fork server are as before."""
+    session = {"id": new_id(), "name": "shop", "path": str(person.workspace("shop"))}
+
+    with ensure(person.home) as connection:
+
+        def again(times: int) -> list[Weight]:
+            for _ in range(times):
+                connection.call("start", session)
+                connection.call("stop", {"id": session["id"]})
+            return [weight_of(pid) for pid in (supervisor(person)["pid"], forks(person))]
+
+        before, after = again(3), again(15)
+    for was, became in zip(before, after, strict=True):
+        assert (became.descriptors, became.threads, became.zombies) == (was.descriptors, 1, 0)
+        assert became.memory - was.memory < 4 * MEBIBYTE
 
 
 @pytest.fixture
