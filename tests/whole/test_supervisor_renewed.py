@@ -25,7 +25,7 @@ from tests.support.listener import Listener
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent
-from tests.support.storm import Hand, Knocker, ask, complaints, run_of
+from tests.support.storm import Hand, Killer, Knocker, ask, complaints, run_of
 from tests.support.waiting import process_gone, wait_until
 
 ABOUT, RENEWED = "supervisor.about_to_renew", "supervisor.renewed"
@@ -124,6 +124,37 @@ def test_nobody_notices_renewals_under_load(person: Person, times: int) -> None:
     assert living(person) == {stays["id"]: stays["pid"]}
     person.run("send", "--enter", stays["id"], "exit 0")
     person.run("wait", stays["id"])
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("times", [pytest.param(3, id="3"), pytest.param(30, id="30", marks=pytest.mark.soak)])
+def test_daemons_are_killed_while_renewals_go_on(person: Person, times: int) -> None:
+    """No log, exit code or line is lost, and nobody is refused, whichever comes in the middle of the other."""
+    person.home.make()
+    rule = "early_deaths = 1000\ndeaths = 1000\nfirst_pause = 0.01\nlongest_pause = 0.05"
+    (person.home.path / "config.toml").write_text(f"[supervisor]\n{rule}\n")
+    shop, dice = person.workspace("shop"), random.Random()
+    session = person.run("sessions", "start", shop, "--json").json
+    supervisor = supervisor_pid(person)
+    knocker = Knocker(int(session["http_endpoint"].rpartition(":")[2]))
+    killer = Killer(person.home, session["id"], times, random.Random(dice.random()))
+    hands = [
+        Hand(person.home, session["id"], person.directory, random.Random(dice.random()), killer.over) for _ in range(2)
+    ]
+    workers = [killer, *(threading.Thread(target=hand.work, name="hand") for hand in hands)]
+    for thread in (knocker, *workers):
+        thread.start()
+    renewals = 0
+    while not killer.over.is_set():
+        assert renew(person)["pid"] == supervisor
+        renewals += 1
+    for thread in workers:
+        thread.join()
+    knocker.stopped.set()
+    knocker.join()
+    agents = {one["id"]: one for one in person.run("ps", "-a", "--json").json["agents"]}
+    assert complaints(hands, agents, person.home.session(session["id"]) / "agents") == []
+    assert (knocker.refused, renewals > 0, {one["status"] for one in agents.values()} <= FINAL) == ([], True, True)
 
 
 def test_a_daemons_line_to_the_supervisor_stays_the_same(person: Person) -> None:
