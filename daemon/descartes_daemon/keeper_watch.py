@@ -61,7 +61,10 @@ class KeeperWatch:
                 await self._until_closed(connection)
             finally:
                 connection.close()
+            self.is_settled.clear()
             connection = await self._known_again()
+            if connection is not None:
+                self.is_settled.set()
 
     async def _until_closed(self, connection: Connection) -> None:
         """Wait until the other side has gone; what it says is nothing to us."""
@@ -88,7 +91,9 @@ class KeeperWatch:
             pause = min(2 * pause, _LONGEST_PAUSE) if keeping.was_silent.is_set() else _FIRST_PAUSE
 
     async def settle(self) -> None:
-        """Wait a moment for what is being handed over: a daemon that ends keeps what is kept."""
+        """Wait a moment for what is being handed over: a daemon that ends leaves to a keeper what is kept."""
+        if any(agent.is_kept for agent in self._daemon.agents.living) and not await self._daemon.keeping.answers():
+            self.is_settled.clear()  # it has just died: that will be noticed
         try:
             async with asyncio.timeout(_LAST_PATIENCE):
                 await self.is_settled.wait()
@@ -150,24 +155,33 @@ class KeeperWatch:
     async def _hand_over(self, connection: Connection) -> None:
         """Tell of us, give all we have, and say that this was all.
 
+        One that knows us already has only been silent for long; it keeps what it has, and gets what it lacks.
+
         Raises:
             DescartesError: it does not take us.
 
         """
-        told = await _call(connection, "hand_over", self._facts())
-        reached("keeper.begun")
+        is_known, told = await self._is_known(connection), {}
+        if not is_known:
+            told = await _call(connection, "hand_over", self._facts())
+            reached("keeper.begun")
         if not await self._daemon.keeping.find_again():
             raise SupervisorUnreachable("the next supervisor does not listen to its daemons")
-        await self._give_doors()
+        if not is_known:
+            await self._give_doors()
         for agent in list(self._daemon.agents.present.values()):
             await self._give(agent)
         reached("keeper.given")
-        await _call(connection, "handed_over", {"id": self._id})
+        if not is_known:
+            await _call(connection, "handed_over", {"id": self._id})
+            self._replaced(told["pid"])
         self._tell(None)
         self.is_settled.set()
+
+    def _replaced(self, pid: int) -> None:
         seconds = 0.0 if self._lost_at is None else time.monotonic() - self._lost_at
-        _log.info("supervisor %s keeps what this daemon has, after %.3f s", told["pid"], seconds)
-        self._daemon.background.start(self._store(told["pid"], seconds), "tell of the next supervisor")
+        _log.info("supervisor %s keeps what this daemon has, after %.3f s", pid, seconds)
+        self._daemon.background.start(self._store(pid, seconds), "tell of the next supervisor")
 
     async def _give_doors(self) -> None:
         """Give the listening sockets, without which no next daemon can be reached, and the locks."""

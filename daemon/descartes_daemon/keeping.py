@@ -98,6 +98,12 @@ class Keeping:
         """Say whether whoever answered without a word is still there: one that dies closes everything so."""
         return self._supervisor is None or await self._notifier.tell("STATUS=serving")
 
+    async def answers(self) -> bool:
+        """Say whether whoever keeps is there, and hears us."""
+        sent = await self._notifier.send_barrier()
+        word = None if sent is None else await self._notifier.answer(sent)
+        return word is not None and (self._supervisor is None or word != "")
+
     def lose(self) -> None:
         """Know that the keeper is gone, and everything it kept."""
         self._keeper += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,7 +43,8 @@ def ended(person: Person, identity: str) -> dict[str, Any]:
 
 
 def begun(person: Person) -> int:
-    return (person.home.log / "supervisor.log").read_text().count(" begins: ")
+    """Count the supervisors there were; one that renews itself stays one."""
+    return len(set(re.findall(r"supervisor (\d+) begins", (person.home.log / "supervisor.log").read_text())))
 
 
 @pytest.mark.timeout(300)
@@ -161,6 +163,18 @@ def test_what_is_spawned_between_two_supervisors_is_kept_by_the_next(person: Per
     assert [get(person, one["id"])["notice"] for one in (first, second)] == [None, None]
     kill_daemon(person.home)
     assert [get(person, one["id"])["pid"] for one in (first, second)] == [first["pid"], second["pid"]]
+
+
+def test_a_daemon_that_is_asked_to_end_just_then_leaves_its_agents_to_the_next(person: Person) -> None:
+    shop = person.workspace("shop")
+    one = person.spawn(shop, agent("echoer"))
+    run = only_run(person.home)
+    kill_supervisor(person.home)
+    os.kill(run.pid, signal.SIGTERM)
+    process_gone(run.pid)
+    person.run("sessions", "start", shop)
+    assert get(person, one["id"])["pid"] == one["pid"]
+    assert get(person, one["id"])["status"] == "running"
 
 
 @pytest.mark.parametrize("moment", ["keeper.begun", "keeper.given"])
@@ -296,6 +310,26 @@ def test_a_daemon_that_could_start_none_hands_over_to_whoever_comes_next(person:
     assert notices(person) == ""
     kill_daemon(person.home)
     assert get(person, one["id"])["pid"] == one["pid"]
+
+
+@pytest.mark.soak  # a daemon waits five seconds for an answer before it goes on without
+def test_a_supervisor_that_stood_still_when_a_daemon_began_has_all_of_it_afterwards(
+    person: Person, moments: Moments
+) -> None:
+    shop = person.workspace("shop")
+    with moments.hold("daemon.ready") as ready:
+        starting = person.start("sessions", "start", shop)
+        ready.wait()
+        os.kill(supervisor_pid(person.home), signal.SIGSTOP)
+    wait_until(lambda: "the supervisor is gone" in notices(person), "the daemon has asked in vain", 30.0)
+    os.kill(supervisor_pid(person.home), signal.SIGCONT)
+    assert starting.wait(30) == 0
+    one = person.spawn(shop, agent("echoer"))
+    wait_until(lambda: notices(person) == "", "the supervisor knows it", 30.0)
+    wait_until(lambda: get(person, one["id"])["notice"] is None, "it is kept", 30.0)
+    kill_daemon(person.home)
+    assert get(person, one["id"])["pid"] == one["pid"]
+    assert begun(person) == 1
 
 
 def notices(person: Person) -> str:
