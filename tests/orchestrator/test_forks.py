@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,17 @@ def test_a_fork_server_that_never_becomes_ready_is_given_up_and_that_is_told(per
 
 
 def test_nobody_waits_for_long_for_a_fork_server_that_loads_for_ever(person: Person) -> None:
+    """Those who come first wait for a while, and nobody after them."""
     forking = Forking(person, "loads for ever")
     assert forking.start("shop")["pid"] > 1
-    assert "descartes-daemon shop is started by exec: the fork server is not ready" in forking.log
+    assert forking.start("other")["pid"] > 1
+    for name in ("shop", "other"):
+        assert f"descartes-daemon {name} is started by exec: the fork server is not ready" in forking.log
+    asked, started = (line_of(forking.log, text) for text in ("(start_asked)", "descartes-daemon other"))
+    assert started - asked < 1.0
+
+
+def line_of(log: str, text: str) -> float:
+    """Return when the last line with this text was written."""
+    line = [line for line in log.splitlines() if text in line][-1]
+    return datetime.fromisoformat(line.split()[0]).timestamp()

@@ -71,17 +71,20 @@ class ForkServer:
         return SavedForkServer(self.pid, self.pidfd, self.channel.fileno(), self.stamp)
 
     def wait_ready(self) -> bool:
-        """Wait for a while until it has loaded a daemon's code; False when it still has not.
+        """Wait until it has loaded a daemon's code, for a while since its start; False when it still has not.
 
         Raises:
             Garbled: it will never be.
 
         """
         if self.ready_at is None:
+            self.channel.settimeout(max(0.001, self.started_at + PATIENCE - time.monotonic()))
             try:
                 self.stamp = str(self._answer().get("stamp"))
             except TimeoutError:
                 return False
+            finally:
+                self.channel.settimeout(PATIENCE)
             self.ready_at = time.monotonic()
         return True
 
