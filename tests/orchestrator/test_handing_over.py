@@ -1,76 +1,131 @@
-"""Every descriptor comes to its place, whatever lay there, and nothing else is left."""
+"""A daemon that outlived its supervisor is taken over by the next, if it is the one, and whole."""
 
 from __future__ import annotations
 
-import json
 import os
-import random
-import resource
-import tempfile
-from collections.abc import Sequence
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from descartes_orchestrator.handing_over import FIRST, arrange, variables
+from descartes_core.errors import Forbidden
+from descartes_core.ids import new_id
+from descartes_local.processes import process_of
+from tests.orchestrator.supervised import Speaking, Supervised
+from tests.support.waiting import process_gone, wait_until
 
-#: Beyond all that a test arranges.
-_HIGH = 200
-
-
-def arranged(sources: Sequence[int], output: int, limit: int, told: Path) -> dict[str, list[object]]:
-    """Return what a child finds where it has arranged files that tell where they were, under a limit."""
-    child = os.fork()
-    if child == 0:
-        try:
-            _arrange(sources, output, limit, told)
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    found: dict[str, list[object]] = json.loads(told.read_text())
-    return found
+DOORS = ("http", "ws", "rpc")
+SURVIVOR = str(Path(__file__).parent / "programs" / "survivor.py")
 
 
-def _arrange(sources: Sequence[int], output: int, limit: int, told: Path) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000))
-    os.closerange(FIRST, 1000)
-    for source in (*sources, output):
-        with tempfile.TemporaryFile() as file:
-            file.write(str(source).encode())
-            file.flush()
-            os.dup2(file.fileno(), _HIGH + source)
-    os.closerange(FIRST, FIRST + 3)
-    for source in (*sources, output):
-        os.dup2(_HIGH + source, source, inheritable=False)
-    os.closerange(_HIGH, 1000)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, 1000))
-    arrange(output, sources)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000))
-    opened = [int(name) for name in os.listdir("/proc/self/fd")]
-    texts = [os.pread(number, 10, 0).decode() for number in range(1, FIRST + len(sources)) if number in opened]
-    passed_on = [number for number in opened if number < FIRST + len(sources) and os.get_inheritable(number)]
-    told.write_text(json.dumps({"opened": sorted(opened), "texts": texts, "passed_on": sorted(passed_on)}))
+class Survivors:
+    """Starts them, and ends those that are left."""
+
+    def __init__(self, supervised: Supervised) -> None:
+        self.supervised = supervised
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, session: str, *what: str) -> tuple[int, str]:
+        """Return its pid, and what came of its hand-over."""
+        words = [sys.executable, SURVIVOR, str(self.supervised.home.path), session, *what]
+        one = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.started.append(one)
+        assert one.stdout is not None
+        return one.pid, one.stdout.readline().strip()
+
+    def close(self) -> None:
+        for one in self.started:
+            with one:
+                one.kill()
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 40])
-@pytest.mark.parametrize("seed", range(4))
-def test_all_come_to_their_places_with_one_descriptor_to_spare(tmp_path: Path, count: int, seed: int) -> None:
-    """In every order and with every hole: as many as a process may have, but one."""
-    *sources, output = random.Random(seed).sample(range(FIRST, FIRST + count + 1), count + 1)
-    found = arranged(sources, output, FIRST + count + 1, tmp_path / "told")
-    assert found["texts"] == [str(number) for number in (output, output, *sources)]
-    assert found["passed_on"] == list(range(FIRST + count))
-    assert found["opened"] == [*range(FIRST + count + 1)], "with the listing itself"
+@pytest.fixture
+def survivors(supervised: Supervised) -> Iterator[Survivors]:
+    supervised.call("ping")
+    found = Survivors(supervised)
+    yield found
+    found.close()
 
 
-def test_holes_and_what_lies_high_are_no_matter(tmp_path: Path) -> None:
-    found = arranged([90, 4, 3, 17, 150], 60, 1000, tmp_path / "told")
-    assert found["texts"] == ["60", "60", "90", "4", "3", "17", "150"]
-    assert found["opened"] == [*range(FIRST + 6)]
+def killed(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    process_gone(pid)
 
 
-def test_names_that_are_more_than_a_variable_holds_are_told_in_several() -> None:
-    told = variables([f"name-{number}" for number in range(1200)])
-    assert (told["LISTEN_PID"], told["LISTEN_FDS"]) == (str(os.getpid()), "1200")
-    pieces = [told["LISTEN_FDNAMES"], told["LISTEN_FDNAMES_2"], told["LISTEN_FDNAMES_3"]]
-    assert ":".join(pieces).split(":") == [f"name-{number}" for number in range(1200)]
+def stopped(supervised: Supervised, session: str) -> None:
+    supervised.call("stop", {"id": session, "grace": 1.0})
+
+
+def test_it_is_served_and_the_next_daemon_has_its_doors_and_what_it_gave(
+    supervised: Supervised, survivors: Survivors
+) -> None:
+    shop = Speaking(supervised, new_id())
+    pid, told = survivors.start(shop.id, *DOORS, "letter")
+    assert told == "handed over"
+    entry = supervised.entry(shop.id)
+    assert (entry["status"], entry["pid"], entry["restarts"]) == ("Active", pid, 0)
+    where = shop.start()
+    assert where["pid"] == pid
+    killed(pid)
+    assert shop.say("names") == "http:ws:rpc:letter"
+    entry = supervised.entry(shop.id)
+    assert (entry["status"], entry["restarts"], entry["pid"] != pid) == ("Active", 1, True)
+    assert shop.start()["http_endpoint"] == where["http_endpoint"]
+    stopped(supervised, shop.id)
+
+
+def test_it_is_stopped_like_any_other(supervised: Supervised, survivors: Survivors) -> None:
+    session = new_id()
+    pid, _ = survivors.start(session, *DOORS)
+    stopped(supervised, session)
+    process_gone(pid)
+    assert supervised.entry(session) == {}
+
+
+def test_one_without_its_doors_is_refused_and_its_next_has_new_ones(
+    supervised: Supervised, survivors: Survivors
+) -> None:
+    shop = Speaking(supervised, new_id())
+    pid, told = survivors.start(shop.id, "http", "ws", "letter")
+    assert told == "its listening sockets have not come: http, ws and rpc"
+    killed(pid)
+    wait_until(lambda: supervised.entry(shop.id).get("pid") not in (pid, None), "the next daemon")
+    shop.start()
+    assert shop.say("names") == "http:ws:rpc:letter"
+    stopped(supervised, shop.id)
+
+
+def test_one_that_dies_before_it_has_given_anything_is_followed_by_a_new_one(
+    supervised: Supervised, survivors: Survivors
+) -> None:
+    shop = Speaking(supervised, new_id())
+    pid, _ = survivors.start(shop.id)
+    killed(pid)
+    shop.start()
+    assert shop.say("names") == "http:ws:rpc"
+    stopped(supervised, shop.id)
+
+
+def test_two_daemons_of_one_session_are_not_both_taken(supervised: Supervised, survivors: Survivors) -> None:
+    shop = supervised.session()
+    shop.supervised.home.daemon_socket(shop.id).rename(shop.supervised.home.run / "aside")
+    _, told = survivors.start(shop.id, *DOORS)
+    assert told == f"session {shop.id} is Active here already"
+    (shop.supervised.home.run / "aside").rename(shop.supervised.home.daemon_socket(shop.id))
+    shop.stop()
+
+
+def test_nobody_hands_over_somebody_else(supervised: Supervised) -> None:
+    me = process_of(os.getppid())
+    assert me is not None
+    facts = {"id": new_id(), "name": "shop", "path": "/", "ports": None, "env": {}}
+    for started in (me.started, me.started + 1):
+        with pytest.raises(Forbidden, match="must say so itself"):
+            supervised.call("hand_over", {**facts, "pid": me.pid, "started": started})
+    assert supervised.call("serving", {"id": facts["id"]}) == {"known": False}
+    with pytest.raises(Forbidden):
+        supervised.call("handed_over", {"id": facts["id"]})
+    assert supervised.call("list") == {"sessions": []}

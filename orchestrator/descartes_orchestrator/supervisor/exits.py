@@ -8,6 +8,7 @@ has taken outlives us, and after a power loss no such process is left to be aske
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from pathlib import Path
@@ -64,6 +65,7 @@ class Exits:
                 _append(self._path, json.dumps(entry).encode() + b"\n")
                 self._lines += 1
         except OSError as error:
+            self._lines = 0  # whatever is there now, the next time all is written
             note(f"{self._path} cannot be written: {error}; endings are lost if the supervisor dies now")
 
     def _write_anew(self) -> None:
@@ -76,7 +78,8 @@ class Exits:
 def _append(path: Path, line: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     try:
-        os.write(descriptor, line)
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
 

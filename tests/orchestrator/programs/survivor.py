@@ -1,0 +1,54 @@
+"""A daemon that outlived its supervisor: `survivor.py HOME SESSION WHAT…` hands over what it is told, and waits."""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+import sys
+from pathlib import Path
+
+from descartes_core.errors import DescartesError
+from descartes_local.home import Home
+from descartes_local.processes import process_of
+from descartes_local.rpc_client import Connection
+
+home, session, whole = Home(Path(sys.argv[1])), sys.argv[2], sys.argv[3:]
+me = process_of(os.getpid())
+assert me is not None
+sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in ("http", "ws")}
+sockets["rpc"] = socket.socket(socket.AF_UNIX)
+sockets["rpc"].bind(str(home.daemon_socket(session)))
+sockets["rpc"].listen()
+line = Connection(home.supervisor_socket)
+
+
+def give(notify: socket.socket, name: str, descriptor: int) -> None:
+    rights = array.array("i", [descriptor]).tobytes()
+    notify.sendmsg([f"FDSTORE=1\nFDNAME={name}".encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+
+
+def hand_over() -> str:
+    ports = [sockets[name].getsockname()[1] for name in ("http", "ws")]
+    facts = {"id": session, "name": "shop", "path": str(home.path), "ports": ports, "env": {}}
+    line.call("hand_over", {**facts, "pid": me.pid, "started": me.started})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.connect(str(home.notify_socket(session)))
+        for name in whole:
+            if name in sockets:
+                give(notify, name, sockets[name].fileno())
+            else:
+                give(notify, name, os.open(os.devnull, os.O_RDONLY))
+        ours, theirs = os.pipe()
+        notify.sendmsg([b"BARRIER=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs]).tobytes())])
+        os.close(theirs)
+        os.read(ours, 100)
+    line.call("handed_over", {"id": session})
+    return "handed over"
+
+
+try:
+    print(hand_over(), flush=True)
+except DescartesError as error:
+    print(error.message, flush=True)
+sys.stdin.read()
