@@ -71,7 +71,9 @@ class Adoption:
         agent.launched.set()
         self._watch.begin(agent, pidfd)
         self._go_on(agent, was=row.state)
-        if agent.is_alive:
+        if (
+            agent.is_alive and agent.cgroup is not None and not agent.cgroup.pids()
+        ):  # the last one died before it moved it
             self._agents.background.start(enter(agent), f"control group of {agent.id}")
         self._limiting.begin(agent)
 

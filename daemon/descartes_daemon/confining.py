@@ -71,8 +71,11 @@ async def enter(agent: Agent) -> None:
 
 
 def _move(group: Cgroup, leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        group.take_in(leader)
     for _ in range(_ROUNDS):
-        missing = {leader, *_descendants(leader)} - set(group.pids())
+        below = set(_descendants(leader))
+        missing = below - set(group.pids()) if below else below
         for pid in missing:
             with contextlib.suppress(ProcessLookupError):
                 group.take_in(pid)

@@ -15,6 +15,7 @@ import pytest
 
 from descartes_core.ids import new_id
 from descartes_daemon.cgroups import Cgroups
+from descartes_local.cgroup2 import Cgroup, of_process
 from descartes_local.processes import command_of, every_stat, is_alive
 from tests.support.cgroups import needs_cgroups, plain_group
 from tests.support.inside import Inside, open_inside
@@ -240,16 +241,34 @@ def test_the_next_daemon_watches_on(kept: KeptDaemon) -> None:
 
 
 @needs_cgroups
+def test_who_was_not_yet_in_its_group_is_moved_by_the_next_daemon(kept: KeptDaemon) -> None:
+    spawned = kept.spawn(agent("forker"))
+    kept.until_said(spawned["id"], b"ready")
+    entered = wait_until(lambda: group_of(spawned["pid"], spawned["id"]), "it is in its group")
+    for pid in entered.pids():
+        Cgroup(entered.path.parent).take_in(pid)
+    kept.kill()
+    again = wait_until(lambda: group_of(spawned["pid"], spawned["id"]), "it is in its group again")
+    assert again == entered
+    wait_until(lambda: len(again.pids()) == 3, "so are those that it had started, but for who has left it")
+
+
+def group_of(pid: int, agent_id: str) -> Cgroup | None:
+    found = of_process(pid)
+    return found if found is not None and found.path.name == agent_id else None
+
+
+@needs_cgroups
 def test_a_group_is_found_again_and_removed_at_the_end(kept: KeptDaemon) -> None:
     spawned = kept.spawn(agent("forker", "--deaf", "--cleared"), grace=0.1)
     kept.until_said(spawned["id"], b"ready")
-    group = Path(f"/proc/{spawned['pid']}/cgroup").read_text().splitlines()[-1].removeprefix("0::")
-    assert group.endswith(f"/descartes/{kept.id}/{spawned['id']}")
+    group = wait_until(lambda: group_of(spawned["pid"], spawned["id"]), "it is in its group")
+    assert group.path.parent.name == kept.id
     kept.kill()
     pids = [int(line.split()[1]) for line in kept.until_said(spawned["id"], b"ready").splitlines()]
     kept.call("agent.kill", agent_id=spawned["id"])
     for pid in pids:
         process_gone(pid)
     kept.call("system.shutdown")
-    kept.until("ended")
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{kept.id}"))
+    kept.until("kept")
+    assert not group.path.parent.exists()

@@ -20,9 +20,10 @@ G = 1024**3
 SESSION, AGENT = "6d18421d-d9f6-4a6c-b06a-abaaf99a4d69", "fc3361ae-6684-4ea3-be22-dab2bf87fa46"
 UNIFIED = "41 31 0:38 {root} {point} rw,relatime shared:9 - cgroup2 cgroup2 rw"
 LEGACY = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory"
-#: Has a hundred children, and says so.
+#: Has a hundred children once it is told to, and says so.
 FORKS = """
 import os, time
+input()
 for _ in range(100):
     if os.fork() == 0:
         time.sleep(60)
@@ -118,9 +119,14 @@ def test_everything_in_a_group_is_killed_at_once() -> None:
     with real_group() as group:
         below = Cgroup(group.path / "below")
         below.make()
-        program = subprocess.Popen([sys.executable, "-I", "-S", "-c", FORKS], stdout=subprocess.PIPE, process_group=0)
+        program = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         group.take_in(program.pid)
+        assert program.stdin is not None
         assert program.stdout is not None
+        program.stdin.write(b"\n")
+        program.stdin.close()
         program.stdout.readline()
         below.take_in(group.pids()[0])
         members = [process_of(pid) for pid in group.pids()]
