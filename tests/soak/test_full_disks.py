@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from descartes_local.home import Home
-from tests.support.leftovers import end_everything, processes_of
+from tests.support.disk import Disk, small_disk
 from tests.support.person import Person, Ran
 from tests.support.programs import agent
 from tests.support.waiting import process_gone, wait_until
@@ -30,75 +23,10 @@ FULL = ("full", "No space left", "disk I/O error", "cannot write")
 READ_ONLY = ("Read-only file system", "cannot be written", "readonly")
 
 
-@dataclass(frozen=True)
-class Disk:
-    """A small disk with a HOME and a workspace on it, and somebody who works there."""
-
-    person: Person
-    place: Path
-
-    @property
-    def home(self) -> Home:
-        return Home(self.place / "home")
-
-    @property
-    def shop(self) -> Path:
-        return self.place / "shop"
-
-    def run(self, *words: object, check: bool = True) -> Ran:
-        ran = self.person.run(*words, check=check, env={"DESCARTES_HOME": str(self.home.path)}, timeout=60)
-        assert "Traceback" not in ran.stderr, str(ran)
-        return ran
-
-    def json(self, *words: object) -> Any:
-        verb, *rest = words
-        return self.run(verb, "--json", *rest).json if verb != "sessions" else self.run(*words, "--json").json
-
-    def remount(self, options: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{options}", self.place], check=True)
-
-    def fill(self, spare: int) -> Path:
-        """Take all room there is but a few bytes."""
-        filler = self.place / "filler"
-        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
-            while file.write(bytes(4096)):
-                pass
-        os.truncate(filler, max(0, filler.stat().st_size - spare))
-        return filler
-
-    def torn(self) -> list[Path]:
-        """Return what is no JSON, and what was left half written."""
-        places = [path for path in self.place.rglob("*") if path.is_file() and path.name != "filler"]
-        halves = [path for path in places if path.name.startswith(".") and ".json." in path.name]
-        return halves + [path for path in places if path.suffix == ".json" and not is_json(path)]
-
-
-def is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text())
-    except ValueError:
-        return False
-    return True
-
-
 @pytest.fixture
 def disk(person: Person) -> Iterator[Disk]:
-    place = person.directory / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], check=True)
-    disk = Disk(person, place)
-    (disk.shop / ".scud").mkdir(parents=True)
-    try:
+    with small_disk(person) as disk:
         yield disk
-        for home in (disk.home, Home(person.directory / "home")):
-            end_everything(home)
-        wait_until(lambda: not processes_of(person.directory), "everything ends")
-        for store in disk.home.path.glob("sessions/*/state.db"):
-            with contextlib.closing(sqlite3.connect(store)) as opened:
-                assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert disk.torn() == []
-    finally:
-        subprocess.run(["umount", "-l", place], check=True)
 
 
 def changes(disk: Disk, living: str) -> list[list[object]]:
