@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from descartes_core.errors import Forbidden
 from descartes_core.ids import new_id
 from descartes_local.processes import process_of
+from descartes_local.rpc_client import Connection
+from descartes_orchestrator.supervisor.door import MOST
 from tests.orchestrator.supervised import Speaking, Supervised
 from tests.support.waiting import process_gone, wait_until
 
@@ -35,6 +38,15 @@ class Survivors:
         self.started.append(one)
         assert one.stdout is not None
         return one.pid, one.stdout.readline().strip()
+
+    def ask(self) -> str:
+        """Let the last one ask the supervisor for its pid, by the line it has had from the beginning."""
+        one = self.started[-1]
+        assert one.stdin is not None
+        assert one.stdout is not None
+        one.stdin.write("ping\n")
+        one.stdin.flush()
+        return one.stdout.readline().strip()
 
     def close(self) -> None:
         for one in self.started:
@@ -75,6 +87,17 @@ def test_it_is_served_and_the_next_daemon_has_its_doors_and_what_it_gave(
     assert (entry["status"], entry["restarts"], entry["pid"] != pid) == ("Active", 1, True)
     assert shop.start()["http_endpoint"] == where["http_endpoint"]
     stopped(supervised, shop.id)
+
+
+def test_its_line_is_not_the_one_that_makes_room_for_others(supervised: Supervised, survivors: Survivors) -> None:
+    """It has been idle for longest when the thousandth connection comes; the end of it would mean our death."""
+    session = new_id()
+    survivors.start(session, *DOORS)
+    with ExitStack() as crowd:
+        for _ in range(MOST + 10):
+            crowd.enter_context(Connection(supervised.home.supervisor_socket)).call("ping")
+        assert survivors.ask() == str(supervised.call("ping")["pid"])
+    stopped(supervised, session)
 
 
 def test_it_is_stopped_like_any_other(supervised: Supervised, survivors: Survivors) -> None:

@@ -51,4 +51,8 @@ try:
     print(hand_over(), flush=True)
 except DescartesError as error:
     print(error.message, flush=True)
-sys.stdin.read()
+for _ in sys.stdin:
+    try:
+        print(line.call("ping")["pid"], flush=True)
+    except DescartesError as error:
+        print(error.message, flush=True)
