@@ -189,9 +189,12 @@ def _plain(text: bytes) -> str:
 
 def base_of(group: Cgroup) -> Cgroup:
     """Return where our groups lie, as seen from the group we were started in."""
-    path = group.path
-    is_ours = path.name == SERVING and path.parent.name == OURS
-    return Cgroup(path.parent if is_ours else path / OURS)
+    return Cgroup(group.path.parent if is_serving(group) else group.path / OURS)
+
+
+def is_serving(group: Cgroup) -> bool:
+    """Say whether a group is that of supervisors and daemons, where these have a group of their own."""
+    return group.path.name == SERVING and group.path.parent.name == OURS
 
 
 def leave_agents(proc: Path = Path("/proc")) -> None:
@@ -208,12 +211,12 @@ def leave_agents(proc: Path = Path("/proc")) -> None:
 def sweep(base: Cgroup, before: float) -> None:
     """Remove the groups of agents that were made before a time (Unix seconds) and hold nobody: a kill left them."""
     for session in _below(base.path):
-        if session.name != SERVING:
-            for agent in _below(session):
-                if _made(agent) < before:
-                    Cgroup(agent).remove()
-            if _made(session) < before:
-                _remove_empty(session)
+        for agent in _below(session):
+            if _made(agent) < before:
+                Cgroup(agent).remove()
+        if _made(session) < before:
+            with contextlib.suppress(OSError):  # somebody is in it
+                session.rmdir()
 
 
 def _below(path: Path) -> list[Path]:
@@ -229,14 +232,6 @@ def _made(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return math.inf
-
-
-def _remove_empty(path: Path) -> bool:
-    try:
-        path.rmdir()
-    except OSError:
-        return False
-    return True
 
 
 def offered(group: Cgroup) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from descartes_daemon.agents import Agents
 from descartes_daemon.ending import all_ended
-from descartes_local.cgroup2 import of_process
+from descartes_local.cgroup2 import is_serving, of_process
 from descartes_local.endings import reap
 from descartes_local.processes import (
     Children,
@@ -91,9 +91,11 @@ class Orphans:
         return stat.process in known or b"DESCARTES_AGENT_ID=" in environ_of(pid) or self._is_in_a_group(pid)
 
     def _is_in_a_group(self, pid: int) -> bool:
+        if (found := of_process(pid)) is None:
+            return False
         groups = {agent.cgroup for agent in self._agents.present.values() if agent.cgroup is not None}
-        found = of_process(pid) if groups else None
-        return found is not None and any(found.path.is_relative_to(group.path) for group in groups)
+        # A supervisor of another home, which an agent's program has started, serves others: it is not ours to end.
+        return is_serving(found) or any(found.path.is_relative_to(group.path) for group in groups)
 
     def close(self) -> None:
         """Look no more."""

@@ -14,7 +14,7 @@ from descartes_local.tree import find_tree
 from tests.support.cgroups import needs_cgroups, without_groups
 from tests.support.leftovers import doors_of, processes_of
 from tests.support.person import Person
-from tests.support.programs import agent
+from tests.support.programs import agent, installed
 from tests.support.serving import family, kill_daemon, only_run, said
 from tests.support.waiting import wait_until
 
@@ -88,6 +88,22 @@ def test_who_shed_every_mark_ends_with_its_agent_by_the_control_group(
     assert person.run("ps", "--json").json["unattributed"] == []
     person.run("kill", "--force", "tree")
     assert living(tree.values()) == set()
+
+
+@needs_cgroups
+def test_a_supervisor_that_an_agent_has_started_is_not_its_own(person: Person, shop: Path) -> None:
+    """It was in the agent's tree by its control group, and would have ended with it; then with the session."""
+    other, mill = person.directory / "other", person.workspace("mill")
+    words = f"DESCARTES_HOME={other} {installed('descartes')} sessions start {mill}; echo started; sleep 600"
+    person.spawn(shop, ["sh", "-c", words], "--name", "starter")
+    said(person.home, "starter", "started")
+    assert person.run("ps", "--json").json["unattributed"] == []
+    person.run("kill", "--force", "starter")
+    person.run("sessions", "stop", "--force", shop)
+    theirs = {"DESCARTES_HOME": str(other)}
+    (session,) = [one for one in person.run("ps", "--json", env=theirs).json["sessions"] if one["name"] == "mill"]
+    assert session["status"] == "Active"
+    person.run("supervisor", "stop", env=theirs)
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])

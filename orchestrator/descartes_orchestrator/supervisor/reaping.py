@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from descartes_local import cgroup2
 from descartes_local.endings import Ending, peek, reap
 from descartes_local.processes import Process, Stat, children_of_self, environ_of, stat_of
 from descartes_orchestrator.supervisor.exits import Exits
@@ -112,11 +113,17 @@ class Reaper:
         by_session = {process.pid: owner for process, owner in {**leaders, **self._orphans}.items()}
         for child, stat in living.items():
             owner = known.get(child) or _marked(child.pid) or by_session.get(stat.session)
-            if owner is None and len(possible) == 1:
+            if owner is None and len(possible) == 1 and not _serves(child.pid):
                 owner = next(iter(possible))
             if owner is not None:
                 known[child] = owner
         self._orphans = known
+
+
+def _serves(pid: int) -> bool:
+    """Say whether it is a supervisor of another home, which an agent's program has started."""
+    group = cgroup2.of_process(pid)
+    return group is not None and cgroup2.is_serving(group)
 
 
 def _marked(pid: int) -> str | None:
