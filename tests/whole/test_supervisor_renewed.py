@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pty
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -84,10 +86,39 @@ class Renewer(threading.Thread):
             self.over.set()
 
 
+class Typist(threading.Thread):
+    """Sits at an attached terminal, types a word, and waits until the agent has heard it; again and again."""
+
+    def __init__(self, person: Person, agent_id: str, over: threading.Event) -> None:
+        super().__init__(name="typist")
+        self._over = over
+        self._terminal, theirs = pty.openpty()
+        self.attach = person.start("attach", agent_id, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self._read(b"ready")
+        self.heard = 0
+
+    def run(self) -> None:
+        """Type until the renewals are over, then leave."""
+        while not self._over.is_set():
+            os.write(self._terminal, b"word-%d.\r" % self.heard)
+            self._read(b"heard: word-%d." % self.heard)
+            self.heard += 1
+        self.attach.terminate()
+        self.attach.wait(20)
+        os.close(self._terminal)
+
+    def _read(self, wanted: bytes) -> None:
+        said = b""
+        while wanted not in said:
+            assert select.select([self._terminal], [], [], 20.0)[0], f"{wanted!r} is not in {said!r}"
+            said += os.read(self._terminal, 65_536)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("times", [pytest.param(3, id="3"), pytest.param(20, id="20", marks=pytest.mark.soak)])
 def test_nobody_notices_renewals_under_load(person: Person, times: int) -> None:
-    """Floods, typing, a listener, `logs -f`, `wait`; then the daemon is killed, and all of it is there."""
+    """Floods, typing, `attach`, a listener, `logs -f`, `wait`; then the daemon is killed, and all of it is there."""
     shop = person.workspace("shop")
     session = person.run("sessions", "start", shop, "--json").json
     supervisor, run = supervisor_pid(person), run_of(person.home, session["id"])
@@ -99,7 +130,8 @@ def test_nobody_notices_renewals_under_load(person: Person, times: int) -> None:
     wait = person.start("wait", short["id"])
     knocker, renewer = Knocker(int(session["http_endpoint"].rpartition(":")[2])), Renewer(person, times)
     hand = Hand(person.home, session["id"], person.directory, random.Random(1), renewer.over)
-    threads = [knocker, renewer, threading.Thread(target=hand.work, name="hand")]
+    typist = Typist(person, stays["id"], renewer.over)
+    threads = [knocker, renewer, typist, threading.Thread(target=hand.work, name="hand")]
     with closing(Listener(session["ws_endpoint"], person.home.path)) as listener:
         for thread in threads:
             thread.start()
@@ -114,6 +146,7 @@ def test_nobody_notices_renewals_under_load(person: Person, times: int) -> None:
         knocker.join()
         listener.catch_up(ask(run.socket, "event.list", {"limit": 1})["last_seq"])
         assert (knocker.refused, knocker.cut, listener.returns) == ([], 0, 0)
+    assert typist.heard > times
     assert [one["pid"] for one in renewer.told] == [supervisor] * times
     assert run_of(person.home, session["id"]) == run
     assert [event["event_type"] for event in listener.events].count("daemon_started") <= 1
