@@ -23,6 +23,7 @@ from descartes_local.supervisor_client import ensure
 from tests.bench import cold_start
 from tests.bench.figures import Figure, median, ms, seconds
 from tests.bench.ground import fresh_home, pss_of
+from tests.bench.peers import peers, told
 from tests.support.person import Person
 from tests.support.waiting import process_gone
 
@@ -37,7 +38,8 @@ def measure() -> list[Figure]:
 
 def _one() -> list[Figure]:
     forked, cold, bare = list[float](), list[float](), list[float]()
-    with fresh_home() as somebody, ensure(somebody.home) as supervisor:
+    with peers() as others, fresh_home() as somebody, ensure(somebody.home) as supervisor:
+        theirs: dict[str, list[float]] = {other.name: [] for other in others}
         somebody.workspace()
         names = _names("one")
         _health(_start(supervisor, somebody, next(names)))
@@ -46,11 +48,13 @@ def _one() -> list[Figure]:
             cold_start._start(somebody)
             cold.append(cold_start._TAKEN[-1])
             bare.append(seconds(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)))
+            for other in others:
+                theirs[other.name].append(seconds(other.start))
     return [
         Figure(
             "start of a workspace's daemon to `/health`, forked",
             _p95(forked),
-            f"cold start {ms(cold)}, bare interpreter {ms(bare)}",
+            f"cold start {ms(cold)}, bare interpreter {ms(bare)}{told(theirs)}",
             "≤ 25 ms p50, ≤ 60 ms p95",
             f"{median(forked) / median(cold):.2f} × a cold start, {median(forked) / median(bare):.2f} × an interpreter",
         )

@@ -11,10 +11,11 @@ AGENTS, SETTLE, SECONDS = 50, 3.0, 10.0
 
 
 def measure() -> list[Figure]:
-    """Count the switches of all threads of daemon and supervisor."""
+    """Count the switches of all threads of daemon, supervisor and fork server."""
     with running_session() as ground:
         ground.fill(AGENTS)
-        pids = {"daemon": ground.daemon.pid, "supervisor": ground.supervisor()["pid"]}
+        told = ground.supervisor()
+        pids = {"daemon": ground.daemon.pid, "supervisor": told["pid"], "fork server": told["fork_server"]["pid"]}
         time.sleep(SETTLE)
         before = {name: (wakeups_of(pid), cpu_seconds(pid)) for name, pid in pids.items()}
         time.sleep(SECONDS)

@@ -21,9 +21,9 @@ SEED = int(os.environ.get("STORM_SEED", "0")) or random.SystemRandom().randrange
 A_FEW = (
     ["daemon"] * 3
     + ["supervisor", "stopped_daemon", "resting_supervisor", "fork_server_and_daemon"]
-    + ["daemon_at_rest_in_hand_over", "daemon_in_renewal", "resting_daemon"]
+    + ["daemon_at_rest_in_hand_over", "daemon_in_renewal", "daemon_in_restart"]
 )
-KINDS = sorted(set(A_FEW) | {"fork_server"})
+KINDS = sorted(set(A_FEW) | {"fork_server", "resting_daemon", "restart"})
 LONG = [pytest.param([kind] * 50, 4, id=kind, marks=pytest.mark.soak) for kind in KINDS]
 AN_HOUR = pytest.param(KINDS * 200, 4, id="all", marks=pytest.mark.soak)
 

@@ -87,13 +87,28 @@ class Blows:
     def _daemon_in_renewal(self) -> None:
         """The supervisor renews itself while a daemon dies."""
         before = self._supervisor_pid()
-        with self._person.start("supervisor", "upgrade", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as renewal:
+        with self._command("supervisor", "upgrade") as renewal:
             self._pause(_STOPPED)
             self._daemon()
             _, said = renewal.communicate(timeout=PATIENCE)
         # Refused, while a daemon is being started all the time; never another process.
         assert renewal.returncode == 0 or b"Traceback" not in said, said
         assert self._supervisor_pid() == before
+
+    def _restart(self) -> None:
+        """All daemons give way to new ones; one of them may have died just before."""
+        with self._command("sessions", "restart", "--all") as restart:
+            _, said = restart.communicate(timeout=PATIENCE)
+        assert restart.returncode == 0, said
+
+    def _daemon_in_restart(self) -> None:
+        """A daemon dies while all give way: it is followed by another as ever."""
+        daemon = self._mourned()
+        with self._command("sessions", "restart", "--all") as restart:
+            self._pause(2 * _STOPPED)
+            self._kill(daemon)
+            _, said = restart.communicate(timeout=PATIENCE)
+        assert restart.returncode == 0 or b"Traceback" not in said, said
 
     def _daemon_at_rest_in_hand_over(self) -> None:
         """One daemon stands still while all hand themselves over to the next supervisor."""
@@ -121,6 +136,9 @@ class Blows:
             return False
         served = {one["id"]: one["pid"] for one in listed if one["status"] == "Active"}
         return served.get(place.id) == run.pid and not any("supervisor" in notice for notice in notices)
+
+    def _command(self, *words: str) -> subprocess.Popen[bytes]:
+        return self._person.start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def _mourned(self) -> int:
         """Return a daemon that answers, with whose end an agent will end."""
