@@ -69,12 +69,17 @@ def _plain(schema: dict[str, Any]) -> str:
 def _limits(schema: dict[str, Any]) -> str:
     least, most = schema.get("minimum"), schema.get("maximum")
     if least is not None and most is not None:
-        return f" from {least:g} to {most:g}" if most < 1_000_000 else f" from {least:g} to {most}"
+        return f" from {_number(least)} to {_number(most)}"
     if least is not None:
         return f", at least {least:g}"
     if "maxLength" in schema:
         return f" of at most {schema['maxLength']} characters"
     return f", at most {schema['maxItems']}" if "maxItems" in schema else ""
+
+
+def _number(number: float) -> str:
+    """Return it in full: 1048576, not 1.04858e+06."""
+    return str(number) if isinstance(number, int) else f"{number:.15g}"
 
 
 def _written(value: Any) -> str:
