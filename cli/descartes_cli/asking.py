@@ -6,7 +6,7 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from descartes_core.errors import DaemonUnreachable, DeadlineOver, DescartesError
@@ -31,8 +31,22 @@ class _Asked:
         self.received: list[bytes] = []
 
 
-def ask_all(questions: Mapping[str, Question], *, deadline: float = DEADLINE) -> dict[str, Any]:
-    """Return each result, or the DescartesError why there is none, by the question's key."""
+def ask_all(
+    questions: Mapping[str, Question],
+    *,
+    deadline: float = DEADLINE,
+    on_silence: tuple[float, Callable[[str], object]] | None = None,
+) -> dict[str, Any]:
+    """Return each result, or the DescartesError why there is none, by the question's key.
+
+    Args:
+        questions: What to ask whom.
+        deadline: The seconds for all of it.
+        on_silence: What is told of each socket without an answer after so many seconds, and after twice as many again.
+
+    """
+    pause, tell = on_silence or (deadline, None)
+    looks = time.monotonic() + pause
     answers: dict[str, Any] = {}
     ends = time.monotonic() + deadline
     with selectors.DefaultSelector() as selector:
@@ -45,12 +59,17 @@ def ask_all(questions: Mapping[str, Question], *, deadline: float = DEADLINE) ->
                 selector.register(asked.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, asked)
         try:
             while selector.get_map() and (left := ends - time.monotonic()) > 0:
-                for event, ready in selector.select(left):
+                for event, ready in selector.select(min(left, max(0.0, looks - time.monotonic()))):
                     answer = _go_on(event.data, ready, selector)
                     if answer is not None:
                         selector.unregister(event.fileobj)
                         event.data.connection.close()
                         answers[event.data.key] = answer
+                if tell is not None and time.monotonic() >= looks:
+                    for path in {questions[each.data.key].socket for each in selector.get_map().values()}:
+                        tell(path)
+                    pause *= 2
+                    looks = time.monotonic() + pause
         finally:
             for left_over in list(selector.get_map().values()):
                 left_over.data.connection.close()

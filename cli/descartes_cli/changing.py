@@ -10,6 +10,7 @@ import click
 from descartes_cli.asking import Question, ask_all
 from descartes_cli.client import LONGEST
 from descartes_cli.finding import Found, Search
+from descartes_cli.hanging import SILENCE, suspect
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable
 from descartes_core.errors import DaemonUnreachable, DescartesError
@@ -58,6 +59,6 @@ def _question(agent: Found, method: str, params: Mapping[str, Any]) -> Question:
 
 def _ask(questions: Mapping[str, Question]) -> dict[str, Any]:
     """Ask all; those whose connection broke once more, with the same request_id."""
-    answers = ask_all(questions, deadline=LONGEST)
+    answers = ask_all(questions, deadline=LONGEST, on_silence=(SILENCE, suspect))
     broken = {key: questions[key] for key, answer in answers.items() if isinstance(answer, DaemonUnreachable)}
     return {key: (answers | ask_all(broken, deadline=LONGEST))[key] for key in questions} if broken else answers

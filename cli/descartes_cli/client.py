@@ -6,6 +6,7 @@ import signal
 import time
 from typing import Any
 
+from descartes_cli.hanging import SILENCE, watch_over
 from descartes_core.errors import DaemonUnreachable
 from descartes_core.ids import new_id
 from descartes_local.rpc_client import Connection
@@ -29,12 +30,12 @@ def change(socket: str, method: str, params: dict[str, Any], *, timeout: float =
 
     """
     params = {**params, "request_id": params.get("request_id") or new_id()}
-    with Connection(socket, timeout=timeout) as connection:
+    with _connected(socket, timeout) as connection:
         try:
             return connection.call(method, params)
         except DaemonUnreachable:
             pass
-    with Connection(socket, timeout=timeout) as connection:
+    with _connected(socket, timeout) as connection:
         return connection.call(method, params)
 
 
@@ -46,19 +47,26 @@ def read(socket: str, method: str, params: dict[str, Any], *, timeout: float = 3
         DaemonUnreachable: nobody listens, or not again within the patience.
 
     """
-    with Connection(socket, timeout=timeout) as connection:
+    with _connected(socket, timeout) as connection:
         try:
             return connection.call(method, params)
         except DaemonUnreachable:
             ends = time.monotonic() + PATIENCE
     while True:
         try:
-            with Connection(socket, timeout=timeout) as connection:
+            with _connected(socket, timeout) as connection:
                 return connection.call(method, params)
         except DaemonUnreachable:
             if time.monotonic() > ends:
                 raise
             time.sleep(_PAUSE)
+
+
+def _connected(socket: str, timeout: float) -> Connection:
+    """Connect to a daemon that may hang: its silence is told to the supervisor."""
+    connection = Connection(socket, timeout=timeout)
+    connection.on_silence = SILENCE, watch_over(socket)
+    return connection
 
 
 def exit_status(agent: dict[str, Any]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from descartes_cli.asking import Question, answered, ask_all
 from descartes_cli.client import PATIENCE
+from descartes_cli.hanging import suspect
 from descartes_cli.render import say_wrong
 from descartes_cli.session_named import find_session
 from descartes_cli.stored import stored_agents, stored_sessions
@@ -130,6 +131,8 @@ def _wait_for(run: RunFile) -> None:
 
     """
     say_wrong(f"the daemon of {run.name} (process {run.pid}) does not answer; waiting for it, {PATIENCE:g} s at most")
+    if suspect(run.socket) in ("well", "killed", "gone"):
+        return
     try:
         call(run.socket, "system.health", timeout=PATIENCE)
     except DeadlineOver:

@@ -6,7 +6,7 @@ from typing import Any
 
 from descartes_cli.asking import Question, ask_all
 from descartes_core.agent_life import FINAL
-from descartes_core.errors import DaemonUnreachable, DescartesError
+from descartes_core.errors import DaemonUnreachable, DeadlineOver, DescartesError
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_file, read_run_files
 
@@ -19,6 +19,7 @@ def look(home: Home, everything: bool, only: str | None) -> dict[str, Any]:
     runs = {run.session_id: run for run in read_run_files(home) if only in (None, run.session_id)}
     questions = {key: Question(run.socket, "agent.list", {"all": everything}) for key, run in runs.items()}
     answers = ask_all({**questions, _SUPERVISOR: Question(str(home.supervisor_socket), "list", {})})
+    _report_silent(home, runs, answers)
     held = [
         entry
         for entry in _unless_error(answers[_SUPERVISOR], {"sessions": []})["sessions"]
@@ -40,6 +41,15 @@ def look(home: Home, everything: bool, only: str | None) -> dict[str, Any]:
     for session in resting.values():
         _add_resting(seen, home, session, everything)
     return seen
+
+
+def _report_silent(home: Home, runs: dict[str, RunFile], answers: dict[str, Any]) -> None:
+    """Let the supervisor find out whether those hang that did not answer."""
+    silent = [key for key, run in runs.items() if run.keeper and isinstance(answers[key], DeadlineOver)]
+    if silent:
+        from descartes_cli.hanging import report  # paid only where a daemon does not answer
+
+        report(home, silent)
 
 
 def _is_there(run: RunFile, answer: Any) -> bool:

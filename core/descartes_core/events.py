@@ -72,6 +72,12 @@ TOLD = (
     ),
     Kind(
         "SystemEvent",
+        "daemon_hung",
+        "the daemon before (`hung_pid`) did not answer the supervisor for `waited` seconds, and was killed",
+        (*_DAEMON, "hung_pid", "waited"),
+    ),
+    Kind(
+        "SystemEvent",
         "daemon_stopping",
         "a daemon ends in order (`reason`: `stop`, or `restart` where the next follows); `staying` are the agents kept",
         (*_DAEMON, "staying", "reason"),

@@ -166,6 +166,8 @@ class Supervisor(Section):
     ready_deadline: Seconds = 30.0
     #: Seconds for new code to show that it can take the supervisor's place, and as many for what is under way to end.
     renewal_deadline: Seconds = 15.0
+    #: Seconds for a silent daemon to answer the supervisor, or it is killed and started again; 0: it never is.
+    hang_deadline: Seconds = 5.0
     #: Seconds after which a supervisor that keeps nothing ends.
     linger: Seconds = 10.0
     #: Seconds between TERM and KILL for a daemon.

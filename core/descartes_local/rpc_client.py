@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from descartes_core.errors import DaemonUnreachable, DeadlineOver
 from descartes_core.jsonrpc import result_of
 from descartes_local.peer import connect_to_ours
+
+T = TypeVar("T")
+#: For who has set no deadline.
+_LONGEST = 86_400.0
 
 
 class Connection:
@@ -26,6 +32,8 @@ class Connection:
         self.socket.settimeout(timeout)
         self._number = 0
         self._received = b""
+        #: Called when nothing has come for so many seconds, and again after twice as many, until the deadline.
+        self.on_silence: tuple[float, Callable[[], object]] | None = None
         try:
             connect_to_ours(self.socket, path)
         except OSError as error:
@@ -43,21 +51,29 @@ class Connection:
         """
         if timeout is not None:
             self.socket.settimeout(timeout)
+        patience = self.socket.gettimeout() or _LONGEST
         self._number += 1
         message = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params or {}}
         try:
-            self.socket.sendall(json.dumps(message).encode() + b"\n")
-            answer = json.loads(self._line())
+            self._send(json.dumps(message).encode() + b"\n", _Waiting(self.socket, patience, self.on_silence))
+            answer = json.loads(self._line(_Waiting(self.socket, patience, self.on_silence)))
         except TimeoutError:
-            raise DeadlineOver(f"no answer to {method} within {self.socket.gettimeout():.0f} s") from None
+            raise DeadlineOver(f"no answer to {method} within {patience:.0f} s") from None
         except (OSError, ValueError) as error:
             raise DaemonUnreachable(f"the connection broke during {method}: {error}") from error
+        finally:
+            self.socket.settimeout(patience)
         return result_of(answer)
 
-    def _line(self) -> bytes:
+    def _send(self, data: bytes, waiting: _Waiting) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[waiting.until(lambda: self.socket.send(left)) :]  # noqa: B023 - called at once
+
+    def _line(self, waiting: _Waiting) -> bytes:
         pieces = [self._received]
         while b"\n" not in pieces[-1]:
-            piece = self.socket.recv(262_144)
+            piece = waiting.until(lambda: self.socket.recv(262_144))
             if not piece:
                 raise ConnectionResetError("closed by the other side")
             pieces.append(piece)
@@ -73,6 +89,31 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Waiting:
+    """One wait with a deadline, during which silence is told."""
+
+    def __init__(
+        self, connection: socket.socket, patience: float, on_silence: tuple[float, Callable[[], object]] | None
+    ) -> None:
+        self._socket, self._patience = connection, patience
+        self._pause, self._tell = patience, None if on_silence is None else on_silence[1]
+        if on_silence is not None:
+            self._pause = on_silence[0]
+
+    def until(self, do: Callable[[], T]) -> T:
+        """Do what may have to wait; each piece that comes may take the whole time."""
+        ends = time.monotonic() + self._patience
+        while True:
+            self._socket.settimeout(max(0.001, min(self._pause, ends - time.monotonic())))
+            try:
+                return do()
+            except TimeoutError:
+                if self._tell is None or time.monotonic() >= ends:
+                    raise
+            self._tell()
+            self._pause *= 2
 
 
 def call(path: str | Path, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any:

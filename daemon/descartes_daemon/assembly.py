@@ -125,6 +125,9 @@ class Daemon:
 
     async def tell_started(self) -> None:
         """Tell that this daemon serves from now on."""
+        if self.setup.hung is not None:
+            pid, waited = self.setup.hung
+            await self.tell("daemon_hung", hung_pid=pid, waited=waited)
         await self.tell("daemon_started", **self._adopted, notices=self.upkeep.notices)
 
     async def tell(self, event_type: str, **data: object) -> None:

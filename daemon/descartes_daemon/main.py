@@ -131,6 +131,7 @@ def _prepare(options: argparse.Namespace) -> Setup:
         fd_store=_number(os.environ.pop("FDSTORE", "")),
         soft_nofile=_raise_limit(),
         config_file=options.config and options.config.resolve(),
+        hung=_hung(os.environ.pop("DESCARTES_HUNG", "")),
         note_start=note_start,
     )
 
@@ -175,6 +176,14 @@ def _record(home: Home, workspace: Path, options: argparse.Namespace) -> Session
 
 def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _hung(text: str) -> tuple[int, float] | None:
+    try:
+        pid, seconds = text.split()
+        return int(pid), float(seconds)
+    except ValueError:
+        return None
 
 
 def _raise_limit() -> int:

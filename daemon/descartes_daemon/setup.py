@@ -32,5 +32,7 @@ class Setup:
     soft_nofile: int | None
     #: The one configuration file that was named.
     config_file: Path | None = None
+    #: The daemon before us that hung: its pid, and for how many seconds.
+    hung: tuple[int, float] | None = None
     #: Writes down with what configuration we began, once the session is ours.
     note_start: Callable[[], None] = lambda: None

@@ -78,6 +78,8 @@ class Commands:
             self._sessions.stop(_text(call.params, "id"), _grace(call.params), answer)
         elif call.method == "restart":
             self._sessions.restart(_text(call.params, "id"), answer)
+        elif call.method == "suspect":
+            self._sessions.suspect(_text(call.params, "id"), answer)
         elif call.method == "upgrade":
             self._renewal.ask(_interpreter(call.params), answer)
         elif call.method == "committed":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def log_of(home: Home, session: str) -> Path:
     return home.session(session) / "daemon.log"
 
 
-def start_daemon(house: House, wanted: Wanted, belongings: Belongings) -> Daemon:
+def start_daemon(house: House, wanted: Wanted, belongings: Belongings, news: Mapping[str, str] | None = None) -> Daemon:
     """Open what must be open, and start a daemon with all of it.
 
     Raises:
@@ -77,6 +78,7 @@ def start_daemon(house: House, wanted: Wanted, belongings: Belongings) -> Daemon
     environment = {
         **(wanted.environment or {}),
         **house.environment,
+        **(news or {}),
         "NOTIFY_SOCKET": str(house.home.notify_socket(wanted.id)),
         "DESCARTES_SUPERVISOR": str(house.home.supervisor_socket),
     }

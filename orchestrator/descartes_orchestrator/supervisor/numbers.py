@@ -22,6 +22,8 @@ class Numbers:
     ready_deadline: float = 30.0
     #: New code must show within this time that it can go on; what is under way must end within as much.
     renewal_deadline: float = 15.0
+    #: A daemon that somebody suspects must answer within this time; 0 means that none is killed for its silence.
+    hang_deadline: float = 5.0
     #: The supervisor ends when it has kept nothing for this long.
     linger: float = 10.0
     #: What a daemon is given after TERM where the caller does not say.
@@ -64,6 +66,7 @@ def _configured(home: Home) -> Numbers:
         rule=rule,
         ready_deadline=told.ready_deadline,
         renewal_deadline=told.renewal_deadline,
+        hang_deadline=told.hang_deadline,
         linger=told.linger,
         stop_grace=told.stop_grace,
         bases=(told.http_base, told.ws_base),

@@ -1,4 +1,4 @@
-"""A daemon gives way to the next one, or to one of older code if need be."""
+"""A daemon gives way to the next one, or to older code."""
 
 from __future__ import annotations
 

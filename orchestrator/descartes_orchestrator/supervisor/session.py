@@ -30,7 +30,7 @@ class Session(Standing):
     """A workspace's daemon, now or later, and all that is held for it."""
 
     def __init__(self, wanted: Wanted, house: House) -> None:
-        super().__init__(wanted, house, self.hear, self._tell)
+        super().__init__(wanted, house, self.hear, self._tell, self._kill)
         self._house = house
         #: The one thing that is waited for: READY, the next try, the end after TERM or KILL.
         self._timer: Timer | None = None
@@ -158,6 +158,7 @@ class Session(Standing):
         self.hear()
         daemon, self.daemon = self.daemon, None
         assert daemon is not None
+        self.questioning.forget()
         self._disarm()
         note(f"session {self.id}: daemon {daemon.pid} ended in {self.state} with {ending}")
         self.is_stuck = False
@@ -233,7 +234,7 @@ class Session(Standing):
     def _start(self) -> None:
         self.rest.forget()
         try:
-            self.daemon = start_daemon(self._house, self.wanted, self.belongings)
+            self.daemon = start_daemon(self._house, self.wanted, self.belongings, self.questioning.news())
         except DescartesError as error:
             self.failure = error
             self._feed(Cause.GAVE_UP)

@@ -166,6 +166,14 @@ class Sessions:
             raise Conflict(f"no daemon of session {identity} runs here")
         session.ask_restart(answer)
 
+    def suspect(self, identity: str, answer: Answer) -> None:
+        """Find out whether a session's daemon hangs."""
+        session = self._sessions.get(identity)
+        if session is None:
+            answer.give({"verdict": "unknown"})
+        else:
+            session.suspect(answer)
+
     def rename(self, identity: str, name: str) -> None:
         """Call a session by another name from now on; one that is not known here has none here."""
         session = self._sessions.get(identity)

@@ -11,8 +11,10 @@ from descartes_core.session_life import State
 from descartes_local.processes import Process
 from descartes_orchestrator.supervisor.belongings import Belongings
 from descartes_orchestrator.supervisor.callers import Callers
+from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.daemon import Daemon
 from descartes_orchestrator.supervisor.house import House, Wanted
+from descartes_orchestrator.supervisor.questioning import Questioning
 from descartes_orchestrator.supervisor.replacing import Replacing
 from descartes_orchestrator.supervisor.rest import Rest
 
@@ -21,7 +23,12 @@ class Standing:
     """The facts; what changes them is the session's life."""
 
     def __init__(
-        self, wanted: Wanted, house: House, on_notice: Callable[[], None], on_rest_over: Callable[[], None]
+        self,
+        wanted: Wanted,
+        house: House,
+        on_notice: Callable[[], None],
+        on_rest_over: Callable[[], None],
+        on_hang: Callable[[], None],
     ) -> None:
         self.wanted, self.state = wanted, State.INACTIVE
         self.restarts = 0
@@ -33,6 +40,7 @@ class Standing:
         #: Everything is let go, living agents too.
         self.lets_go = False
         self.replacing = Replacing(house.forks)
+        self.questioning = Questioning(house, wanted.id, on_hang)
         #: The daemon was killed and is still there.
         self.is_stuck = False
         self.callers = Callers()
@@ -57,6 +65,10 @@ class Standing:
     def is_served(self) -> bool:
         """Whether a daemon serves it, and its doors are held here."""
         return self.state is State.ACTIVE and self.belongings.sockets is not None
+
+    def suspect(self, answer: Answer) -> None:
+        """Ask the daemon whether it is there, where that is not under another deadline already."""
+        self.questioning.ask(self.daemon if self.is_served and not self.replacing.is_asked else None, answer)
 
     @property
     def is_at_rest(self) -> bool:
