@@ -123,8 +123,9 @@ class Agent:
         return find_tree(roots, ("DESCARTES_AGENT_ID", self.id), members)
 
     def pids(self) -> list[int]:
-        """Return the pids of its tree; quickly, where it has a control group."""
-        return [process.pid for process in self.find_tree()] if self.cgroup is None else self.cgroup.pids()
+        """Return the pids of its tree; quickly, where it is in its control group."""
+        in_group = [] if self.cgroup is None else self.cgroup.pids()
+        return in_group or [process.pid for process in self.find_tree()]
 
     def kill_tree(self) -> set[Process]:
         """Kill all of its tree: its control group at once, and what has left it, or was never in one."""

@@ -15,6 +15,7 @@ import pytest
 
 from descartes_core.ids import new_id
 from descartes_daemon.cgroups import Cgroups
+from descartes_daemon.limit_watch import weigh
 from descartes_local.cgroup2 import Cgroup, of_process
 from descartes_local.processes import command_of, every_stat, is_alive
 from tests.support.cgroups import needs_cgroups, plain_group
@@ -90,6 +91,15 @@ async def test_who_stays_within_is_left_alone(short: Path, with_groups: str) -> 
                 await inside.call("system.stats")
         await inside.call("agent.write", agent_id=spawned["id"], eof=True)
         assert (await inside.ended(spawned["id"]))["ended_by"] is None
+
+
+async def test_who_could_not_be_moved_into_its_group_is_weighed_all_the_same(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"), limits={"pids": 10})
+        held = inside.agent(spawned["id"])
+        weighed = weigh(held)
+        held.cgroup = Cgroup(short / "gone")
+        assert weigh(held) == weighed == (0.1, None)
 
 
 async def test_an_endless_program_ends_when_its_time_is_over(short: Path) -> None:
