@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from typing import Any
+
 from tables import table
 
 from descartes_core.errors import all_errors
@@ -141,9 +144,8 @@ def http_part() -> str:
 
 def counters_part() -> str:
     """Return the list of all counters."""
-    stats = {
-        name: {} if name in ("agents", "connections") else 0 for name in METHODS["system.stats"].reply.model_fields
-    }
+    stats: dict[str, Any] = dict.fromkeys(METHODS["system.stats"].reply.model_fields, 0)
+    stats |= {"agents": {}, "connections": {}, "usage": {"living": defaultdict(int), "ended": defaultdict(int)}}
     rows = [
         (f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation)
         for family in families(stats, Counts(), 0, 0)

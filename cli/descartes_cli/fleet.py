@@ -14,10 +14,11 @@ from descartes_local.run_file import RunFile, read_run_file, read_run_files
 _SUPERVISOR = "supervisor"
 
 
-def look(home: Home, everything: bool, only: str | None) -> dict[str, Any]:
-    """Return what ps --json prints, and the sessions in Error."""
+def look(home: Home, everything: bool, only: str | None, *, usage: bool = False) -> dict[str, Any]:
+    """Return what ps --json prints, on demand with what agents take, and the sessions in Error."""
     runs = {run.session_id: run for run in read_run_files(home) if only in (None, run.session_id)}
-    questions = {key: Question(run.socket, "agent.list", {"all": everything}) for key, run in runs.items()}
+    wanted = {"all": everything} | ({"usage": True} if usage else {})
+    questions = {key: Question(run.socket, "agent.list", wanted) for key, run in runs.items()}
     answers = ask_all({**questions, _SUPERVISOR: Question(str(home.supervisor_socket), "list", {})})
     _report_silent(home, runs, answers)
     held = [
@@ -40,6 +41,8 @@ def look(home: Home, everything: bool, only: str | None) -> dict[str, Any]:
         resting |= {session[0]: session for session in inactive_sessions(home, there.keys() | resting.keys(), only)}
     for session in resting.values():
         _add_resting(seen, home, session, everything)
+    for agent in () if usage else seen["agents"]:
+        agent.pop("usage", None)  # a store tells it in any case
     return seen
 
 

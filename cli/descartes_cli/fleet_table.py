@@ -13,12 +13,12 @@ from descartes_local.home import find_home
 
 _HEADS = ("ID", "NAME", "STATUS", "SESSION", "PID", "STARTED", "COMMAND")
 #: Before the command, for who wants to see more.
-_WIDE = ("LIMITS",)
+_WIDE = ("CPU", "MEMORY", "PEAK", "PROCS", "READ", "WRITTEN", "LIMITS")
 
 
 def show_fleet(*, everything: bool, as_json: bool, only: str | None = None, wide: bool = False) -> None:
-    """Print what there is; of one session only, where its id is given; on demand with what agents may take."""
-    seen = look(find_home(), everything, only)
+    """Print what there is; of one session only, where its id is given; wide: with what agents take, and may."""
+    seen = look(find_home(), everything, only, usage=wide)
     failed = seen.pop("failed")
     if as_json:
         print_json(seen)
@@ -73,10 +73,32 @@ def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:
 def _more(agent: dict[str, Any]) -> tuple[str, ...]:
     """Return the wide columns."""
     from descartes_core.limits import Limits  # only who asks for them pays for it
+    from descartes_core.quantities import brief_bytes
 
     limits = Limits.from_json(agent.get("limits"))
     by = f" ({agent['limited_by']})" if agent.get("limited_by") else ""
-    return (f"{limits}{by}" if limits else "-",)
+    usage = agent.get("usage") or {}
+    spent, processes = usage.get("cpu_seconds"), usage.get("processes")
+    memory, peak, read, written = (
+        "-" if usage.get(key) is None else brief_bytes(usage[key])
+        for key in ("memory_bytes", "memory_peak_bytes", "read_bytes", "written_bytes")
+    )
+    return (
+        "-" if spent is None else _spent(spent),
+        memory,
+        peak,
+        "-" if processes is None else str(processes),
+        read,
+        written,
+        f"{limits}{by}" if limits else "-",
+    )
+
+
+def _spent(seconds: float) -> str:
+    """Return processor time; a hundredth matters in the first minute."""
+    from descartes_core.quantities import brief_seconds
+
+    return f"{seconds:.2f}s" if seconds < 60 else brief_seconds(seconds)
 
 
 def _status(agent: dict[str, Any]) -> str:

@@ -13,7 +13,8 @@ _EXAMPLES = """\b
 Examples:
   descartes ps -a -s shop         ended agents of one session, too
   descartes ps --watch
-  descartes ps --wide             with each agent's limits, and who holds it within them
+  descartes ps --wide             with what each agent takes: CPU, memory, processes, bytes; and its limits
+  descartes ps -a --wide          with what ended ones took
   descartes ps --json | jq '.agents[] | select(.status == "running") | .id'
 """
 
@@ -21,7 +22,7 @@ Examples:
 @click.command("ps", epilog=_EXAMPLES)
 @click.option("-a", "--all", "everything", is_flag=True, help="Ended agents and inactive sessions, too.")
 @click.option("-w", "--watch", "is_watched", is_flag=True, help="Show it anew whenever something happens.")
-@click.option("--wide", is_flag=True, help="With what each agent may take.")
+@click.option("--wide", is_flag=True, help="With what each agent takes, and may take.")
 @options.session
 @options.as_json
 def ps(everything: bool, is_watched: bool, wide: bool, session: str | None, as_json: bool) -> None:

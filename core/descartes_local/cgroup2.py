@@ -28,7 +28,7 @@ _NO_CHILDREN = 2
 #: How often a directory is made that somebody else removes as empty at the same moment.
 _TRIES = 5
 #: The outermost of ours, a session in it, an agent in that.
-_OF_AN_AGENT = re.compile(rf"(/.*?/{OURS})/[0-9a-f-]{{36}}/[0-9a-f-]{{36}}/")
+_OF_AN_AGENT = re.compile(rf"(/.*?/{OURS})/([0-9a-f-]{{36}})/[0-9a-f-]{{36}}/")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
@@ -140,6 +140,18 @@ class Cgroup:
         words = _read(self.path / file).split()
         return next((int(count) for name, count in zip(words[::2], words[1::2], strict=False) if name == key), 0)
 
+    def number(self, file: str) -> int | None:
+        """Return the number that a file holds; None where its controller is not ours."""
+        text = _read(self.path / file).strip()
+        return int(text) if text.isdigit() else None
+
+    def bytes_moved(self) -> tuple[int, int] | None:
+        """Return how many bytes came from block devices and went to them; None where nobody counts."""
+        if not (text := _read(self.path / "io.stat")):
+            return None
+        read, written = (sum(map(int, re.findall(rf"\b{key}=([0-9]+)", text))) for key in ("rbytes", "wbytes"))
+        return read, written
+
 
 def _texts(limits: Limits) -> dict[str, dict[str, str]]:
     """Return what is to be written where, by limit; what comes first must be possible."""
@@ -232,6 +244,13 @@ def _made(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return math.inf
+
+
+def session_of(pid: int, proc: Path = Path("/proc")) -> str | None:
+    """Return the session in one of whose agents' groups a process is, None where it is in none."""
+    group = of_process(pid, proc)
+    found = None if group is None else _OF_AN_AGENT.match(f"{group.path}/")
+    return None if found is None else found[2]
 
 
 def offered(group: Cgroup) -> frozenset[str]:

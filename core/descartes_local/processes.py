@@ -141,6 +141,13 @@ def has_mark(environ: bytes, name: str, value: str) -> bool:
     return os.fsencode(f"{name}={value}") in environ.split(b"\0")
 
 
+def mark_of(environ: bytes, name: str) -> str | None:
+    """Return the value of NAME in an environment, None where it has none."""
+    wanted = os.fsencode(name) + b"="
+    found = next((entry for entry in environ.split(b"\0") if entry.startswith(wanted)), None)
+    return None if found is None else os.fsdecode(found.removeprefix(wanted))
+
+
 def command_of(pid: int) -> str:
     """Return a process's command line for people, without secrets; its short name where it has none."""
     try:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from descartes_local.processes import Process, Stat, environ_of, every_stat, has_mark, is_alive, send_signal
+from descartes_local.processes import Process, Stat, environ_of, every_stat, has_mark, is_alive, mark_of, send_signal
 
 #: How long stopping a tree may take before it is killed as far as it was found.
 _FREEZE_DEADLINE = 1.0
@@ -46,6 +46,26 @@ def find_tree(
     found -= {os.getpid(), os.getppid()}
     _grow(found, sessions, stats)
     return {stats[pid].process for pid in found if not stats[pid].is_dead}
+
+
+def find_trees(trees: Mapping[str, Collection[Process]], mark: str) -> dict[str, set[Process]]:
+    """Return the living processes of many trees from one walk.
+
+    Args:
+        trees: what is known of each, by the value of its members' mark.
+        mark: the name of an environment variable that only members have.
+
+    """
+    stats = {stat.process.pid: stat for stat in every_stat()}
+    found = {value: {process.pid for process in known if _is_there(stats, process)} for value, known in trees.items()}
+    for pid in stats:
+        if (value := mark_of(environ_of(pid), mark)) in found:
+            found[value].add(pid)
+    for value, pids in found.items():
+        pids -= {os.getpid(), os.getppid()}
+        gone = {process.pid for process in trees[value] if process.pid not in stats}
+        _grow(pids, gone | pids, stats)
+    return {value: {stats[pid].process for pid in pids if not stats[pid].is_dead} for value, pids in found.items()}
 
 
 def _environ(stat: Stat) -> bytes:

@@ -13,6 +13,7 @@ from descartes_core.errors import NotHere
 from descartes_core.ids import short
 from descartes_core.redaction import redact
 from descartes_core.times import written, written_or_none
+from descartes_core.usage import Usage
 from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.body import Body
 from descartes_daemon.listed import HOST
@@ -48,6 +49,8 @@ class Agent:
     rest: set[Process] = field(default_factory=set)
     #: The control group that its program begins in, and all that comes of it.
     cgroup: Cgroup | None = None
+    #: What it had taken when somebody last looked.
+    usage: Usage | None = None
     #: Which limit was hit, from the moment that is known.
     over: str | None = None
     #: When what is left of it is killed (monotonic), once it was asked to end.

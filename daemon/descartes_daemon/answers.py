@@ -12,12 +12,14 @@ from descartes_core.errors import AgentsAlive
 from descartes_core.messages.agents import ListAgents
 from descartes_core.messages.common import Nothing, OneAgent
 from descartes_core.messages.system import Shutdown
+from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.leaving import Leaving
 from descartes_daemon.listed import Listed
 from descartes_daemon.orphans import Orphans
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
+from descartes_daemon.usage import look
 
 Reply = dict[str, Any]
 
@@ -33,7 +35,9 @@ class Answers:
         self._began = time.monotonic()
 
     def list_agents(self, request: ListAgents) -> Any:
-        """agent.list: those alive at once, all from the store."""
+        """agent.list: those alive at once, all from the store, what they take from a look at it."""
+        if request.usage:
+            return self._list_with_usage(request)
         if request.all:
             return self._list_all()
         return self._list_adopted() if self._orphans.lie_elsewhere else self._list_living()
@@ -46,22 +50,29 @@ class Answers:
         await self._orphans.look()
         return self._list_living()
 
-    async def _list_all(self) -> Reply:
+    async def _list_all(self, *, usage: bool = False) -> Reply:
         await self._orphans.look()
         place, before = self._agents.place, dict(self._agents.present)
-        listed = await self._agents.store.history(Listed(place.session_id, str(place.agents)))
+        listed = await self._agents.store.history(Listed(place.session_id, str(place.agents), usage=usage))
         present = before | self._agents.present  # an end that is stored meanwhile is told, too
         infos = [present[info["id"]].info() if info["id"] in present else info for info in listed]
         return {"agents": infos, "unattributed": self._orphans.unattributed()}
 
-    def get_agent(self, request: OneAgent) -> Any:
-        """agent.get: at once for those in memory."""
-        if (agent := self._agents.in_memory(request.agent_id)) is not None:
-            return {"agent": agent.detail()}
-        return self._get_ended(request.agent_id)
+    async def _list_with_usage(self, request: ListAgents) -> Reply:
+        usage = await self._usage(list(self._agents.present.values()))
+        reply = await (self._list_all(usage=True) if request.all else self._list_adopted())
+        for info in reply["agents"]:
+            info["usage"] = usage.get(info["id"], info.get("usage"))
+        return reply
 
-    async def _get_ended(self, text: str) -> Reply:
-        return {"agent": (await self._agents.find(text)).detail()}
+    async def _usage(self, agents: list[Agent]) -> dict[str, Any]:
+        return {key: usage.as_json() for key, usage in (await asyncio.to_thread(look, agents)).items()}
+
+    async def get_agent(self, request: OneAgent) -> Reply:
+        """agent.get: everything, also what it takes now."""
+        agent = await self._agents.find(request.agent_id)
+        usage = await self._usage([agent])
+        return {"agent": {**agent.detail(), "usage": usage.get(agent.id)}}
 
     def session(self, _request: Nothing) -> Reply:
         """session.info: this daemon's session."""

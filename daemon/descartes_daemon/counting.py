@@ -10,10 +10,12 @@ import time
 from typing import Any
 
 from descartes_core.messages.common import Nothing
+from descartes_core.usage import total
 from descartes_daemon.agents import Agents
 from descartes_daemon.counts import Counts, OpenNow
 from descartes_daemon.dispatch import Dispatcher
 from descartes_daemon.feed import Feed
+from descartes_daemon.usage import look
 from descartes_local.descriptors import limit_of_descriptors, open_descriptors
 from descartes_local.disk_use import taken_by
 
@@ -44,6 +46,7 @@ class Counting:
     async def _stats(self) -> Reply:
         present = list(self._agents.present.values())
         totals = await self._agents.store.totals()
+        looks = await asyncio.to_thread(look, self._agents.living)
         now = self._now
         return {
             "agents": {state.value: count for state, count in self._agents.by_state().items()},
@@ -59,6 +62,10 @@ class Counting:
             "watchers": sum(len(agent.listeners) for agent in present),
             "input_bytes": totals["input_bytes"],
             "recording": {agent.id: agent.recording for agent in present},
+            "usage": {
+                "living": total(looks.values()),
+                "ended": await self._agents.store.usage_of_ended(),
+            },
             "gaps": self._counts.gaps,
             "descriptors": open_descriptors() or 0,
             "descriptors_limit": limit_of_descriptors(),

@@ -7,6 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from typing import Any
 
 from descartes_core.agent_life import Cause, Effect, Move, State
@@ -15,6 +16,7 @@ from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.ending import all_ended
 from descartes_daemon.unit import Unit
+from descartes_daemon.usage import look, with_rest
 from descartes_local.deadline import to_wall
 from descartes_local.probe import reached
 from descartes_local.processes import Process
@@ -74,7 +76,8 @@ class Effects:
             agent.grace_timer = None
 
     async def ask_to_end(self, agent: Agent) -> None:
-        """Send the agent's own stop signal to all of its tree."""
+        """Send the agent's own stop signal to all of its tree, after a last look at what it takes."""
+        await asyncio.to_thread(look, [agent])
         found = await asyncio.to_thread(agent.find_tree)
         agent.rest |= found
         signal_all(found, signal.Signals[agent.row.stop_signal])
@@ -114,6 +117,9 @@ class Effects:
             await self._ask_rest(agent, left)
             await self._await_rest(agent, left)
         unit = Unit()
+        if left and (usage := with_rest(agent)) is not None:
+            agent.row = replace(agent.row, usage=usage.as_json())
+            unit.set_usage(agent.id, agent.row.usage)
         for process in agent.rest:
             unit.remain_gone(agent.id, process.pid, process.started)
         if agent.rest:

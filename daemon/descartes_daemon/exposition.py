@@ -33,6 +33,20 @@ _COUNTERS = {
     "input_bytes": ("input_bytes", "Bytes typed into agents of this session."),
     "gaps": ("gaps", "Times a listener or watcher missed something."),
 }
+#: Of what the living agents take together, and of what the ended ones took: without a label for each agent, whose
+#: number has no bound.
+_LIVING = {
+    "cpu_seconds": ("agents_cpu_seconds", "Processor time of the living agents so far."),
+    "memory_bytes": ("agents_memory_bytes", "Memory of the living agents."),
+    "processes": ("agents_processes", "Processes of the living agents."),
+    "read_bytes": ("agents_read_bytes", "Bytes the living agents have read from storage."),
+    "written_bytes": ("agents_written_bytes", "Bytes the living agents have written to storage."),
+}
+_ENDED = {
+    "cpu_seconds": ("ended_agents_cpu_seconds", "Processor time of all agents that have ended."),
+    "read_bytes": ("ended_agents_read_bytes", "Bytes that ended agents had read from storage."),
+    "written_bytes": ("ended_agents_written_bytes", "Bytes that ended agents had written to storage."),
+}
 
 
 class _Collector(Collector):
@@ -50,6 +64,10 @@ class _Collector(Collector):
             yield GaugeMetricFamily(f"descartes_{name}", about, self._stats[key])
         for key, (name, about) in _COUNTERS.items():
             yield CounterMetricFamily(f"descartes_{name}", about, self._stats[key])
+        for key, (name, about) in _LIVING.items():
+            yield GaugeMetricFamily(f"descartes_{name}", about, self._stats["usage"]["living"][key])
+        for key, (name, about) in _ENDED.items():
+            yield CounterMetricFamily(f"descartes_{name}", about, self._stats["usage"]["ended"][key])
         yield CounterMetricFamily("descartes_output_recorded_bytes", "Output recorded.", self._counts.output_bytes)
         yield CounterMetricFamily("descartes_store_commits", "Transactions of the store.", self._commits)
         yield CounterMetricFamily("descartes_daemon_starts", "Starts of this session's daemon.", self._starts)

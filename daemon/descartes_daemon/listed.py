@@ -20,9 +20,9 @@ _LONG = 1024
 class Listed:
     """Makes what a list shows of an agent (methods.AgentInfo) from its row in `history`, and from nothing else."""
 
-    def __init__(self, session_id: str, agents: str) -> None:
-        """Know the session, and the directory in which its agents' directories are."""
-        self._session_id, self._agents = session_id, agents
+    def __init__(self, session_id: str, agents: str, *, usage: bool = False) -> None:
+        """Know the session, the directory in which its agents' directories are, and whether to tell what they took."""
+        self._session_id, self._agents, self._usage = session_id, agents, usage
 
     def __call__(self, row: sqlite3.Row) -> dict[str, Any]:
         """Return one; may be called in a thread."""
@@ -38,6 +38,9 @@ class Listed:
             written_or_none(shown["ended_at"]),
         )
         shown["limits"] = None if shown["limits"] is None else json.loads(shown["limits"])
+        usage = shown.pop("usage")
+        if self._usage:
+            shown["usage"] = None if usage is None else json.loads(usage)
         return shown
 
 

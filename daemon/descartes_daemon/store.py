@@ -236,6 +236,11 @@ class Store:
         (row,) = await self._read("totals")
         return dict(row)
 
+    async def usage_of_ended(self) -> dict[str, Any]:
+        """Return what all agents together took that have ended."""
+        (row,) = await self._read("usage_of_ended")
+        return dict(row)
+
     def health(self) -> str | None:
         """Return `healthy`, or what is wrong; None where only a look inside tells."""
         fresh = time.monotonic() - self._seen_well < FRESH

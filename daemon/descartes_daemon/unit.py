@@ -116,6 +116,10 @@ class Unit:
         """Write down which limit ended it; the first one stays."""
         return self._do("set_ended_by", agent=agent_id, why=why)
 
+    def set_usage(self, agent_id: str, usage: dict[str, Any] | None) -> Self:
+        """Write down what it has taken."""
+        return self._do("set_usage", agent=agent_id, usage=None if usage is None else json.dumps(usage))
+
     def set_size(self, agent_id: str, rows: int, cols: int) -> Self:
         """Write down the size of its terminal."""
         return self._do("set_size", agent=agent_id, rows=rows, cols=cols)

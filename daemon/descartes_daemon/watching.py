@@ -13,6 +13,7 @@ from descartes_daemon import ending
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.unit import Unit
+from descartes_daemon.usage import at_end
 from descartes_daemon.verdict import verdict
 from descartes_local.endings import UNKNOWN, Ending, ending_by_pidfd, peek, reap
 from descartes_local.probe import reached
@@ -58,17 +59,17 @@ class Watch:
     async def _store_end(self, agent: Agent, how: Ending) -> None:
         await self._drain(agent)
         await self._store_limit(agent, how)
-        now = time.time()
+        now, usage = time.time(), at_end(agent)
+        taken = None if usage is None else usage.as_json()
 
         def facts(unit: Unit) -> Unit:
-            return unit.set_ended(agent.id, now, how.exit_code, how.signal)
+            return unit.set_ended(agent.id, now, how.exit_code, how.signal).set_usage(agent.id, taken)
 
         is_lost = agent.row.state is State.LOST
         evidence = f"{how}; {agent.row.evidence}" if is_lost and agent.row.evidence else str(how)
         cause = Cause.GIVEN_UP if is_lost and how == UNKNOWN else Cause.ENDED_WELL if how.is_well else Cause.ENDED_BADLY
-        await self._agents.insist(
-            agent, cause, evidence=evidence, facts=facts, ended_at=now, exit_code=how.exit_code, signal=how.signal
-        )
+        ended = {"ended_at": now, "exit_code": how.exit_code, "signal": how.signal, "usage": taken}
+        await self._agents.insist(agent, cause, evidence=evidence, facts=facts, **ended)
         reached("agent.end_stored")
 
     async def _store_limit(self, agent: Agent, how: Ending) -> None:

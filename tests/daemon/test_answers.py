@@ -54,7 +54,9 @@ async def test_a_history_is_listed_alike_after_a_restart(short: Path) -> None:
             await inside.gone(one["id"])
         details = [(await inside.call("agent.get", agent_id=one["id"]))["agent"] for one in spawned]
     async with open_inside(short, identity=identity) as inside:
-        listed = (await inside.call("agent.list", all=True))["agents"]
+        briefly = (await inside.call("agent.list", all=True))["agents"]
+        listed = (await inside.call("agent.list", all=True, usage=True))["agents"]
+        assert briefly == [{key: value for key, value in one.items() if key != "usage"} for one in listed]
         assert listed == [{key: detail[key] for key in AgentInfo.model_fields} for detail in details]
         assert [one["output_bytes"] for one in listed[:2]] == [8, 5]
         assert [one["signal"] for one in listed] == [None, None, "SIGKILL", None]

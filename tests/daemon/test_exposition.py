@@ -24,6 +24,10 @@ STATS: dict[str, Any] = {
     "watchers": 1,
     "input_bytes": 12,
     "recording": {},
+    "usage": {
+        "living": {"cpu_seconds": 1.5, "memory_bytes": 50, "processes": 3, "read_bytes": 60, "written_bytes": 70},
+        "ended": {"cpu_seconds": 8.25, "read_bytes": 80, "written_bytes": 90},
+    },
     "gaps": 4,
     "descriptors": 40,
     "descriptors_limit": 1024,

@@ -196,3 +196,32 @@ def test_nothing_is_made_up_where_there_is_no_group(tmp_path: Path) -> None:
         group.take_in(os.getpid())
     assert not group.is_there
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_kernel_counts_is_read_where_it_counts(tmp_path: Path) -> None:
+    group = plain_group(tmp_path)
+    assert (group.number("memory.peak"), group.bytes_moved(), group.count("cpu.stat", "usage_usec")) == (None, None, 0)
+    (tmp_path / "memory.peak").write_text("4096\n")
+    (tmp_path / "cpu.stat").write_text("usage_usec 1500\nuser_usec 1000\nsystem_usec 500\n")
+    lines = ["8:0 rbytes=1000 wbytes=20 rios=3 wios=4 dbytes=7 dios=1", "259:1 rbytes=500 wbytes=5 rios=1 wios=1"]
+    (tmp_path / "io.stat").write_text("\n".join(lines) + "\n")
+    assert group.number("memory.peak") == 4096
+    assert group.bytes_moved() == (1500, 25)
+    assert group.count("cpu.stat", "usage_usec") == 1500
+
+
+@needs_cgroups
+def test_the_session_of_a_process_is_told_by_its_group(tmp_path: Path) -> None:
+    assert cgroup2.session_of(os.getpid()) is None
+    with real_group() as group:
+        Cgroup(group.path / OURS / SESSION / AGENT / "below").make()
+        command = [sys.executable, "-I", "-S", "-c", "input()"]
+        for place, session in ((f"{OURS}/{SESSION}/{AGENT}", SESSION), (f"{OURS}/{SESSION}/{AGENT}/below", SESSION)):
+            with subprocess.Popen(command, stdin=subprocess.PIPE, env={}) as program:
+                Cgroup(group.path / place).take_in(program.pid)
+                assert cgroup2.session_of(program.pid) == session
+                program.kill()
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env={}) as program:
+            group.take_in(program.pid)
+            assert cgroup2.session_of(program.pid) is None
+            program.kill()

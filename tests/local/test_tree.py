@@ -10,7 +10,7 @@ import pytest
 
 from descartes_core.ids import new_id
 from descartes_local.processes import Process, is_alive, process_of, send_signal, stat_of, wait_for_end
-from descartes_local.tree import alive, find_tree, freeze_tree, kill_tree, signal_all
+from descartes_local.tree import alive, find_tree, find_trees, freeze_tree, kill_tree, signal_all
 from tests.support.programs import agent
 
 MARK = "DESCARTES_AGENT_ID"
@@ -119,3 +119,16 @@ def test_what_is_gone_is_signalled_without_a_word(family: Family) -> None:
     assert wait_for_end(family.child, 10.0)
     signal_all({family.child}, signal.SIGKILL)
     assert is_alive(family.leader)
+
+
+def test_many_trees_are_found_in_one_walk(family: Family, cleared: Family) -> None:
+    found = find_trees({family.mark: {family.leader}, cleared.mark: {cleared.leader}, "gone": set()}, MARK)
+    assert found[family.mark] == family.all
+    assert found[cleared.mark] == cleared.all - {cleared.double}
+    assert found["gone"] == set()
+
+
+def test_a_tree_whose_leader_is_gone_is_found_by_its_marks(family: Family) -> None:
+    signal_all([family.leader], signal.SIGKILL)
+    wait_for_end(family.leader, 10.0)
+    assert find_trees({family.mark: {family.leader}}, MARK)[family.mark] == family.all - {family.leader}

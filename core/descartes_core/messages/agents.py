@@ -33,6 +33,35 @@ class AgentLimits(Model):
     timeout: Annotated[float, Field(gt=0, le=315_360_000)] | None = None
 
 
+Source = Literal["cgroup", "rusage", "proc"]
+
+
+class AgentUsage(Model):
+    """What an agent's tree has taken. Null: nobody could count it, or it has ended and takes nothing any more.
+
+    Who counted it: the kernel for its control group (`cgroup`), where nothing is missed; the sum over what is there in
+    /proc (`proc`), with the children that were waited for; or the kernel for its own process once that had ended
+    (`rusage`), with the children that it had waited for.
+    """
+
+    #: Processor time, of all processors together.
+    cpu_seconds: float | None
+    #: Now. By `proc`: resident, so that what processes share is counted in each of them.
+    memory_bytes: int | None
+    #: The most there was. By `proc`: of those that were there when somebody looked; by `rusage`: of the largest single
+    #: process, null when that was smaller than the daemon.
+    memory_peak_bytes: int | None
+    #: Now.
+    processes: int | None
+    #: From storage and to storage: what was in the cache already is not read, and pipes, terminals and sockets are
+    #: not storage.
+    read_bytes: int | None
+    written_bytes: int | None
+    cpu_source: Source | None
+    memory_source: Source | None
+    io_source: Source | None
+
+
 class AgentInfo(Model):
     """An agent, as every list shows it."""
 
@@ -62,6 +91,8 @@ class AgentInfo(Model):
     limited_by: Literal["cgroup", "daemon", "both"] | None
     #: Which limit ended it, e.g. "limit: memory 2.1G > 2G"; else null.
     ended_by: str | None
+    #: What it has taken; only in `agent.get` and where a list was asked for it, null while its program does not run.
+    usage: AgentUsage | None = None
 
 
 class AgentDetail(AgentInfo):
@@ -137,6 +168,8 @@ class ListAgents(Model):
 
     #: Ended ones too.
     all: bool = False
+    #: With what each has taken; that is looked up now.
+    usage: bool = False
 
 
 class AgentList(Model):

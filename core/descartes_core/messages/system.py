@@ -27,6 +27,29 @@ class Connections(Model):
     websocket: int
 
 
+class Taken(Model):
+    """What agents have taken together (AgentUsage); what nobody could count is left out."""
+
+    cpu_seconds: float
+    read_bytes: int
+    written_bytes: int
+
+
+class TakenNow(Taken):
+    """What the living take."""
+
+    memory_bytes: int
+    processes: int
+
+
+class TakenByAgents(Model):
+    """What the agents of this session take and took."""
+
+    living: TakenNow
+    #: All that ever were.
+    ended: Taken
+
+
 class Stats(Model):
     """Counters of this daemon; all but what is open now only grow."""
 
@@ -50,6 +73,7 @@ class Stats(Model):
     input_bytes: int
     #: How each living agent's output is taken: splice, copy, file (no terminal).
     recording: dict[str, str]
+    usage: TakenByAgents
     #: Times a listener or watcher missed something (Gap).
     gaps: int
     #: Descriptors open, and the soft limit.

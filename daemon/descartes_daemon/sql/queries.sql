@@ -28,6 +28,9 @@ UPDATE agents SET stop_grace = :seconds WHERE id = :agent;
 -- set_ended_by -- the first limit that was hit
 UPDATE agents SET ended_by = :why WHERE id = :agent AND ended_by IS NULL;
 
+-- set_usage --
+UPDATE agents SET usage = :usage WHERE id = :agent;
+
 -- set_size --
 UPDATE agents SET rows = :rows, cols = :cols WHERE id = :agent;
 
@@ -88,7 +91,7 @@ SELECT * FROM agents ORDER BY created_at, id;
 -- history -- what lists show of each, oldest first; what no row knows is put in its place
 SELECT
     id, name, state AS status, NULL AS session_id, NULL AS host, pid, command, cwd, started_at, ended_at,
-    exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, output_from, errors_from
+    exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, usage, output_from, errors_from
 FROM agents ORDER BY created_at, id;
 
 -- living_agents -- oldest first; which states are final only the table of lives knows
@@ -128,6 +131,13 @@ SELECT value FROM meta WHERE key = :key;
 
 -- totals --
 SELECT (SELECT count(*) FROM agents) AS agents, (SELECT ifnull(sum(length), 0) FROM inputs) AS input_bytes;
+
+-- usage_of_ended -- all of them together
+SELECT
+    total(json_extract(usage, '$.cpu_seconds')) AS cpu_seconds,
+    CAST(total(json_extract(usage, '$.read_bytes')) AS INTEGER) AS read_bytes,
+    CAST(total(json_extract(usage, '$.written_bytes')) AS INTEGER) AS written_bytes
+FROM agents WHERE usage IS NOT NULL;
 
 -- outputs -- where what each agent said begins
 SELECT id, name, state, ended_at, tty, output_from, errors_from, collected_at FROM agents ORDER BY created_at, id;
