@@ -91,11 +91,10 @@ class Orphans:
         return stat.process in known or b"DESCARTES_AGENT_ID=" in environ_of(pid) or self._is_in_a_group(pid)
 
     def _is_in_a_group(self, pid: int) -> bool:
-        if (found := of_process(pid)) is None:
-            return False
-        groups = {agent.cgroup for agent in self._agents.present.values() if agent.cgroup is not None}
+        """Say whether it is in the group of one of our agents, living or ended, or serves somebody else."""
+        found = of_process(pid)
         # A supervisor of another home, which an agent's program has started, serves others: it is not ours to end.
-        return is_serving(found) or any(found.path.is_relative_to(group.path) for group in groups)
+        return found is not None and (is_serving(found) or self._agents.place.session_id in found.path.parts)
 
     def close(self) -> None:
         """Look no more."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from descartes_local.processes import Process, is_alive, send_signal
+from descartes_local.processes import Process, command_of, every_stat, is_alive, send_signal
+from descartes_local.run_file import read_run_files
 from descartes_local.tree import find_tree
 from tests.support.cgroups import needs_cgroups, without_groups
 from tests.support.leftovers import doors_of, processes_of
@@ -23,6 +26,11 @@ KINDS = {"child", "setsid", "double", "ready"}
 
 def living(processes: Iterable[Process]) -> set[Process]:
     return {process for process in processes if is_alive(process)}
+
+
+def called(command: str) -> set[Process]:
+    """Return who runs with exactly this command line."""
+    return {stat.process for stat in every_stat() if command_of(stat.process.pid) == command}
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
@@ -104,6 +112,26 @@ def test_a_supervisor_that_an_agent_has_started_is_not_its_own(person: Person, s
     (session,) = [one for one in person.run("ps", "--json", env=theirs).json["sessions"] if one["name"] == "mill"]
     assert session["status"] == "Active"
     person.run("supervisor", "stop", env=theirs)
+
+
+@needs_cgroups
+def test_of_several_sessions_each_keeps_what_its_adopted_agents_shed(person: Person, shop: Path) -> None:
+    """All of them are the supervisor's children, and nothing but the control group says whose one is."""
+    shed = {}
+    for place in (shop, person.workspace("mall")):
+        name = f"of-{place.name}"
+        person.spawn(place, ["sh"], "--name", name)
+        os.kill(next(run.pid for run in read_run_files(person.home) if run.name == place.name), signal.SIGKILL)
+        sleeper = f"sleep {600 + len(shed)}.{os.getpid()}"
+        person.run("send", name, f"env -i setsid -f {sleeper} </dev/null >/dev/null 2>&1", "--enter")
+        (shed[place.name],) = wait_until(partial(called, sleeper), "one has been shed")
+    shown = person.run("ps", "--json", "--wide").json
+    assert shown["unattributed"] == []
+    assert {agent["name"]: agent["usage"]["processes"] for agent in shown["agents"]} == {"of-shop": 2, "of-mall": 2}
+    person.run("kill", "--force", "of-shop")
+    assert living(shed.values()) == {shed["mall"]}
+    person.run("sessions", "stop", "mall", "--force")
+    assert living(shed.values()) == set()
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])

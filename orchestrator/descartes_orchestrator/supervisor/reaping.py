@@ -112,7 +112,8 @@ class Reaper:
         possible = dead | set(adopted.values()) | set(known.values())
         by_session = {process.pid: owner for process, owner in {**leaders, **self._orphans}.items()}
         for child, stat in living.items():
-            owner = known.get(child) or _marked(child.pid) or by_session.get(stat.session)
+            owner = known.get(child) or _marked(child.pid) or cgroup2.session_of(child.pid)
+            owner = owner or by_session.get(stat.session)
             if owner is None and len(possible) == 1 and not _serves(child.pid):
                 owner = next(iter(possible))
             if owner is not None:
