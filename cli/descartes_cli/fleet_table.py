@@ -72,26 +72,30 @@ def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:
 
 def _more(agent: dict[str, Any]) -> tuple[str, ...]:
     """Return the wide columns."""
-    from descartes_core.limits import Limits  # only who asks for them pays for it
-    from descartes_core.quantities import brief_bytes
-
-    limits = Limits.from_json(agent.get("limits"))
-    by = f" ({agent['limited_by']})" if agent.get("limited_by") else ""
     usage = agent.get("usage") or {}
     spent, processes = usage.get("cpu_seconds"), usage.get("processes")
-    memory, peak, read, written = (
-        "-" if usage.get(key) is None else brief_bytes(usage[key])
-        for key in ("memory_bytes", "memory_peak_bytes", "read_bytes", "written_bytes")
-    )
     return (
         "-" if spent is None else _spent(spent),
-        memory,
-        peak,
+        _bytes(usage.get("memory_bytes")),
+        _bytes(usage.get("memory_peak_bytes")),
         "-" if processes is None else str(processes),
-        read,
-        written,
-        f"{limits}{by}" if limits else "-",
+        _bytes(usage.get("read_bytes")),
+        _bytes(usage.get("written_bytes")),
+        _limits(agent) if agent.get("limits") else "-",
     )
+
+
+def _bytes(count: int | None) -> str:
+    from descartes_core.quantities import brief_bytes  # only who asks for the wide columns pays for it
+
+    return "-" if count is None else brief_bytes(count)
+
+
+def _limits(agent: dict[str, Any]) -> str:
+    from descartes_core.limits import Limits  # costs as much as all else together
+
+    by = f" ({agent['limited_by']})" if agent["limited_by"] else ""
+    return f"{Limits.from_json(agent['limits'])}{by}"
 
 
 def _spent(seconds: float) -> str:

@@ -17,9 +17,10 @@ def measure() -> list[Figure]:
     with running_session() as ground:
         ground.fill(AGENTS)
         assert len(ground.person.run("ps", "--json").json["agents"]) == AGENTS
-        ours, bare, click = interleaved(
+        ours, wide, bare, click = interleaved(
             ROUNDS,
             lambda: _run(installed("descartes"), "ps"),
+            lambda: _run(installed("descartes"), "ps", "--wide"),
             lambda: _run(sys.executable, "-c", "pass"),
             lambda: _run(sys.executable, "-c", "import click"),
         )
@@ -31,7 +32,14 @@ def measure() -> list[Figure]:
             f"bare interpreter {ms(bare)}, `import click` {ms(click)}",
             "≤ 60 ms",
             verdict,
-        )
+        ),
+        Figure(
+            f"`descartes ps --wide`, {AGENTS} agents, whole process",
+            ms(wide),
+            f"`descartes ps` {ms(ours)}",
+            "none",
+            f"{median(wide) / median(ours):.2f} × `descartes ps`",
+        ),
     ]
 
 
