@@ -78,7 +78,7 @@ def test_a_fork_server_that_never_becomes_ready_is_given_up_and_that_is_told(per
 
 
 def test_nobody_waits_for_long_for_a_fork_server_that_loads_for_ever(person: Person) -> None:
-    """Those who come first wait for a while, and nobody after them."""
+    """Those who come first wait for a while, and nobody once there are daemons."""
     forking = Forking(person, "loads for ever")
     assert forking.start("shop")["pid"] > 1
     assert forking.start("other")["pid"] > 1

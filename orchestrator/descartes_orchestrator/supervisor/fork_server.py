@@ -70,7 +70,7 @@ class ForkServer:
             return None
         return SavedForkServer(self.pid, self.pidfd, self.channel.fileno(), self.stamp)
 
-    def wait_ready(self) -> bool:
+    def wait_ready(self, patience: float = PATIENCE) -> bool:
         """Wait until it has loaded a daemon's code, for a while since its start; False when it still has not.
 
         Raises:
@@ -78,7 +78,7 @@ class ForkServer:
 
         """
         if self.ready_at is None:
-            self.channel.settimeout(max(0.001, self.started_at + PATIENCE - time.monotonic()))
+            self.channel.settimeout(max(0.001, self.started_at + patience - time.monotonic()))
             try:
                 self.stamp = str(self._answer().get("stamp"))
             except TimeoutError:

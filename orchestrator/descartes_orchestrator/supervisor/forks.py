@@ -10,13 +10,13 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from descartes_core.restart import Deaths, GiveUp, RestartRule
 from descartes_orchestrator.fork_server.wire import Garbled, Request
-from descartes_orchestrator.supervisor.fork_server import ForkServer
+from descartes_orchestrator.supervisor.fork_server import PATIENCE, ForkServer
 from descartes_orchestrator.supervisor.installed import INSTALLED
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop, Timer
@@ -25,6 +25,8 @@ from descartes_orchestrator.supervisor.start import Start, open_log, python, sta
 
 #: Imports take half a second; beyond this something holds them for ever.
 _LONGEST_LOADING = 60.0
+#: A machine that is so busy that this is not enough is no quicker by exec.
+_ALONE = 15.0
 _SILENT = "did not answer in time"
 _DAEMON = tuple(python("descartes_daemon"))
 
@@ -37,8 +39,15 @@ class Forks:
     """Keeps one fork server ready, and starts daemons."""
 
     def __init__(
-        self, loop: Loop, rule: RestartRule, command: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        loop: Loop,
+        rule: RestartRule,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        have_daemons: Callable[[], bool],
     ) -> None:
+        self._have_daemons = have_daemons
         self._loop, self._command, self._environment, self._log = loop, command, environment, log
         self._server: ForkServer | None = None
         #: One of older code, kept until a daemon of the present code has been ready.
@@ -225,7 +234,8 @@ class Forks:
 
     def _is_ready(self, server: ForkServer) -> bool:
         try:
-            is_ready = server.wait_ready()
+            # While there are no daemons nobody waits for us but those who want one, and exec takes as long.
+            is_ready = server.wait_ready(PATIENCE if self._have_daemons() else _ALONE)
         except Garbled as error:
             self._lost(f"ended before it was ready: {error}")
             return False

@@ -46,7 +46,9 @@ class Sessions:
         self._home = home
         self._sessions: dict[str, Session] = {}
         told = {**environment, "DESCARTES_SUPERVISOR": str(home.supervisor_socket)}
-        self.forks = Forks(loop, numbers.rule, program.fork_server, told, home.log / "supervisor.log")
+        self.forks = Forks(
+            loop, numbers.rule, program.fork_server, told, home.log / "supervisor.log", lambda: self.have_daemons
+        )
         self.exits = Exits(home.run / "exits")
         self.reaper = Reaper(self.all, lambda: self.forks.pids | own(), self.exits)
         self._house = House(
