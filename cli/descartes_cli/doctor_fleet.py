@@ -90,7 +90,9 @@ def _daemon(home: Home, run: RunFile, answers: Mapping[str, Any]) -> Iterator[Re
     else:
         yield ok(about, f"pid {run.pid}, {run.http_endpoint}")
     if run.version != VERSION:
-        yield warning(about, skew_remark(run), f"descartes sessions stop {shlex.quote(run.name)}")
+        yield warning(about, skew_remark(run), "descartes upgrade")
+    elif run.keeper and run.stamp not in ("", code_stamp()):
+        yield warning(about, "its daemon runs other code than is installed now", "descartes upgrade")
     yield from _notices(about, run, answers["session.info"])
     yield from _agents(about, answers["agent.list"])
     yield from _counters(about, answers["system.stats"])

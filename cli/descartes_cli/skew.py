@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError, InvalidParams, MethodNotFound
 from descartes_local.home import Home
@@ -22,7 +20,7 @@ def remark(run: RunFile) -> str:
     """Return what a person should know of a daemon of another version, and do."""
     return (
         f"the daemon of {run.name} is of version {run.version}, this command of {VERSION}: "
-        f"what both know works; descartes sessions stop {shlex.quote(run.name)}, then start, brings it to this version"
+        "what both know works; descartes upgrade brings it to the installed version, and its agents go on"
     )
 
 

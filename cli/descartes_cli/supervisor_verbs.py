@@ -13,7 +13,7 @@ from descartes_cli.render import print_json, printable
 from descartes_core.errors import DaemonUnreachable, MethodNotFound, RenewalFailed, SupervisorUnreachable
 from descartes_local import supervisor_client
 from descartes_local.code_stamp import code_stamp
-from descartes_local.home import find_home
+from descartes_local.home import Home, find_home
 
 #: The rehearsal and what is under way have deadlines of their own, of 30 s together unless configured.
 _LONGEST = 120.0
@@ -77,17 +77,32 @@ def upgrade(as_json: bool) -> None:
     Daemons, agents and everybody connected stay as they are. The new code shows first that it can go on with
     everything; where it cannot, the supervisor goes on as it was, and this command tells why.
     """
-    home = find_home()
+    with lasting("renewing the supervisor"):
+        told = renew(find_home())
+    if as_json:
+        print_json({"running": told is not None, **(told or {})})
+    elif told is None:
+        click.echo(_NONE)
+    else:
+        print_renewed(told)
+
+
+def renew(home: Home, *, unless: str | None = None) -> dict[str, Any] | None:
+    """Renew the supervisor, unless it runs this state of the code; return what it tells, None where none runs.
+
+    Raises:
+        RenewalFailed: it goes on as it was.
+        SupervisorUnreachable: it does not answer, or ended meanwhile.
+
+    """
     connection = supervisor_client.connect(home)
     if connection is None:
-        if as_json:
-            print_json({"running": False})
-        else:
-            click.echo(_NONE)
-        return
-    with connection, lasting("renewing the supervisor"):
+        return None
+    with connection:
         try:
-            told = connection.call("upgrade", {"python": sys.executable}, timeout=_LONGEST)
+            if unless is not None and (status := connection.call("status")).get("stamp") == unless:
+                return {"pid": status["pid"]}
+            told: dict[str, Any] = connection.call("upgrade", {"python": sys.executable}, timeout=_LONGEST)
         except MethodNotFound:
             raise RenewalFailed(
                 "this supervisor is too old to renew itself: descartes supervisor stop, "
@@ -98,15 +113,15 @@ def upgrade(as_json: bool) -> None:
                 f"the supervisor ended while it renewed itself ({error.message}): look at "
                 f"{home.log / 'supervisor.log'}; daemons and agents go on, and the next command starts a new one"
             ) from error
-    if as_json:
-        print_json({"running": True, **told})
-    else:
-        before, after = (f"{told[end]['version']} ({told[end]['stamp']})" for end in ("from", "to"))
-        way = f"runs {after} anew" if before == after else f"went from {before} to {after}"
-        click.echo(f"the supervisor (pid {told['pid']}) {way}")
-        click.echo(
-            f"{_count(told['sessions'], 'session')} and {_count(told['kept'], 'kept agent')} stayed as they were"
-        )
+    return told
+
+
+def print_renewed(told: dict[str, Any]) -> None:
+    """Print what became of the supervisor."""
+    before, after = (f"{told[end]['version']} ({told[end]['stamp']})" for end in ("from", "to"))
+    way = f"runs {after} anew" if before == after else f"went from {before} to {after}"
+    click.echo(f"the supervisor (pid {told['pid']}) {way}")
+    click.echo(f"{_count(told['sessions'], 'session')} and {_count(told['kept'], 'kept agent')} stayed as they were")
 
 
 def _count(number: int, what: str) -> str:

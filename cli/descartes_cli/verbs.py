@@ -28,6 +28,7 @@ VERBS = {
     "sessions": ("descartes_cli.sessions:sessions", "Workspaces and their daemons."),
     "gc": ("descartes_cli.gc:gc", "Remove old output and old events."),
     "config": ("descartes_cli.config:config", "What is configured, and where it comes from."),
+    "upgrade": ("descartes_cli.upgrade:upgrade", "Let everything go on with the code that was just installed."),
     "supervisor": ("descartes_cli.supervisor:supervisor", "The process that keeps everything alive."),
     "system": ("descartes_cli.system:system", "The daemons themselves."),
     "doctor": ("descartes_cli.doctor:doctor", "Look for what is wrong, and say what to type."),

@@ -23,8 +23,9 @@ RUN = RunFile(
 def test_both_versions_and_what_to_type_are_told() -> None:
     told = remark(RUN)
     assert "is of version 0.0.1, this command of" in told
-    assert "descartes sessions stop shop, then" in told
+    assert "descartes upgrade brings it" in told
 
 
 def test_a_name_from_a_cloned_workspace_is_nothing_to_run() -> None:
-    assert "descartes sessions stop 'x; rm -rf ~', then" in remark(RUN._replace(name="x; rm -rf ~"))
+    told = remark(RUN._replace(name="x; rm -rf ~"))
+    assert "rm -rf" not in told.rpartition("descartes ")[2]

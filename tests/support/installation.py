@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.house import FLOORS
+from tests.support.person import Ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,12 @@ class Installation:
 
     def run(self, *words: object) -> Any:
         """Run `descartes WORDS… --json` and return what it printed."""
+        ran = self.try_run(*words)
+        assert ran.code == 0, str(ran)
+        return ran.json
+
+    def try_run(self, *words: object) -> Ran:
+        """Run `descartes WORDS… --json`, however it ends."""
         command = [self.python, "-P", "-m", "descartes_cli", *map(str, words), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, f"{words} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return json.loads(done.stdout)
+        return Ran(tuple(map(str, words)), done.returncode, done.stdout, done.stderr)
