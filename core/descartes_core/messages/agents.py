@@ -37,12 +37,7 @@ Source = Literal["cgroup", "rusage", "proc"]
 
 
 class AgentUsage(Model):
-    """What an agent's tree has taken. Null: nobody could count it, or it has ended and takes nothing any more.
-
-    Who counted it: the kernel for its control group (`cgroup`), where nothing is missed; the sum over what is there in
-    /proc (`proc`), with the children that were waited for; or the kernel for its own process once that had ended
-    (`rusage`), with the children that it had waited for.
-    """
+    """What an agent's tree has taken. Null: nobody could count it, or it has ended and takes nothing any more."""
 
     #: Processor time, of all processors together.
     cpu_seconds: float | None
@@ -57,6 +52,9 @@ class AgentUsage(Model):
     #: not storage.
     read_bytes: int | None
     written_bytes: int | None
+    #: Who counted each: the kernel for its control group (`cgroup`), where nothing is missed; the sum over what is in
+    #: /proc (`proc`); or the kernel for its own process once that had ended (`rusage`). These two miss who ended
+    #: without being waited for.
     cpu_source: Source | None
     memory_source: Source | None
     io_source: Source | None
