@@ -98,6 +98,16 @@ async def test_nothing_is_missed_in_a_control_group(short: Path) -> None:
         assert found["cpu_seconds"] >= 0.5
 
 
+async def test_who_is_stopped_is_looked_at_before(short: Path) -> None:
+    """Its peak is less than ours, and so no rusage tells it."""
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"))
+        await inside.call("agent.stop", agent_id=spawned["id"])
+        found = await usage_of(inside, spawned["id"])
+        assert found["memory_source"] == "proc"
+        assert found["memory_peak_bytes"] > MIB
+
+
 @needs_cgroups
 async def test_what_is_left_behind_is_counted_to_its_end(short: Path) -> None:
     async with open_inside(short) as inside:
