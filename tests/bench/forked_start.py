@@ -114,11 +114,23 @@ def _weight() -> list[Figure]:
         more = _start(supervisor, somebody, next(names))["pid"]
         eleven = sum(map(pss_of, [*first, *own, more]))
         resident = _resident(ours["pid"])
+        more_weighs, bare = eleven - ten, _bare()
+    floors = f"an interpreter that imports nothing {bare:.1f} MB"
+    compared = f"{more_weighs / bare:.1f} × an interpreter"
     return [
-        Figure("memory of one more daemon (PSS)", f"{eleven - ten:.1f} MB", "—", "≤ 8 MB", ""),
+        Figure("memory of one more daemon (PSS)", f"{more_weighs:.1f} MB", floors, "≤ 8 MB", compared),
         Figure(f"{TEN} sessions, supervisor and fork server with them (PSS)", f"{ten:.0f} MB", "—", "≤ 105 MB", ""),
         Figure("the supervisor, resident", f"{resident:.1f} MB", "—", "≤ 40 MB", ""),
     ]
+
+
+def _bare() -> float:
+    with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=-1, stdout=-1) as interpreter:
+        assert interpreter.stdout is not None
+        interpreter.stdout.readline()
+        weighs = pss_of(interpreter.pid)
+        interpreter.kill()
+    return weighs
 
 
 def _start_and_ask(supervisor: Connection, place: str) -> None:
