@@ -15,7 +15,7 @@ from descartes_local.home import find_home
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
 #: The options of `ps` that are read here: its answer comes sooner than click could be imported.
-_OF_PS = {"-a", "--all", "--json"}
+_OF_PS = {"-a", "--all", "--json", "--wide"}
 
 
 def run(arguments: list[str]) -> int:
@@ -57,7 +57,8 @@ def _run(arguments: list[str]) -> int:
         if arguments[:1] == ["ps"] and _OF_PS.issuperset(arguments[1:]):
             from descartes_cli.fleet_table import show_fleet
 
-            show_fleet(everything="-a" in arguments or "--all" in arguments, as_json="--json" in arguments)
+            everything = "-a" in arguments or "--all" in arguments
+            show_fleet(everything=everything, as_json="--json" in arguments, wide="--wide" in arguments)
             return 0
         from descartes_cli import verbs
 
