@@ -109,6 +109,8 @@ class KeeperWatch:
             connection.close()
         except DescartesError as error:
             _log.warning("%s", error.message)
+        except OSError as error:  # no descriptor is free: as good as none
+            _log.warning("the supervisor cannot be asked: %s", error)
         return None
 
     async def _is_known(self, connection: Connection) -> bool:
@@ -141,15 +143,15 @@ class KeeperWatch:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _try(self) -> Connection:
-        connection = await asyncio.to_thread(supervisor_client.ensure, self._home, patience=_PATIENCE)
         try:
-            await self._hand_over(connection)
+            connection = await asyncio.to_thread(supervisor_client.ensure, self._home, patience=_PATIENCE)
+            try:
+                await self._hand_over(connection)
+            except BaseException:
+                connection.close()
+                raise
         except OSError as error:  # no descriptor is free
-            connection.close()
             raise Unavailable(f"cannot hand over: {error}") from error
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     async def _hand_over(self, connection: Connection) -> None:
@@ -197,8 +199,10 @@ class KeeperWatch:
         By duplicates: while they are on their way, the numbers may become something else's.
         """
         keeping = self._daemon.keeping
-        given = {kept.agent_name(agent.id, part): os.dup(number) for part, number in agent.parts.items()}
+        given: dict[str, int] = {}
         try:
+            for part, number in agent.parts.items():
+                given[kept.agent_name(agent.id, part)] = os.dup(number)
             is_kept = bool(given) and await keeping.try_keep(given)
         finally:
             for number in given.values():

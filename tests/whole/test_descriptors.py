@@ -15,6 +15,7 @@ from websockets.sync.client import connect
 
 from descartes_local.rpc_client import call
 from descartes_local.run_file import RunFile, read_run_files
+from tests.support.keepers import kill_supervisor, next_supervisor
 from tests.support.person import Person
 from tests.support.programs import agent
 from tests.support.waiting import wait_until
@@ -85,6 +86,19 @@ def test_a_supervisor_without_room_starts_no_agent_that_would_die_with_its_daemo
     assert person.run("supervisor", "status", "--json").json["not_keeping"] == []
     (second,) = [one for one in person.run("ps", "-a", "--json").json["agents"] if one["name"] == "second"]
     assert second["status"] == "failed"
+
+
+def test_a_daemon_without_descriptors_hands_itself_over_once_there_are_some(person: Person, run: RunFile) -> None:
+    before = resource.prlimit(run.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    killed = kill_supervisor(person.home)
+    log = person.home.session(run.session_id) / "daemon.log"
+    wait_until(lambda: "Too many open files" in log.read_text(), "it cannot even ask")
+    resource.prlimit(run.pid, resource.RLIMIT_NOFILE, before)
+    next_supervisor(person.home, killed)
+    os.kill(run.pid, signal.SIGKILL)
+    person.run("send", "echoer", "still here", "--enter")
+    wait_until(lambda: "heard: still here" in person.run("logs", "echoer").stdout, "the agent answers")
 
 
 def test_a_hundred_listeners_that_come_and_go_leave_nothing(person: Person, run: RunFile) -> None:
