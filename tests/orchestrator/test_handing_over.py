@@ -121,6 +121,17 @@ def test_one_without_its_doors_is_refused_and_its_next_has_new_ones(
     stopped(supervised, shop.id)
 
 
+@pytest.mark.parametrize("door", ["http=rpc", "http=line", "rpc=ws"])
+def test_what_is_no_door_is_not_taken_for_one_and_harms_nobody_else(
+    supervised: Supervised, survivors: Survivors, door: str
+) -> None:
+    session = new_id()
+    _, told = survivors.start(session, *(door if door.startswith(name) else name for name in DOORS))
+    assert told == "its listening sockets have not come: http, ws and rpc"
+    supervised.session().stop()
+    stopped(supervised, session)
+
+
 def test_one_that_dies_before_it_has_given_anything_is_followed_by_a_new_one(
     supervised: Supervised, survivors: Survivors
 ) -> None:

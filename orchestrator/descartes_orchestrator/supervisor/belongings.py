@@ -117,6 +117,8 @@ class Belongings:
             self._house.loop.unwatch(self._ear.fileno())
             self._ear.close()
             self._ear = None
+            with contextlib.suppress(OSError):  # a daemon's that died before it had handed it over
+                self._house.home.daemon_socket(self._session).unlink()
         remove_run_file(self._house.home, self._session)
 
     def _keeps(self, notice: Notice) -> bool:
@@ -161,13 +163,13 @@ class Belongings:
             self.sockets = inherited_sockets(self._coming[HTTP], self._coming[WS], self._coming[RPC], path)
         except OSError as error:
             self._forget_coming()
-            return f"http, ws and rpc are no sockets: {error.strerror}"
+            return f"http, ws and rpc are no doors: {error.strerror}"
         self._coming.clear()
         return None
 
     def _forget_coming(self) -> None:
         for descriptor in self._coming.values():
-            with contextlib.suppress(OSError):  # a socket that was made of it has closed it
+            with contextlib.suppress(OSError):  # what a full disk or a dead server says to it is not ours to hear
                 os.close(descriptor)
         self._coming.clear()
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 from descartes_core.kept import HTTP, RPC, WS
 from descartes_orchestrator.supervisor.ports import BACKLOG, HOST, Pair
+
+_TCP, _UNIX = (socket.AF_INET, socket.AF_INET6), (socket.AF_UNIX,)
 
 
 class Sockets:
@@ -69,7 +73,22 @@ def inherited_sockets(http: int, ws: int, rpc: int, path: Path) -> Sockets:
     """Return sockets that listen already, by their descriptors, which are theirs from now on.
 
     Raises:
-        OSError: one is no socket.
+        OSError: one does not listen where it should; all are still the caller's.
 
     """
-    return Sockets(socket.socket(fileno=http), socket.socket(fileno=ws), socket.socket(fileno=rpc), path)
+    listeners: list[socket.socket] = []
+    try:
+        for descriptor, families in ((http, _TCP), (ws, _TCP), (rpc, _UNIX)):
+            listeners.append(socket.socket(fileno=descriptor))
+            if not _listens(listeners[-1], families):
+                raise OSError(errno.EINVAL, "one does not listen, or not where it should")
+    except OSError:
+        for listener in listeners:
+            listener.detach()
+        raise
+    first, second, third = listeners
+    return Sockets(first, second, third, path)
+
+
+def _listens(tried: socket.socket, families: Collection[int]) -> bool:
+    return tried.family in families and bool(tried.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))

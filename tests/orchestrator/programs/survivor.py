@@ -1,4 +1,8 @@
-"""A daemon that outlived its supervisor: `survivor.py HOME SESSION WHAT…` hands over what it is told, and waits."""
+"""A daemon that outlived its supervisor: `survivor.py HOME SESSION WHAT…` hands over what it is told, and waits.
+
+http, ws and rpc are its doors, http=rpc is another of them by that name, line its connection to the supervisor; anything
+else is a descriptor by that name.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ sockets["rpc"] = socket.socket(socket.AF_UNIX)
 sockets["rpc"].bind(str(home.daemon_socket(session)))
 sockets["rpc"].listen()
 line = Connection(home.supervisor_socket)
+sockets["line"] = line.socket
 
 
 def give(notify: socket.socket, name: str, descriptor: int) -> None:
@@ -34,9 +39,9 @@ def hand_over() -> str:
     line.call("hand_over", {**facts, "pid": me.pid, "started": me.started})
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.connect(str(home.notify_socket(session)))
-        for name in whole:
+        for name, _, other in (what.partition("=") for what in whole):
             if name in sockets:
-                give(notify, name, sockets[name].fileno())
+                give(notify, name, sockets[other or name].fileno())
             else:
                 give(notify, name, os.open(os.devnull, os.O_RDONLY))
         ours, theirs = os.pipe()
