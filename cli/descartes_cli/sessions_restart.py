@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ from descartes_cli import options
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable, say_wrong
 from descartes_cli.session_named import find_session
-from descartes_core.errors import DescartesError
+from descartes_core.errors import DaemonStartFailed, DescartesError
 from descartes_local.home import Home, find_home
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_orchestrator import replacing
@@ -33,8 +33,8 @@ def restart(context: click.Context, names: tuple[str, ...], everything: bool, as
     """Replace a session's daemon by a new one, of the code that is installed now, while its agents go on.
 
     What was asked of it is answered first; whoever comes meanwhile waits and is served by the next one. Where a daemon
-    of the installed code does not begin, one of the code before is tried. Default: the session around the current
-    directory.
+    of the installed code does not begin, one of the code before goes on, and the exit code is 4. Default: the session
+    around the current directory.
     """
     if everything and names:
         raise click.UsageError("--all is every session: name none", context)
@@ -49,11 +49,11 @@ def kept_runs(home: Home) -> list[RunFile]:
 
 
 def restart_each(home: Home, names: Iterable[str], *, as_json: bool) -> int:
-    """Replace one after the other, and tell of each; return the exit code of the first that failed, else 0."""
+    """Replace one after the other, and tell of each; return the exit code."""
     told, failed = replace_each(home, names, quiet=as_json)
     if as_json:
         print_json({"restarted": told, "failed": [failure_object(name, error) for name, error in failed]})
-    return failed[0][1].exit if failed else 0
+    return exit_code(told, failed)
 
 
 def replace_each(
@@ -74,6 +74,13 @@ def replace_each(
             if told[-1]["fell_back"]:
                 say_wrong(f"{told[-1]['name']} goes on with the code before: {told[-1]['fell_back']}")
     return told, failed
+
+
+def exit_code(told: Iterable[dict[str, Any]], failed: Sequence[tuple[str, DescartesError]]) -> int:
+    """Return that of the first that failed; else that of a failed start, if older code had to go on; else 0."""
+    if failed:
+        return failed[0][1].exit
+    return DaemonStartFailed.exit if any(one["fell_back"] for one in told) else 0
 
 
 def failure_object(name: str, error: DescartesError) -> dict[str, str]:

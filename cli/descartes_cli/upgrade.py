@@ -9,7 +9,7 @@ import click
 from descartes_cli import options
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, say_wrong
-from descartes_cli.sessions_restart import failure_object, kept_runs, replace_each
+from descartes_cli.sessions_restart import exit_code, failure_object, kept_runs, replace_each
 from descartes_cli.supervisor_verbs import print_renewed, renew
 from descartes_core.errors import DescartesError
 from descartes_local.code_stamp import code_stamp
@@ -28,8 +28,8 @@ Examples:
 def upgrade(force: bool, as_json: bool) -> int:
     """Let the supervisor, then each daemon, go on with the code that is installed now; agents go on meanwhile.
 
-    One daemon after the other. What runs that code already is left alone. Where one cannot be replaced the others
-    still are, and the exit code tells.
+    One daemon after the other. What runs that code already is left alone. Where one cannot be replaced, or
+    only by the code before, the others still are, and the exit code tells.
     """
     home, installed = find_home(), code_stamp()
     failed: list[tuple[str, DescartesError]] = []
@@ -59,7 +59,7 @@ def upgrade(force: bool, as_json: bool) -> int:
                 "failed": failures,
             }
         )
-    return failed[0][1].exit if failed else 0
+    return exit_code(told, failed)
 
 
 def _tell(renewed: dict[str, Any] | None, *, current: list[str], is_told: bool) -> None:

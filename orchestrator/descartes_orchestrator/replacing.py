@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from descartes_core.errors import Conflict, DaemonStartFailed, DaemonUnreachable, MethodNotFound, Refused
+from descartes_core.session_life import State
 from descartes_local import supervisor_client
 from descartes_local.config_quick import refuse_wrong
 from descartes_local.home import Home
+from descartes_local.probe import reached
 from descartes_local.run_file import RunFile, read_run_file
 from descartes_orchestrator.identity import Session, living_run, refuse_rivals
 from descartes_orchestrator.sessions import config_of
@@ -19,7 +21,8 @@ _LONGEST = 600.0
 def restart(home: Home, session: Session) -> dict[str, Any]:
     """Replace a session's daemon; return {id, name, was, now, fell_back}, where was and now are {pid, version, stamp}.
 
-    Callers wait at the doors meanwhile. `fell_back` tells why the next one is not of the installed code, else None.
+    Callers wait at the doors meanwhile. Where the daemon has just died, the next one is waited for. `fell_back` tells
+    why the next one is not of the installed code, else None.
 
     Raises:
         Conflict: no supervisor keeps what this daemon has, or agents would not outlive it.
@@ -29,7 +32,7 @@ def restart(home: Home, session: Session) -> dict[str, Any]:
 
     """
     refuse_rivals(session)
-    run = living_run(home, session.id)
+    run = living_run(home, session.id) or _just_died(home, session)
     if run is None:
         raise Refused(f"{session.name} is {session.status}: there is no daemon to be replaced")
     if not run.keeper:
@@ -46,6 +49,20 @@ def restart(home: Home, session: Session) -> dict[str, Any]:
         "now": {**_seen(now), "pid": told["pid"]},
         "fell_back": told.get("fell_back"),
     }
+
+
+def _just_died(home: Home, session: Session) -> RunFile | None:
+    """Return what the daemon told of itself that died, if the supervisor is starting the next one."""
+    before = read_run_file(home.run_file(session.id))
+    supervisor = supervisor_client.connect(home) if before is not None and before.keeper else None
+    if supervisor is None:
+        return None
+    with supervisor:
+        told = supervisor.call("list")["sessions"]
+    if not any(entry["id"] == session.id and entry["status"] == State.STARTING for entry in told):
+        return None
+    reached("restart.awaited")
+    return before
 
 
 def _ask(home: Home, session: Session) -> dict[str, Any]:

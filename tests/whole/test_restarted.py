@@ -205,6 +205,23 @@ def test_a_daemon_that_was_stopped_gives_way_too(person: Person) -> None:
     assert living(person) == {one["id"]: one["pid"]}
 
 
+def test_one_that_has_just_died_is_followed_by_one_of_the_installed_code_anyway(
+    person: Person, moments: Moments
+) -> None:
+    """Somebody who asks while the supervisor is starting the next one waits for that."""
+    one = person.spawn(person.workspace(), agent("echoer"))
+    before = only_run(person.home)
+    assert moments.wait_for("daemon.locking") == before.pid
+    with moments.hold("daemon.locking") as held:
+        os.kill(before.pid, signal.SIGKILL)
+        following = held.wait()
+        restarting = person.start("sessions", "restart", "shop", "--json", stdout=subprocess.PIPE)
+        moments.wait_for("restart.awaited")
+    (told,) = json.loads(restarting.communicate(timeout=30)[0])["restarted"]
+    assert (told["was"]["pid"], told["now"]["pid"], restarting.returncode) == (before.pid, following, 0)
+    assert living(person) == {one["id"]: one["pid"]}
+
+
 def test_a_configuration_that_is_wrong_is_told_before_anything_changes(person: Person) -> None:
     shop = person.workspace()
     one = person.spawn(shop, agent("echoer"))
@@ -242,7 +259,9 @@ def test_older_code_goes_on_where_the_installed_does_not_begin(
     serve = installation.file("descartes_daemon/serve.py")
     right = serve.read_text()
     serve.write_text(breaks)
-    told = installation.run("sessions", "restart", shop)["restarted"][0]
+    ran = installation.try_run("sessions", "restart", shop)
+    told = ran.json["restarted"][0]
+    assert ran.code == 4
     assert "before it was ready" in told["fell_back"]
     assert told["now"]["stamp"] == before.stamp
     assert told["now"]["pid"] != before.pid
