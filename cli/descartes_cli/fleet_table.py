@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from descartes_cli.fleet import look
-from descartes_cli.render import ago, command_line, print_json, print_table, printable, say
+from descartes_cli.render import ago, command_line, is_unknown, print_json, print_table, printable, say
 from descartes_core.ids import short
 from descartes_core.times import read as read_time
 from descartes_local.home import find_home
@@ -109,6 +109,7 @@ def _status(agent: dict[str, Any]) -> str:
     """Return the state, with how it ended."""
     if agent.get("ended_by"):  # a daemon of an older version does not tell
         return f"{agent['status']} ({agent['ended_by']})"
-    if agent["signal"]:
-        return f"{agent['status']} ({agent['signal']})"
-    return f"{agent['status']} ({agent['exit_code']})" if agent["exit_code"] else str(agent["status"])
+    if is_unknown(agent):
+        return f"{agent['status']} (code unknown)"
+    how = agent["signal"] or agent["exit_code"]
+    return f"{agent['status']} ({how})" if how else str(agent["status"])

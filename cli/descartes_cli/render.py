@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: ANSI colours by status; what is not listed is plain.
@@ -161,3 +161,9 @@ def _terminal_width() -> int | None:
     except ValueError:
         columns = 0
     return columns if columns > 0 else os.get_terminal_size(sys.stdout.fileno()).columns or 80
+
+
+def is_unknown(agent: Mapping[str, Any]) -> bool:
+    """Say whether nobody knows how an agent ended whose program has run."""
+    told = (agent["exit_code"], agent["signal"], agent.get("ended_by"))
+    return bool(agent["started_at"] and agent["ended_at"]) and told == (None, None, None)

@@ -11,8 +11,9 @@ from descartes_cli import options
 from descartes_cli.client import exit_status
 from descartes_cli.client import read as call
 from descartes_cli.finding import find_agent
-from descartes_cli.render import print_json, say_wrong
+from descartes_cli.render import is_unknown, print_json, say_wrong
 from descartes_core.errors import DeadlineOver
+from descartes_core.ids import short
 from descartes_local.home import find_home
 
 #: One call waits this long; then it is asked again.
@@ -59,6 +60,10 @@ def wait_for_end(socket: str, agent_id: str, timeout: float | None = None) -> di
             ended: dict[str, Any] = waited["agent"]
             if ended.get("ended_by"):  # a daemon of an older version does not tell
                 say_wrong(f"{ended['name']} was ended: {ended['ended_by']}")
+            elif is_unknown(ended):
+                say_wrong(
+                    f"nobody knows how {ended['name']} ended: descartes events --agent {short(agent_id)} tells why"
+                )
             return ended
         if ends is not None and time.monotonic() >= ends:
             raise DeadlineOver(f"{waited['agent']['name']} has not ended within {timeout:g} s")

@@ -229,6 +229,9 @@ def test_what_dies_with_both_is_named_and_nothing_pretends_to_live(person: Perso
     person.run("sessions", "start", shop)
     gone, ended_input = ended(person, hears["id"]), ended(person, piped["id"])
     assert (gone["status"], gone["exit_code"], gone["signal"]) == ("failed", None, None)
+    assert "failed (code unknown)" in person.run("ps", "-a").stdout
+    waited = person.run("wait", hears["id"], check=False)
+    assert (waited.code, "nobody knows how" in waited.stderr) == (1, True), waited
     assert gone["evidence"].startswith(f"{UNKNOWN}; ")
     assert f"from byte {gone['output_bytes']} on" in gone["evidence"]
     assert ended_input["status"] in FINAL
