@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from descartes_local.supervisor_client import ensure
 from tests.support.person import Person
 from tests.support.storm import ask
 from tests.support.waiting import process_gone, wait_until
-from tests.support.weight import MEBIBYTE, Weight, files_in, weight_of
+from tests.support.weight import MEBIBYTE, Weight, files_in, own_memory_of, weight_of
 
 #: So many live at once.
 TOGETHER = 5
@@ -55,12 +55,12 @@ def _begin(pool: ThreadPoolExecutor, person: Person, names: dict[str, str], conn
     return told["pid"], told["fork_server"]["pid"]
 
 
-def _weigh(connection: Connection, ours: tuple[int, int]) -> Sequence[Weight]:
+def _weigh(connection: Connection, ours: tuple[int, int]) -> list[Weight]:
     """Weigh them while no daemon shares their memory."""
     wait_until(lambda: not connection.call("list")["sessions"], "all sessions are forgotten")
     told = connection.call("status")
     assert (told["pid"], told["fork_server"]["pid"]) == ours, "they were replaced, so nothing is known of their growth"
-    return [weight_of(pid) for pid in ours]
+    return [replace(weight_of(pid), memory=own_memory_of(pid)) for pid in ours]
 
 
 def _start_and_stop(person: Person, named: tuple[str, str], number: int) -> None:

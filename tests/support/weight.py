@@ -41,6 +41,12 @@ def memory_of(pid: int) -> int:
         return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
 
 
+def own_memory_of(pid: int) -> int:
+    """Return what a process has written to, in bytes: who else has loaded the same libraries does not matter."""
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon:"))
+
+
 def files_in(place: Path, *but: str) -> set[str]:
     """Return all that lies in a directory, what lies in directories of these names apart."""
     return {
