@@ -24,7 +24,7 @@ TOGETHER = 5
 #: Every so many is killed, and started again, before it is stopped.
 KILLED = 4
 #: What allocators and logs may take for good; the same for a hundred and for ten thousand.
-SLACK = MEBIBYTE
+SLACK = 2 * MEBIBYTE
 
 
 @pytest.mark.timeout(3600)
