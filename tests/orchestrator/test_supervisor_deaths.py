@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from descartes_core.errors import DaemonStartFailed
+from descartes_core.errors import DaemonStartFailed, Unavailable
 from descartes_core.ids import new_id
+from descartes_core.jsonrpc import request as rpc
 from descartes_core.session_life import State
 from descartes_core.session_record import DaemonInfo, SessionRecord
 from descartes_local import session_file
@@ -19,6 +22,7 @@ from descartes_local.processes import process_of
 from tests.orchestrator.supervised import Speaking, Supervised
 from tests.support.leftovers import doors_of
 from tests.support.person import Person
+from tests.support.traced import kept_from_going
 from tests.support.waiting import wait_until
 
 #: Every death counts as an early one, and the pauses are short.
@@ -87,6 +91,55 @@ def test_one_that_said_it_ends_is_not_started_again_whatever_its_exit_code(super
     shop = supervised.session()
     shop.say("leave", "STOPPING=1")
     wait_until(lambda: not supervised.entry(shop.id), "its session is inactive and forgotten")
+
+
+def test_none_is_started_beside_one_that_was_killed_and_is_not_gone(supervised: Supervised) -> None:
+    supervised.configure(ready_deadline=0.5)
+    shop = Speaking(supervised, new_id(), "mute")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shop.start)
+        pid = wait_until(lambda: supervised.entry(shop.id).get("pid"), "it begins")
+        with kept_from_going(pid):
+            wait_until(lambda: supervised.entry(shop.id)["status"] == "Error", "it is killed")
+            with supervised.connect() as line:
+                request = {"id": shop.id, "name": "shop", "path": str(supervised.home.path)}
+                line.socket.sendall(b"".join((rpc("start", request, 8), rpc("list", {}, 9))))
+                (entry,) = json.loads(line.socket.makefile().readline())["result"]["sessions"]
+                assert (entry["pid"], entry["status"]) == (pid, "Error")
+        with pytest.raises(DaemonStartFailed, match=r"not ready within 0\.5 s"):
+            first.result()
+    shop.manner = ""
+    assert shop.start()["pid"] != pid
+    shop.stop()
+
+
+def test_nobody_is_sent_to_one_that_was_killed_and_stays(supervised: Supervised) -> None:
+    supervised.configure(hang_deadline=0.2)
+    shop = supervised.session()
+    pid = int(shop.say("pid"))
+
+    def refused() -> str:
+        try:
+            return str(shop.start()["pid"] and "")
+        except Unavailable as error:
+            return error.message
+
+    with kept_from_going(pid):
+        os.kill(pid, signal.SIGSTOP)
+        assert supervised.call("suspect", {"id": shop.id})["verdict"] == "killed"
+        assert wait_until(refused, "it is given up", 20.0) == f"the daemon of shop, pid {pid}, was killed and stays"
+    wait_until(lambda: supervised.entry(shop.id)["pid"] not in (pid, None), "it went, and the next one came")
+    shop.start()
+    shop.stop()
+
+
+def test_a_fault_in_the_supervisor_leaves_no_session_starting(supervised: Supervised) -> None:
+    shop = Speaking(supervised, new_id())
+    with pytest.raises(DaemonStartFailed, match="the daemon of faulty cannot be started: a fault in the supervisor"):
+        shop.start(name="faulty")
+    assert supervised.entry(shop.id)["status"] == "Error"
+    shop.stop()
+    assert shop.start()["pid"] == int(shop.say("pid"))
 
 
 def test_stopping_between_two_lives_starts_none(supervised: Supervised) -> None:

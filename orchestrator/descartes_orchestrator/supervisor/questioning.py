@@ -7,6 +7,7 @@ whole, nobody is taken for dead.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import time
@@ -39,6 +40,11 @@ class Questioning:
         self._question: _Question | None = None
         #: The pid that was killed, and after how many seconds; for the next daemon, which writes it down.
         self._killed: tuple[int, float] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is asked, and none that was killed for its silence has still to be told of."""
+        return self._question is None and self._killed is None
 
     def ask(self, daemon: Daemon | None, answer: Answer) -> None:
         """Ask, and answer with the verdict; nobody where there is no daemon to be judged."""
@@ -125,7 +131,8 @@ class _Question:
         if connection.connect_ex(self._path) not in (0, errno.EISCONN):
             connection.close()
             return
-        connection.send(_QUESTION)
+        with contextlib.suppress(OSError):  # it has closed the connection already, which will be heard
+            connection.send(_QUESTION)
         self._connection = connection
         self._loop.watch(connection.fileno(), self._heard)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,15 +49,15 @@ class Session(Standing):
 
     def ask_start(self, wanted: Wanted, answer: Answer) -> None:
         """Start, and answer when it is ready; who asks during an ending gets a new start after it."""
+        if self.is_stuck:
+            raise Unavailable(f"{self.failure}")
         if self.is_served:
             answer.give(self.whereabouts)
             return
-        if self.is_stuck:
-            raise Unavailable(f"{self.failure}")
         self.callers.wait_for_start(answer)
         if self.state not in (State.STARTING, State.ACTIVE):
             self.wanted = wanted
-        if self.state in (State.INACTIVE, State.ERROR) and self.rest.is_over:
+        if self.is_free:
             self._begin()
 
     def ask_stop(self, grace: float | None, answer: Answer) -> None:
@@ -64,10 +65,10 @@ class Session(Standing):
         self.callers.wait_for_stop(answer)
         grace = self._house.numbers.stop_grace if grace is None else grace
         self._grace, self.lets_go = grace, True
-        if self.state in (State.STARTING, State.ACTIVE):
+        if self.state in (State.STARTING, State.ACTIVE, State.ERROR):
             self.callers.not_started(DaemonStartFailed("the session was stopped while it was starting"))
-            self._feed(Cause.STOP_ASKED)
-            self._feed_ended_without_daemon()
+        if self.state in (State.STARTING, State.ACTIVE):
+            self._feed_stop()
         elif self.state is State.STOPPING and self.daemon is not None:
             # Who stops it again may be less patient, never more.
             left = self._timer.when - time.monotonic() if self._timer else grace
@@ -97,8 +98,7 @@ class Session(Standing):
         """End the daemon because the supervisor ends; agents are not killed."""
         if self.state in (State.STARTING, State.ACTIVE):
             self.callers.not_started(DaemonStartFailed("the supervisor ends"))
-            self._feed(Cause.STOP_ASKED)
-            self._feed_ended_without_daemon()
+            self._feed_stop()
 
     # What happens to the daemon.
 
@@ -113,7 +113,7 @@ class Session(Standing):
         """
         if self.daemon is not None and (self.daemon.pid, self.daemon.started) == (daemon.pid, daemon.started):
             return  # it tries again
-        if self.state not in (State.INACTIVE, State.ERROR) or self.daemon is not None or not self.rest.is_over:
+        if not self.is_free:
             raise Conflict(f"session {self.id} is {self.state} here already")
         self.belongings.listen()
         self.guard(daemon)
@@ -173,8 +173,7 @@ class Session(Standing):
             self.failure = daemon.failure(f"ended with {ending} before it was ready")
             self._feed(Cause.GAVE_UP)
         elif daemon.is_leaving or ending.exit_code == 0:
-            self._feed(Cause.STOP_ASKED)
-            self._feed_ended_without_daemon()
+            self._feed_stop()
         else:
             self._died(daemon, ending)
 
@@ -206,7 +205,8 @@ class Session(Standing):
         for effect in found.effects:
             self._effects[effect]()
 
-    def _feed_ended_without_daemon(self) -> None:
+    def _feed_stop(self) -> None:
+        self._feed(Cause.STOP_ASKED)
         if self.state is State.STOPPING and self.daemon is None:
             self._feed(Cause.ENDED)
 
@@ -235,11 +235,12 @@ class Session(Standing):
         self.rest.forget()
         try:
             self.daemon = start_daemon(self._house, self.wanted, self.belongings, self.questioning.news())
-        except DescartesError as error:
+        except Exception as error:  # also a fault of ours: who is Starting without a daemon would be so for ever
+            if not isinstance(error, DescartesError | OSError):
+                note(f"internal error: {traceback.format_exc()}")
+            if not isinstance(error, DescartesError):
+                error = DaemonStartFailed(f"the daemon of {self.wanted.name} cannot be started: {error}")
             self.failure = error
-            self._feed(Cause.GAVE_UP)
-        except OSError as error:
-            self.failure = DaemonStartFailed(f"the daemon of {self.wanted.name} cannot be started: {error}")
             self._feed(Cause.GAVE_UP)
         else:
             self._arm(self._house.numbers.ready_deadline, self._deadline_over)
@@ -255,15 +256,15 @@ class Session(Standing):
     def _ask_to_end(self) -> None:
         self._disarm()
         if self.daemon is not None:
+            self._arm(self._grace, self._grace_over)  # first: whatever becomes of the signals
             if not self.daemon.is_leaving:
                 self.daemon.signal(signal.SIGTERM)
                 self.daemon.signal(signal.SIGCONT)  # one that was stopped would not hear it
-            self._arm(self._grace, self._grace_over)
 
     def _kill(self) -> None:
         if self.daemon is not None:
-            self.daemon.signal(signal.SIGKILL)
             self._arm(self._house.numbers.kill_bound, self._kill_bound_over)
+            self.daemon.signal(signal.SIGKILL)
 
     def _tell(self) -> None:
         if self.state is State.ACTIVE and not (self.replacing.is_asked or self.is_stuck):

@@ -71,15 +71,20 @@ class Standing:
         self.questioning.ask(self.daemon if self.is_served and not self.replacing.is_asked else None, answer)
 
     @property
+    def is_free(self) -> bool:
+        """Whether a daemon may begin here: none is there, also none that was killed and is not gone yet."""
+        return self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and self.rest.is_over
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether nothing is held, done or waited for."""
-        is_idle = self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and self.rest.is_over
-        return is_idle and not len(self.belongings.keeping) and not self.callers
+        return self.is_free and not len(self.belongings.keeping) and not self.callers
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing is under way: all there is to know is in fields that can be written down."""
-        is_still = (self.is_served and not self.replacing.is_asked) or self.daemon is None or self.is_stuck
+        is_asked = self.replacing.is_asked or not self.questioning.is_over
+        is_still = (self.is_served and not is_asked) or self.daemon is None or self.is_stuck
         is_over = self.rest.is_over and not self.callers
         return self.state not in (State.STARTING, State.STOPPING) and is_still and is_over
 

@@ -1,7 +1,7 @@
 """A daemon that outlived its supervisor: `survivor.py HOME SESSION WHAT…` hands over what it is told, and waits.
 
-http, ws and rpc are its doors, http=rpc is another of them by that name, line its connection to the supervisor; anything
-else is a descriptor by that name.
+http, ws and rpc are its doors, http=rpc is another of them by that name, line its connection; anything else is a
+descriptor by that name.
 """
 
 from __future__ import annotations
