@@ -10,6 +10,7 @@ from typing import Any
 from descartes_core.errors import Unavailable
 from descartes_core.ids import check_name
 from descartes_core.messages.sessions import RenameSession
+from descartes_daemon import title
 from descartes_daemon.asking import Asking
 from descartes_daemon.background import Background
 from descartes_daemon.session_upkeep import Upkeep
@@ -86,6 +87,7 @@ class Renaming:
         finally:
             self._is_writing = False
             _settle([*waiting, *self._waiting], Unavailable("the daemon is ending"))
+        title.show(self._upkeep.record.name)
         await asyncio.to_thread(self._tell_keeper, self._upkeep.record.name)
 
     def _try(self, name: str) -> Unavailable | None:

@@ -12,6 +12,7 @@ from functools import partial
 from descartes_core import kept
 from descartes_core.errors import Unavailable
 from descartes_core.session_life import State
+from descartes_daemon import title
 from descartes_daemon.answering import register
 from descartes_daemon.assembly import Daemon
 from descartes_daemon.doors import TcpDoors
@@ -99,6 +100,7 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
     )
     # Told before the first answer, also to who waits in the backlog: who was answered finds who answered.
     daemon.upkeep.announce(daemon.endpoints)
+    title.show(daemon.upkeep.record.name)
     async with asyncio.TaskGroup() as group:
         group.create_task(doors.serve(listening, stop_web, ready=ready, notices=daemon.upkeep.notices), name="web")
         async with _meanwhile(partial(daemon.upkeep.write, State.ACTIVE, daemon.endpoints)):

@@ -99,6 +99,12 @@ def test_in_lists_of_processes_each_is_told_apart(person: Person) -> None:
         assert f"DESCARTES_HOME={person.home.path}".encode() in environ_of(process).split(b"\0")
 
 
+def test_a_daemon_bears_the_name_that_its_session_has_now(person: Person) -> None:
+    pid = start(person, "shop")
+    person.run("sessions", "rename", "shop", "storefront")
+    wait_until(lambda: command_of(pid) == "descartes-daemon storefront", "the new name is shown")
+
+
 def test_a_daemon_holds_no_descriptor_of_another_session(person: Person) -> None:
     pids = [start(person, name) for name in ("one", "two", "three")]
     person.spawn(person.directory / "projects" / "two", agent("silent"))
@@ -157,7 +163,9 @@ def test_a_fork_server_that_stands_still_is_not_waited_for(person: Person) -> No
     start(person, "one")
     before = forks(person)
     kill(before, signal.SIGSTOP)
-    start(person, "two")
+    pid = start(person, "two")
+    assert command_of(pid) == "descartes-daemon two"
+    assert f"DESCARTES_HOME={person.home.path}".encode() in environ_of(pid).split(b"\0")
     assert "descartes-daemon two is started by exec: the fork server did not answer in time" in log(person)
     assert forks(person) != before
     start(person, "three")
