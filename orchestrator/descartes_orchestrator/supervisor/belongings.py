@@ -114,12 +114,17 @@ class Belongings:
             self.sockets.close()
             self.sockets = None
         if self._ear is not None:
+            with contextlib.suppress(OSError):  # a daemon's that died before it had handed it over
+                self._house.home.daemon_socket(self._session).unlink()
+        self.deafen()
+        remove_run_file(self._house.home, self._session)
+
+    def deafen(self) -> None:
+        """Close the ear: there is no daemon to be heard."""
+        if self._ear is not None:
             self._house.loop.unwatch(self._ear.fileno())
             self._ear.close()
             self._ear = None
-            with contextlib.suppress(OSError):  # a daemon's that died before it had handed it over
-                self._house.home.daemon_socket(self._session).unlink()
-        remove_run_file(self._house.home, self._session)
 
     def _keeps(self, notice: Notice) -> bool:
         name = notice.fields.get("FDNAME", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -22,18 +23,22 @@ class Guard:
 
         Raises:
             Unavailable: it has ended already, or this system has no descriptors of processes.
+            OSError: it cannot be watched now, which does not mean that it has ended.
 
         """
         self._loop, self._on_end = loop, on_end
         if sys.platform != "linux":
             raise Unavailable("this system tells nobody but its parent of a daemon's end")
-        try:
-            self._pidfd = os.pidfd_open(process.pid)
-        except OSError as error:
-            raise Unavailable(f"daemon {process.pid} cannot be watched: {error.strerror}") from error
-        if process_of(process.pid) != process:
-            os.close(self._pidfd)
-            raise Unavailable(f"daemon {process.pid} has ended")
+        with contextlib.ExitStack() as undo:
+            try:
+                self._pidfd = os.pidfd_open(process.pid)
+                undo.callback(os.close, self._pidfd)
+                is_there = process_of(process.pid) == process
+            except ProcessLookupError:
+                is_there = False
+            if not is_there:
+                raise Unavailable(f"daemon {process.pid} has ended")
+            undo.pop_all()
         loop.watch(self._pidfd, self._ended)
 
     def _ended(self) -> None:

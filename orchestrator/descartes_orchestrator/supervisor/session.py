@@ -126,6 +126,7 @@ class Session(Standing):
 
         Raises:
             Unavailable: it has ended.
+            OSError: it cannot be watched now.
 
         """
         Guard(self._house.loop, daemon.process, self.daemon_ended)
@@ -236,9 +237,8 @@ class Session(Standing):
         try:
             self.daemon = start_daemon(self._house, self.wanted, self.belongings, self.questioning.news())
         except Exception as error:  # also a fault of ours: who is Starting without a daemon would be so for ever
-            if not isinstance(error, DescartesError | OSError):
-                note(f"internal error: {traceback.format_exc()}")
             if not isinstance(error, DescartesError):
+                note(f"session {self.id} cannot be started: {traceback.format_exc()}")
                 error = DaemonStartFailed(f"the daemon of {self.wanted.name} cannot be started: {error}")
             self.failure = error
             self._feed(Cause.GAVE_UP)

@@ -102,8 +102,9 @@ class Sessions:
             session = Session(wanted, self._house)
         try:
             session.take_over(wanted, daemon)
-        except OSError as error:
-            raise Unavailable(f"daemon {daemon.pid} cannot be heard: {error}") from error
+        except (OSError, Unavailable) as error:
+            session.belongings.deafen()
+            raise Unavailable(f"daemon {daemon.pid} cannot be taken over: {error}") from error
         self._sessions[wanted.id] = session
 
     def taken_over(self, identity: str) -> bool:
