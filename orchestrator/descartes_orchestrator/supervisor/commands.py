@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core import VERSION
-from descartes_core.errors import AgentsAlive, DescartesError, InvalidParams, MethodNotFound
+from descartes_core.errors import AgentsAlive, InvalidParams, MethodNotFound
 from descartes_core.ids import is_id
 from descartes_core.jsonrpc import Call
 from descartes_local.descriptors import limit_of_descriptors, open_descriptors
@@ -64,12 +64,9 @@ class Commands:
         if not self._arrivals.holds(call, answer) and not self._renewal.holds(call, answer, starts=starts):
             self._do(call, answer)
 
-    def take_again(self, call: Call, answer: Answer) -> None:
+    def take_again(self, _: Call, answer: Answer) -> None:
         """Answer a call that has waited, for us or with us."""
-        try:
-            self._do(call, answer)
-        except DescartesError as error:
-            answer.refuse(error)
+        answer.by(self._do)
 
     def _do(self, call: Call, answer: Answer) -> None:
         if call.method == "start":

@@ -31,6 +31,17 @@ class Answer:
 
     def __init__(self, peer: Peer, call: Call) -> None:
         self._peer, self._call = peer, call
+        self._is_given = False
+
+    def by(self, take: Take) -> None:
+        """Let this take the call, and refuse what goes wrong; a fault of ours harms nobody else's call."""
+        try:
+            take(self._call, self)
+        except DescartesError as error:
+            self.refuse(error)
+        except Exception:
+            note(f"internal error in {self._call.method}: {traceback.format_exc()}")
+            self.refuse(DescartesError("internal error: see supervisor.log"))
 
     def give(self, result: Any) -> None:
         """Answer."""
@@ -56,6 +67,9 @@ class Answer:
         return SavedCall(self._peer.fileno(), call.id, call.method, call.params, call.is_notification)
 
     def _say(self, line: bytes) -> None:
+        if self._is_given:  # what went wrong after it was given is in the log
+            return
+        self._is_given = True
         self._peer.owed -= 1
         if not self._call.is_notification:
             self._peer.send(line)
@@ -199,13 +213,7 @@ class Peer:
         if self.owed > _MOST_OWED:
             answer.refuse(LimitReached(f"{_MOST_OWED} calls of this connection wait for their answers already"))
             return
-        try:
-            self._door.take(call, answer)
-        except DescartesError as error:
-            answer.refuse(error)
-        except Exception:
-            note(f"internal error in {call.method}: {traceback.format_exc()}")
-            answer.refuse(DescartesError("internal error: see supervisor.log"))
+        answer.by(self._door.take)
 
     def _flush(self) -> None:
         try:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from descartes_core.errors import Conflict, DescartesError, RenewalFailed
+from descartes_core.errors import Conflict, RenewalFailed
 from descartes_core.jsonrpc import Call
 from descartes_local.probe import reached
 from descartes_orchestrator.supervisor import saving
@@ -136,8 +136,8 @@ class Renewal:
         held, self._held = self._held, []
         for answer in askers:
             answer.refuse(RenewalFailed(f"the supervisor goes on as it was: {why}"))
-        for call, answer in held:
-            self._take(call, answer)
+        for _, answer in held:
+            answer.by(self._supervisor.take)
 
     def _follow(self) -> None:
         """Renew where a daemon that was started again is of other code than we are: nobody asked, who could wait."""
@@ -204,9 +204,3 @@ class Renewal:
                 os.close(blob)
             self._supervisor.come_back()
             self.give_up(f"{self._next} cannot be executed: {error}")
-
-    def _take(self, call: Call, answer: Answer) -> None:
-        try:
-            self._supervisor.take(call, answer)
-        except DescartesError as error:
-            answer.refuse(error)
