@@ -15,7 +15,7 @@ from descartes_local.processes import Process, command_of, process_of
 from descartes_orchestrator.supervisor.exits import Exits
 from descartes_orchestrator.supervisor.reaping import Reaper
 from tests.support.cgroups import needs_cgroups, real_group
-from tests.support.waiting import wait_until
+from tests.support.waiting import process_gone, wait_until
 
 
 @dataclass
@@ -82,3 +82,38 @@ def test_of_several_sessions_nothing_is_guessed_of_one_only_it_must_be(tmp_path:
         assert [reaper.orphans(owner.id) for owner in both] == [set(), set()]
         alone = Owner(new_id(), {one, other})
         assert looked(tmp_path, alone).orphans(alone.id) == {orphan}
+
+
+@dataclass
+class Faulty(Owner):
+    """A session that cannot hear, and fails at its daemon's end."""
+
+    def hear(self) -> None:
+        raise ZeroDivisionError("a fault in the supervisor")
+
+    def daemon_ended(self, ending: Ending) -> None:
+        self.daemon_pid = None
+        raise ZeroDivisionError(f"a fault in the supervisor, after {ending}")
+
+
+@dataclass
+class Told(Owner):
+    """A session that remembers how its daemon ended."""
+
+    endings: list[Ending] = field(default_factory=list)
+
+    def daemon_ended(self, ending: Ending) -> None:
+        self.daemon_pid = None
+        self.endings.append(ending)
+
+
+def test_a_fault_in_one_session_keeps_no_other_from_hearing_of_its_daemon(tmp_path: Path) -> None:
+    """Each is reaped once, and nobody could tell it again."""
+    daemons = [subprocess.Popen(["sh", "-c", "exit 3"]) for _ in range(3)]
+    owners = [Told(new_id()), Faulty(new_id()), Told(new_id())]
+    for owner, daemon in zip(owners, daemons, strict=True):
+        owner.daemon_pid = daemon.pid
+        process_gone(daemon.pid)
+        daemon.returncode = 3  # it is the reaper's
+    looked(tmp_path, *owners)
+    assert [owner.endings for owner in owners if isinstance(owner, Told)] == [[Ending(3, None)], [Ending(3, None)]]

@@ -47,7 +47,7 @@ class Keeping:
         """Take a descriptor, in place of one by the same name; return why not, where it is refused and closed."""
         reason = self._refusal(name)
         if reason is not None:
-            os.close(descriptor)
+            let_go(descriptor)
             return reason
         self.remove(name)
         part = agent_part(name)
@@ -74,8 +74,7 @@ class Keeping:
         kept = self._kept.pop(name, None)
         if kept is not None:
             self._letters -= len(name)
-            with contextlib.suppress(OSError):  # what a full disk or a dead server says to it is not ours to hear
-                os.close(kept.descriptor)
+            let_go(kept.descriptor)
 
     def clear(self) -> None:
         """Let go of everything."""
@@ -117,6 +116,12 @@ class Keeping:
             limit = limit_of_descriptors()
             return f"{free} of the supervisor's {limit} descriptors are free: end some agents, or raise ulimit -Hn"
         return None
+
+
+def let_go(descriptor: int) -> None:
+    """Close a descriptor that a daemon gave; what a full disk or a dead server says to it is not ours to hear."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def leader_of(pidfd: int) -> Process | None:

@@ -93,9 +93,9 @@ class Loop:
             for key, _ in self._selector.select(self._timeout()):
                 # A callback before this one may have ended the watch.
                 if self._selector.get_map().get(key.fd) is key:
-                    _call(key.data)
+                    attempt(key.data)
             self._call_timers()
-            _call(after_each_round)
+            attempt(after_each_round)
 
     def close(self) -> None:
         """Let go of the signals and the loop's own descriptors."""
@@ -116,10 +116,11 @@ class Loop:
         while self._timers and self._timers[0].when <= now:
             timer = heapq.heappop(self._timers)
             if timer.callback is not None:
-                _call(timer.callback)
+                attempt(timer.callback)
 
 
-def _call(callback: Callable[[], None]) -> None:
+def attempt(callback: Callable[[], None]) -> None:
+    """Call, and write a fault down: what comes after it is done all the same."""
     try:
         callback()
     except Exception:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from descartes_local import cgroup2
 from descartes_local.endings import Ending, peek, reap
 from descartes_local.processes import Process, Stat, children_of_self, environ_of, stat_of
 from descartes_orchestrator.supervisor.exits import Exits
+from descartes_orchestrator.supervisor.loop import attempt
 
 
 class Owner(Protocol):
@@ -73,7 +75,7 @@ class Reaper:
     def _round(self) -> bool:
         owners = list(self._owners())
         for owner in owners:
-            owner.hear()  # of an agent, say, that has ended since
+            attempt(owner.hear)  # of an agent, say, that has ended since
         daemons = {owner.daemon_pid: owner for owner in owners if owner.daemon_pid is not None}
         leaders = {leader: owner.id for owner in owners for leader in owner.leaders}
         # The kernel's list may miss one while others end; a daemon must not be missed.
@@ -95,7 +97,8 @@ class Reaper:
                 self._exits.remove(stat.process)
         for pid, ending in endings.items():
             if pid in daemons:
-                daemons[pid].daemon_ended(ending)
+                # Nobody can tell it again: a fault in one session must not keep this from the others.
+                attempt(partial(daemons[pid].daemon_ended, ending))
         return bool(endings)
 
     def _write_down(self, ended: Iterable[Process]) -> None:
