@@ -69,7 +69,8 @@ def test_stop_with_its_agents_leaves_no_process(person: Person, shop: Path) -> N
     process_gone(one["pid"])
 
 
-def test_stop_ends_a_session_that_was_given_up(person: Person, shop: Path) -> None:
+def test_stop_ends_a_session_that_was_given_up(person: Person, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESCARTES_SUPERVISOR_LINGER", "30")  # it has nothing to keep, and must not end by itself
     session = person.run("sessions", "start", shop, "--json").json
     data = person.home.session(session["id"])
     person.run("sessions", "stop", shop)

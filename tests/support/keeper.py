@@ -7,6 +7,7 @@ again when it dies, and ends when it ends in order or when its own standard inpu
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import json
 import os
@@ -114,7 +115,8 @@ class Keeper:
     def answer(self) -> None:
         """Answer the daemon's calls until it has said all; the line by which it would notice our end stays open."""
         connection, _ = self.asked.accept()
-        with connection.makefile("rb") as lines:
+        # Who asked may be killed meanwhile.
+        with contextlib.suppress(OSError), connection.makefile("rb") as lines:
             while line := lines.readline():
                 call = json.loads(line)
                 result = getattr(self, f"answer_{call['method']}")(**call["params"])
