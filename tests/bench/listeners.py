@@ -1,4 +1,4 @@
-"""Events told to a hundred subscribers, and what a daemon with ten agents weighs."""
+"""Events told to a hundred subscribers."""
 
 from __future__ import annotations
 
@@ -11,27 +11,18 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from descartes_local.token import read_or_make
 from tests.bench.figures import Figure
-from tests.bench.ground import Ground, pss_of, running_session
+from tests.bench.ground import Ground, running_session
 from tests.support.programs import agent
 
 LISTENERS, ROUNDS = 100, 50
 
 
 def measure() -> list[Figure]:
-    """Time from asking for a pause to the last subscriber's knowing of it; and weigh the daemon."""
+    """Time from asking for a pause to the last subscriber's knowing of it."""
     with running_session() as ground:
         ground.fill(10)
-        weight = pss_of(ground.daemon.pid)
-        resident = _resident(ground.daemon.pid)
         first, last, one = asyncio.run(_tell(ground))
     return [
-        Figure(
-            "a daemon with 10 agents",
-            f"{resident:.1f} MB resident, {weight:.1f} MB PSS",
-            "an interpreter: 9.5 MB",
-            "≤ 45 MB",
-            "no screen was looked at",
-        ),
         Figure(
             f"an event, to the last of {LISTENERS} subscribers",
             f"{last * 1e3:.1f} ms after it was asked for",
@@ -81,8 +72,3 @@ async def _next(listener: ClientConnection, begin: float) -> float:
     while json.loads(await listener.recv())["type"] != "Event":
         continue
     return time.perf_counter() - begin
-
-
-def _resident(pid: int) -> float:
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:")) / 1024
