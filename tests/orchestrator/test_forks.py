@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 
 from descartes_core.errors import DaemonStartFailed
 from descartes_core.ids import new_id
+from descartes_core.restart import RestartRule
 from descartes_local.rpc_client import Connection
 from descartes_local.supervisor_client import ensure
+from descartes_orchestrator.supervisor.forks import Forks
+from descartes_orchestrator.supervisor.loop import Loop
 from tests.support.person import Person
 from tests.support.waiting import wait_until
 
@@ -92,3 +96,25 @@ def line_of(log: str, text: str) -> float:
     """Return when the last line with this text was written."""
     line = [line for line in log.splitlines() if text in line][-1]
     return datetime.fromisoformat(line.split()[0]).timestamp()
+
+
+def test_one_that_is_begun_before_its_time_is_the_only_one(tmp_path: Path) -> None:
+    """A renewal that fails has one begin at once, also where the pause after a death is not over."""
+    begun, loop = tmp_path / "begun", Loop()
+    script = f"echo >> {begun}; [ $(wc -l < {begun}) = 1 ] || exec sleep 600"
+    forks = Forks(loop, RestartRule(first_pause=0.2), ["/bin/sh", "-c", script], {}, tmp_path / "log", lambda: True)
+    forks.begin()
+    (dead,) = forks.pids
+
+    def come_back_once() -> None:
+        if not forks.pids:
+            forks.come_back()
+            loop.later(0.3, loop.stop)  # the next one was to begin after 0.2 s
+
+    loop.run(come_back_once)
+    (living,) = forks.pids
+    forks.close()
+    loop.close()
+    for pid in (dead, living):
+        os.waitpid(pid, 0)
+    assert begun.read_text() == "\n\n"

@@ -80,7 +80,7 @@ class Forks:
 
     def begin(self) -> None:
         """Start a fork server, which loads while others do other things; nothing where a fork is not wise."""
-        self._next = None
+        self._forget_next()
         if not self._command:
             return
         if sys.platform != "linux":
@@ -133,8 +133,7 @@ class Forks:
 
     def close(self) -> None:
         """End the fork servers."""
-        if self._next is not None:
-            self._next.cancel()
+        self._forget_next()
         if self._server is not None:
             self._let_go(self._server)
         self._forget_older()
@@ -270,6 +269,11 @@ class Forks:
                 self.begin()
             else:
                 self._next = self._loop.later(verdict.pause, self.begin)
+
+    def _forget_next(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
     def _let_go(self, server: ForkServer) -> None:
         self._server = None
