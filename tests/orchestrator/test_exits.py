@@ -75,5 +75,4 @@ def test_a_file_that_was_taken_away_is_written_anew(tmp_path: Path) -> None:
     exits.add(ONE, WELL)
     os.unlink(tmp_path / "exits")
     exits.add(OTHER, KILLED)
-    exits.add(Process(12, 3), WELL)
     assert [Exits(tmp_path / "exits").get(one) for one in (ONE, OTHER)] == [WELL, KILLED]

@@ -8,7 +8,6 @@ has taken outlives us, and after a power loss no such process is left to be aske
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 from pathlib import Path
@@ -61,9 +60,10 @@ class Exits:
                 self._lines = 0
             elif self._lines == 0 or self._lines > len(self._endings) + _MOST_DEAD_LINES:
                 self._write_anew()
-            else:
-                _append(self._path, json.dumps(entry).encode() + b"\n")
+            elif _append(self._path, json.dumps(entry).encode() + b"\n"):
                 self._lines += 1
+            else:
+                self._write_anew()
         except OSError as error:
             self._lines = 0  # whatever is there now, the next time all is written
             note(f"{self._path} cannot be written: {error}; endings are lost if the supervisor dies now")
@@ -75,11 +75,14 @@ class Exits:
         self._lines = len(lines)
 
 
-def _append(path: Path, line: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+def _append(path: Path, line: bytes) -> bool:
+    """Say whether the whole line is at the end now; it is not where the file is gone, or half of it had room."""
     try:
-        if os.write(descriptor, line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return os.write(descriptor, line) == len(line)
     finally:
         os.close(descriptor)
 

@@ -85,9 +85,9 @@ class Supervisor:
         note(f"supervisor {os.getpid()} ends")
 
     def _tell_who_we_are(self) -> None:
-        process = process_of(os.getpid())
-        assert process is not None, "we are here"
         try:
+            process = process_of(os.getpid())
+            assert process is not None, "we are here"
             write_supervisor_file(self._home, SupervisorFile(*process, VERSION, self._renewal.stamp))
         except OSError as error:
             note(f"nobody will know who the supervisor is where it does not answer: {error}")
@@ -203,5 +203,6 @@ class Supervisor:
         self._door.close()
         self._sessions.forks.close()
         for session in self._sessions.all():
-            session.belongings.shut()
+            if session.daemon is None:  # one that lives is found by its files, also by the next supervisor
+                session.belongings.shut()
         self._loop.close()
