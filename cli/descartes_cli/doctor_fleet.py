@@ -9,6 +9,7 @@ from typing import Any
 from descartes_cli.asking import Question, ask_all
 from descartes_cli.remark import Remark, ok, warning, wrong
 from descartes_cli.skew import remark as skew_remark
+from descartes_cli.strays import look_for_strays
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError
 from descartes_core.ids import short
@@ -50,6 +51,7 @@ def look_at_fleet(home: Home) -> Iterator[Remark]:
     for run in runs:
         yield from _daemon(home, run, {method: answers[f"{method} {run.session_id}"] for method in _ASKED})
     yield from _stale_sockets(home, {run.socket for run in runs}, {entry["id"] for entry in held})
+    yield from _strays(home)
 
 
 def _supervisor(answer: Any, *, is_needed: bool) -> Iterator[Remark]:
@@ -134,6 +136,15 @@ def _stale_sockets(home: Home, used: set[str], held: set[str]) -> Iterator[Remar
     for path in found:
         if not is_held(path):
             yield warning("sockets", f"nobody listens at {path}", f"rm {shlex.quote(str(path))}")
+
+
+def _strays(home: Home) -> Iterator[Remark]:
+    for stray in look_for_strays(home):
+        about = f"session {short(stray.session_id)}"
+        text = (
+            f"process {stray.process.pid} of agent {short(stray.agent_id)} lives, and nobody serves it: {stray.command}"
+        )
+        yield warning(about, text, "descartes sessions start its session goes on with it; descartes gc ends it")
 
 
 def _log_of(home: Home, session_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Remove old output and old events."""
+"""Remove old output and old events, and end what was left."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from descartes_cli.client import change
 from descartes_cli.progress import lasting
 from descartes_cli.render import amount, print_json, print_table, printable, say, say_wrong
 from descartes_cli.session_named import find_session
+from descartes_cli.strays import end_after_asking
 from descartes_core.errors import DescartesError, NoWorkspace, Refused
 from descartes_core.ids import short
 from descartes_core.session_life import State
@@ -84,6 +85,8 @@ def gc(
 ) -> int:
     """Remove what agents said that ended long ago, and old events; first it tells what and how much, and asks.
 
+    What agents left running in sessions that nobody serves is told and asked for first, and ended.
+
     That they ran, how, and how they ended stays known. Without an age the configured one holds (retention.output_days,
     retention.event_days). Nothing is removed of agents that live or left something running, nor while it is read.
 
@@ -94,7 +97,11 @@ def gc(
     errors: dict[str, DescartesError] = {}
     ages = {"older_than": output_age, "events_older_than": event_age}
     asked = {key: value for key, value in ages.items() if value is not None}
-    meant = _meant(home, workspace)
+    meant, is_all = _meant(home, workspace)
+    wanted = None if is_all else {session.id for session in meant}
+    left = end_after_asking(home, wanted, dry_run=dry_run, yes=yes, quiet=as_json)
+    if dry_run:  # the daemon that would be started would take care of them
+        meant = [session for session in meant if session.id not in {one["session_id"] for one in left}]
     parts = list(_collect(home, meant, {**asked, "dry_run": True}, errors))
     if not as_json:
         _show(parts)
@@ -114,18 +121,19 @@ def gc(
                 "sessions": [part.as_object() for part in parts],
                 "bytes": _sum(parts, "bytes"),
                 "events": _sum(parts, "events"),
+                "left_running": left,
                 "errors": {path: error.message for path, error in errors.items()},
             }
         )
     return next((error.exit for error in errors.values()), 0)
 
 
-def _meant(home: Home, workspace: str | None) -> list[sessions.Session]:
-    """Return the session that is named, else that around the current directory, else all that have something."""
+def _meant(home: Home, workspace: str | None) -> tuple[list[sessions.Session], bool]:
+    """Return the session that is named, else that around here; else all that have something. Say whether it is all."""
     if workspace:
-        return [find_session(home, workspace)]
+        return [find_session(home, workspace)], False
     try:
-        return [sessions.at(home, Path.cwd())]
+        return [sessions.at(home, Path.cwd())], False
     except (NoWorkspace, FileNotFoundError):
         known = [one for one in sessions.known(home) if (home.session(one.id) / "state.db").exists()]
     there = [one for one in known if one.status is not State.ARCHIVED and (one.run or one.path.is_dir())]
@@ -133,7 +141,7 @@ def _meant(home: Home, workspace: str | None) -> list[sessions.Session]:
         if one not in there:
             why = "it is archived" if one.status is State.ARCHIVED else f"{one.path} is not there any more"
             say_wrong(f"kept: all of {one.name}: {why}")
-    return there
+    return there, True
 
 
 def _collect(
