@@ -52,6 +52,8 @@ def _print(seen: dict[str, Any], failed: list[dict[str, Any]], *, wide: bool) ->
 def _remark(session: dict[str, Any], name: str) -> str:
     if session["pid"] is not None:
         return ""
+    if not session["path"]:
+        return "[deleted; what is known of its agents stays]"
     if session["status"] == "Inactive":
         return f"  [descartes sessions start {name} goes on with its agents]" if session["agents"] else ""
     return "  [its daemon does not answer: this is what was stored]"

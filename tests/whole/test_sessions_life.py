@@ -117,6 +117,7 @@ def test_it_is_forgotten_and_nothing_is_lost(person: Person, created: Path) -> N
     assert not (created / ".scud/session.json").exists()
     assert (Path(deleted["data"]) / "agents" / agent["id"] / "output.log").read_text() == "kept\n"
     assert [one["id"] for one in listed(person) if one["id"] == deleted["id"]] == []
+    assert "[deleted; what is known of its agents stays]" in person.run("ps", "-a").stdout
     assert person.run("sessions", "delete", created).code == 0, "there is nothing more to do"
 
 
