@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Mapping
@@ -100,7 +101,10 @@ class Keeping:
 
     async def answers(self) -> bool:
         """Say whether whoever keeps is there, and hears us."""
-        sent = await self._notifier.send_barrier()
+        try:
+            sent = await self._notifier.send_barrier()
+        except OSError:  # no descriptor is free to ask by: nothing has told yet that it is gone
+            return True
         word = None if sent is None else await self._notifier.answer(sent)
         return word is not None and (self._supervisor is None or word != "")
 
@@ -175,7 +179,12 @@ class Keeping:
         return {part.agent for part in parts if part is not None}
 
     def ask_ending(self, process: Process) -> Ending | None:
-        """Ask the supervisor, whose child an adopted agent is, how it ended; None while it runs."""
+        """Ask the supervisor, whose child an adopted agent is, how it ended; None while it runs.
+
+        Raises:
+            OSError: no descriptor is free to ask by.
+
+        """
         found = self._ask("exit_status", process)
         if found is None:
             return UNKNOWN
@@ -185,11 +194,14 @@ class Keeping:
 
     def tell_committed(self, process: Process) -> None:
         """Tell the supervisor that an ending is stored: now it may reap."""
-        self._ask("committed", process)
+        with contextlib.suppress(OSError):  # it will when it lets go of the descriptor
+            self._ask("committed", process)
 
     def orphans(self, session_id: str) -> list[tuple[Process, str]]:
         """Return what earlier daemons of this session left with the supervisor: process and command."""
-        found = self._call("orphans", {"session_id": session_id})
+        found = None
+        with contextlib.suppress(OSError):  # no descriptor is free: they are asked for again
+            found = self._call("orphans", {"session_id": session_id})
         return [(Process(one["pid"], one["started"]), one["command"]) for one in (found or {}).get("processes", [])]
 
     def tell_name(self, session_id: str, name: str) -> None:

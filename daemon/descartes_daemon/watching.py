@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 
@@ -17,6 +18,12 @@ from descartes_daemon.usage import at_end
 from descartes_daemon.verdict import verdict
 from descartes_local.endings import UNKNOWN, Ending, ending_by_pidfd, peek, reap
 from descartes_local.probe import reached
+from descartes_local.processes import Process
+
+_log = logging.getLogger(__name__)
+
+#: Until there is a descriptor again; it doubles.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 
 
 class Watch:
@@ -53,8 +60,19 @@ class Watch:
         try:
             return peek(agent.process.pid) or UNKNOWN
         except ChildProcessError:
-            found = None if agent.pidfd is None else ending_by_pidfd(agent.pidfd)
-            return found or await asyncio.to_thread(self._agents.keeping.ask_ending, agent.process) or UNKNOWN
+            return await self._asked(agent, agent.process)
+
+    async def _asked(self, agent: Agent, process: Process) -> Ending:
+        """Ask again later where no descriptor is free to ask by: what nobody has committed nobody forgets."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                found = None if agent.pidfd is None else ending_by_pidfd(agent.pidfd)
+                return found or await asyncio.to_thread(self._agents.keeping.ask_ending, process) or UNKNOWN
+            except OSError as error:
+                _log.warning("how agent %s ended cannot be asked now: %s", agent.id, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _store_end(self, agent: Agent, how: Ending) -> None:
         await self._drain(agent)

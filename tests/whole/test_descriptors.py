@@ -101,6 +101,22 @@ def test_a_daemon_without_descriptors_hands_itself_over_once_there_are_some(pers
     wait_until(lambda: "heard: still here" in person.run("logs", "echoer").stdout, "the agent answers")
 
 
+def test_how_an_adopted_agent_ended_is_known_also_where_nobody_can_be_asked_at_once(
+    person: Person, run: RunFile
+) -> None:
+    os.kill(run.pid, signal.SIGKILL)
+    (one,) = person.run("ps", "--json").json["agents"]
+    (next_run,) = read_run_files(person.home)
+    before = resource.prlimit(next_run.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(next_run.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    os.kill(one["pid"], signal.SIGUSR1)
+    log = person.home.session(run.session_id) / "daemon.log"
+    wait_until(lambda: f"how agent {one['id']} ended cannot be asked now" in log.read_text(), "it cannot be asked")
+    resource.prlimit(next_run.pid, resource.RLIMIT_NOFILE, before)
+    told = call(next_run.socket, "agent.wait", {"agent_id": one["id"], "timeout": 20.0})
+    assert told["agent"]["signal"] == "SIGUSR1"
+
+
 def test_a_hundred_listeners_that_come_and_go_leave_nothing(person: Person, run: RunFile) -> None:
     headers = {"Authorization": f"Bearer {(person.home.path / 'token').read_text().strip()}"}
 
