@@ -144,7 +144,9 @@ def _strays(home: Home) -> Iterator[Remark]:
         text = (
             f"process {stray.process.pid} of agent {short(stray.agent_id)} lives, and nobody serves it: {stray.command}"
         )
-        yield warning(about, text, "descartes sessions start its session goes on with it; descartes gc ends it")
+        yield warning(
+            about, text, f"descartes sessions start {short(stray.session_id)} goes on with it; descartes gc ends it"
+        )
 
 
 def _log_of(home: Home, session_id: str) -> str:
