@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute, compile_path
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
@@ -22,6 +22,18 @@ from descartes_daemon.feed import Feed
 from descartes_daemon.plain_http import PlainHttp
 from descartes_daemon.rpc_http import RpcHttp
 from descartes_daemon.safety import Safety, refusal
+
+#: Every path that is served, or refused by name.
+PATHS = (
+    *("/health", "/rpc", "/rpc/{method}", "/stats", "/metrics", "/openapi.json", "/shutdown", "/events"),
+    *("/agents/{agent_id}/terminal", "/{path:path}"),
+)
+
+
+def warm() -> None:
+    """Compile the patterns of all paths: their compiler is among the largest things a start would touch."""
+    for path in PATHS:
+        compile_path(path)
 
 
 def build(

@@ -8,6 +8,7 @@ while somebody reads it, and nothing of an agent of which anything still runs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -127,12 +128,19 @@ def _finish(directory: Path, collected: Iterable[str]) -> list[str]:
     """Remove what is on its way out already; in a thread."""
     left = [directory / identity for identity in collected]
     errors = []
-    for place in [*left, *directory.glob(f"*{_GONE}")]:
+    for place in [*left, *_on_their_way_out(directory)]:
         try:
             _remove(place)
         except OSError as error:
             errors.append(f"{place}: {error}")
     return errors
+
+
+def _on_their_way_out(directory: Path) -> list[Path]:
+    # Not by glob, whose pattern each daemon would have to compile at its start.
+    with contextlib.suppress(FileNotFoundError):
+        return [directory / name for name in os.listdir(directory) if name.endswith(_GONE)]
+    return []
 
 
 def _remove(place: Path) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from descartes_core import VERSION, kept
 from descartes_core.errors import DescartesError, NoWorkspace
 from descartes_core.ids import stable_id
+from descartes_core.redaction import is_secret_name
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
+from descartes_daemon import app
 from descartes_daemon.daemon_log import log_to
 from descartes_daemon.schema import fresh_database
 from descartes_daemon.serve import serve
@@ -51,7 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def warm() -> None:
     """Do what every start does alike, in a process that is about to fork many; it begins nothing."""
-    _parser().parse_args([])
+    # What is parsed once, patterns too, is not compiled in each of them.
+    _parser().parse_args(["--http-port=1", "--ws-port", "1", "--workdir=.", "--session-id=", "--name="])
+    is_secret_name("")
+    app.warm()
     defaults()
     fresh_database()
 

@@ -45,12 +45,11 @@ async def serve(setup: Setup) -> bool:
         upkeep = Upkeep(setup.home, setup.workspace, setup.record)
         upkeep.keeper = keeping.keeper
         await _lock(upkeep, keeping)
-        setup.note_start()
         path = setup.home.daemon_socket(setup.record.id)
         listening = Listening.take(keeping, setup.http_port, setup.ws_port, path)
         stack.callback(listening.close)
         stack.callback(upkeep.withdraw)
-        async with _meanwhile(partial(upkeep.write, State.STARTING)):
+        async with _meanwhile(setup.note_start), _meanwhile(partial(upkeep.write, State.STARTING)):
             store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
         register(daemon)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
 
+from descartes_daemon import app
 from tests.support.tcp_doors import open_doors
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +27,23 @@ async def test_health_needs_no_token(tmp_path: Path) -> None:
         assert answer.headers["content-length"] == str(len(answer.body))
         assert answer.headers["content-type"] == "application/json"
         assert not {"server", "date", "access-control-allow-origin"} & set(answer.headers)
+
+
+async def test_no_path_is_compiled_that_was_warmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    re.purge()
+    app.warm()
+    compiled = list[str]()
+    compiler = re._compiler  # type: ignore[attr-defined]
+    plain = compiler.compile
+
+    def note(pattern: str, flags: int = 0) -> re.Pattern[str]:
+        compiled.append(pattern)
+        made: re.Pattern[str] = plain(pattern, flags)
+        return made
+
+    monkeypatch.setattr(compiler, "compile", note)
+    async with open_doors(tmp_path):
+        assert [pattern for pattern in compiled if pattern.startswith("^/")] == []
 
 
 async def test_a_sick_store_is_told(tmp_path: Path) -> None:
