@@ -119,7 +119,7 @@ class KeeperWatch:
         except DescartesError:
             connection.close()
             raise
-        return bool(told["known"])
+        return told.get("known") is True
 
     def _lose(self) -> None:
         """Know that nobody keeps; agents would end with this daemon."""
@@ -176,7 +176,7 @@ class KeeperWatch:
         reached("keeper.given")
         if not is_known:
             await _call(connection, "handed_over", {"id": self._id})
-            self._replaced(told["pid"])
+            self._replaced(told.get("pid", 0))
         self._tell(None)
         self.is_settled.set()
 
@@ -242,8 +242,11 @@ class KeeperWatch:
         self._notice = notice
 
 
-async def _call(connection: Connection, method: str, params: dict[str, Any]) -> Any:
-    return await asyncio.to_thread(connection.call, method, params, timeout=_PATIENCE)
+async def _call(connection: Connection, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    told = await asyncio.to_thread(connection.call, method, params, timeout=_PATIENCE)
+    if not isinstance(told, dict):
+        raise SupervisorUnreachable(f"what answers {method} at its socket is no supervisor")
+    return told
 
 
 def _listener(connection: Connection, closed: Callable[[], None]) -> Callable[[], None]:

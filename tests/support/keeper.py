@@ -121,8 +121,9 @@ class Keeper:
                 call = json.loads(line)
                 result = getattr(self, f"answer_{call['method']}")(**call["params"])
                 connection.sendall(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode() + b"\n")
-                if call["method"] == "serving":
+                if call["method"] == "serving" and result:
                     self.line = connection
+                    self.say("watched")
                     return
         connection.close()
 
@@ -130,8 +131,10 @@ class Keeper:
         """Be there."""
         return {"pid": os.getpid(), "version": "1"}
 
-    def answer_serving(self, id: str) -> dict[str, Any]:
-        """Know the daemon."""
+    def answer_serving(self, id: str) -> dict[str, Any] | list[Any]:
+        """Know the daemon; a keeper that is told to be strange says nonsense at first."""
+        if os.environ.pop("KEEPER_IS_STRANGE", None):
+            return []
         return {"known": id == self.session}
 
     def answer_exit_status(self, pid: int, started: int) -> dict[str, Any]:
