@@ -16,7 +16,7 @@ from tests.support.moments import Moments
 from tests.support.person import Person, Ran
 
 # `pytest --hypothesis-profile=long` tries more.
-settings.register_profile("short", max_examples=40)
+settings.register_profile("short", max_examples=25)
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.load_profile("short")
 

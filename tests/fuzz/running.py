@@ -19,7 +19,7 @@ from tests.fuzz.targets import Target
 
 CORPUS = Path(__file__).parent / "corpus"
 #: Processor time one input may take (seconds): all are small.
-_PATIENCE = 5.0
+PATIENCE = 5.0
 #: Inputs that led to something new are kept as beginnings of others.
 _LARGEST_POOL = 2000
 #: How long a finding is made smaller (seconds).
@@ -82,14 +82,14 @@ def corpus_of(name: str) -> list[Path]:
     return sorted((CORPUS / name).glob("*"))
 
 
-def complaint_of(target: Target, data: bytes) -> str | None:
+def complaint_of(target: Target, data: bytes, *, patience: float = PATIENCE) -> str | None:
     """Return why a target does not bear an input, None when it does."""
-    return _try(target, data)[0]
+    return _try(target, data, patience)[0]
 
 
-def _try(target: Target, data: bytes) -> tuple[str | None, str]:
+def _try(target: Target, data: bytes, patience: float = PATIENCE) -> tuple[str | None, str]:
     try:
-        with _bounded():
+        with _bounded(patience):
             # Digits tell nothing new.
             return None, re.sub(r"\d+", "0", target.run(data))[:80]
     except (Exception, TooSlow):
@@ -97,12 +97,12 @@ def _try(target: Target, data: bytes) -> tuple[str | None, str]:
 
 
 @contextlib.contextmanager
-def _bounded() -> Iterator[None]:
+def _bounded(patience: float) -> Iterator[None]:
     def over(_number: int, _frame: FrameType | None) -> None:
-        raise TooSlow(f"more than {_PATIENCE:g} s of processor time")
+        raise TooSlow(f"more than {patience:g} s of processor time")
 
     before = signal.signal(signal.SIGPROF, over)
-    signal.setitimer(signal.ITIMER_PROF, _PATIENCE)
+    signal.setitimer(signal.ITIMER_PROF, patience)
     try:
         yield
     finally:

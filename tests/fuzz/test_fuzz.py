@@ -57,7 +57,7 @@ def test_an_endless_loop_is_a_fault() -> None:
             pass
         return "fine"
 
-    assert "processor time" in (complaint_of(Target("none", (), (), run), b"endless") or "")
+    assert "processor time" in (complaint_of(Target("none", (), (), run), b"endless", patience=0.2) or "")
 
 
 def test_the_same_seed_makes_the_same_inputs() -> None:

@@ -55,7 +55,7 @@ def assert_nothing_found(person: Person, before: int, ran: subprocess.CompletedP
 def test_nothing_is_found_in_a_short_while(person: Person) -> None:
     doors = started(person)
     before = only_run(person.home).pid
-    ran = attack(person, doors, 12, "--phases=coverage,fuzzing", "--max-examples=10", "--seed=1")
+    ran = attack(person, doors, 8, "--phases=coverage,fuzzing", "--max-examples=10", "--seed=1")
     assert_nothing_found(person, before, ran)
 
 
