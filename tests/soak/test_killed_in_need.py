@@ -84,6 +84,7 @@ def kill_each(home: Home, kept: int) -> None:
     served(home, kept)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_a_full_disk_costs_nobody_anything_whoever_is_killed(disk: Disk) -> None:
     """A flood waits for room, and so may a daemon; then all goes on as if nothing had been."""
@@ -118,6 +119,7 @@ def is_told(disk: Disk, identity: str) -> bool:
     return any(one["id"] == identity and one["notice"] for one in disk.json("ps")["agents"])
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_at_the_limit_of_descriptors_nobody_is_lost_whoever_is_killed(person: Person) -> None:
     shop = person.workspace()

@@ -80,7 +80,9 @@ def test_ps_has_a_stopped_daemon_killed_and_nothing_is_lost(person: Person, shop
     assert hung["waited"] == DEADLINE
 
 
-@pytest.mark.parametrize("verb", ["send", "stop", "logs"])
+@pytest.mark.parametrize(
+    "verb", ["send", pytest.param("stop", marks=pytest.mark.soak), pytest.param("logs", marks=pytest.mark.soak)]
+)
 def test_a_verb_about_an_agent_is_done_by_the_next_daemon(person: Person, shop: Path, verb: str) -> None:
     one = person.spawn(shop, agent("echoer"))
     said(person.home, one["id"], "ready")
