@@ -86,10 +86,10 @@ what is wrong, beside the others. `ps`, `attach`, `logs` and all else that uses 
 ## When a change counts
 
 A daemon reads its configuration when it starts, and takes the environment from the command that starts it; the
-supervisor does the same with `[supervisor]`. So a change counts for a running session after
-`descartes sessions restart`, while its agents go on, or after `descartes sessions stop`. Until then `sessions show`, `config show`, `doctor` and `session.info` say that
-it is pending, and which keys; of a change of `[supervisor]` they do not. An agent's grace is settled when it is
-spawned. `[discovery]` counts at once.
+supervisor does the same with `[supervisor]`. So a change counts for a running session after `descartes sessions
+restart`, while its agents go on, or after `descartes sessions stop`. Until then `sessions show`, `config show`,
+`doctor` and `session.info` say that it is pending, and which keys; of a change of `[supervisor]` they do not. An
+agent's grace is settled when it is spawned. `[discovery]` counts at once.
 
 ## Files in a workspace
 
