@@ -90,6 +90,7 @@ async def test_a_session_gives_up_the_longest_ended_first(short: Path) -> None:
         assert reasons == {"output.session_cap"}
 
 
+@pytest.mark.soak
 async def test_the_largest_of_the_living_gives_when_nothing_ended_is_left(short: Path) -> None:
     configure(short, session_cap=4 * MEBIBYTE)
     async with open_inside(short) as inside:

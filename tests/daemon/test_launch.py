@@ -183,7 +183,7 @@ async def test_the_program_runs_on_the_processors_it_is_given(both_sides: tuple[
         await ran(launch)
 
 
-@pytest.mark.parametrize("lowest", [96, 250])
+@pytest.mark.parametrize("lowest", [96, pytest.param(250, marks=pytest.mark.soak)])
 async def test_any_descriptor_may_be_the_helpers(both_sides: tuple[int, str], tmp_path: Path, lowest: int) -> None:
     """Descriptors once went by way of 100 and 101: the mark file that was 100 itself became the socket."""
     for number in range(lowest, lowest + 8):

@@ -81,6 +81,7 @@ def test_a_fork_server_that_never_becomes_ready_is_given_up_and_that_is_told(per
     assert "descartes-daemon other is started by exec: the fork server ended before it was ready" in forking.log
 
 
+@pytest.mark.soak
 def test_nobody_waits_for_long_for_a_fork_server_that_loads_for_ever(person: Person) -> None:
     """Those who come first wait for a while, and nobody once there are daemons."""
     forking = Forking(person, "loads for ever")

@@ -224,6 +224,7 @@ def rests(pid: int) -> bool:
     return found == used()
 
 
+@pytest.mark.soak
 def test_answers_that_nobody_reads_are_bounded(supervised: Supervised, line: Connection) -> None:
     """Each peer may leave some unread; all together no more than a few megabytes. Others are answered meanwhile."""
     shop = supervised.session()

@@ -95,6 +95,7 @@ def test_a_verb_about_an_agent_is_done_by_the_next_daemon(person: Person, shop: 
     assert "killed" not in ran.stdout or verb == "stop"
 
 
+@pytest.mark.soak
 def test_a_spawn_waits_for_the_next_daemon(person: Person, shop: Path) -> None:
     stays = person.spawn(shop, agent("echoer"))
     with stopped(only_run(person.home)):

@@ -248,7 +248,9 @@ def installation(tmp_path: Path) -> Installation:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("breaks", ["this is no Python\n", "import sys; sys.exit(3)\n"])
+@pytest.mark.parametrize(
+    "breaks", ["this is no Python\n", pytest.param("import sys; sys.exit(3)\n", marks=pytest.mark.soak)]
+)
 def test_older_code_goes_on_where_the_installed_does_not_begin(
     person: Person, installation: Installation, breaks: str
 ) -> None:
