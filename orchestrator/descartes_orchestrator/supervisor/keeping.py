@@ -6,10 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from descartes_core.kept import LOCK_WORKSPACE, PIDFD, agent_part
 from descartes_local.descriptors import free_descriptors, limit_of_descriptors
+from descartes_local.endings import pid_of
 from descartes_local.processes import Process, process_of
 from descartes_orchestrator.supervisor.saving import SavedKept
 
@@ -126,9 +126,5 @@ def let_go(descriptor: int) -> None:
 
 def leader_of(pidfd: int) -> Process | None:
     """Return the process a pidfd means; None when it has been reaped, or the descriptor is none."""
-    try:
-        lines = Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines()
-    except OSError:
-        return None
-    pid = next((int(line.split()[1]) for line in lines if line.startswith("Pid:")), -1)
-    return process_of(pid) if pid > 0 else None
+    pid = pid_of(pidfd)
+    return None if pid is None else process_of(pid)
