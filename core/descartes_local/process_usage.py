@@ -1,4 +1,4 @@
-"""What a process has taken, while it is there and once it has ended."""
+"""What a process takes, and has taken; also once it has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 from functools import lru_cache
 from typing import NamedTuple
 
-from descartes_local.processes import Process
+from descartes_local.processes import Process, stat_fields
 
 #: waitid(2) of the kernel, which unlike that of the C library tells the usage without reaping.
 _WAITID = {"x86_64": 247, "aarch64": 95, "riscv64": 95}
@@ -19,9 +19,37 @@ _WAITID = {"x86_64": 247, "aarch64": 95, "riscv64": 95}
 _RUSAGE_WORDS, _PEAK_WORD, _READ_WORD, _WRITTEN_WORD = 18, 4, 11, 12
 _KIB, _BLOCK = 1024, 512
 _SIGINFO_BYTES = 128
+#: What is shared is counted in parts: who shares it with how many.
+_PROPORTIONAL = re.compile(rb"^Pss: +([0-9]+) kB$", re.MULTILINE)
 _PEAK = re.compile(rb"^VmHWM:\s+([0-9]+) kB$", re.MULTILINE)
 _READ = re.compile(rb"^read_bytes: ([0-9]+)$", re.MULTILINE)
 _WRITTEN = re.compile(rb"^write_bytes: ([0-9]+)$", re.MULTILINE)
+
+
+class Size(NamedTuple):
+    """What one process takes at one moment."""
+
+    #: Threads; a process has at least one.
+    tasks: int
+    #: Bytes of memory, what it shares with others counted whole.
+    resident: int
+
+
+def size_of(pid: int) -> Size | None:
+    """Return what a process takes, None where it is gone or cannot be read."""
+    try:
+        words = stat_fields(pid)
+    except OSError:
+        return None
+    return Size(int(words[17]), _resident(words))
+
+
+def proportional_of(pid: int) -> int | None:
+    """Return the bytes of memory that are its own share, None where that cannot be read.
+
+    The kernel walks over all of the process's pages for it: some milliseconds a GiB.
+    """
+    return _kib(_PROPORTIONAL, _contents(pid, "smaps_rollup"))
 
 
 class Taken(NamedTuple):
@@ -40,17 +68,15 @@ class Taken(NamedTuple):
 def taken_by_process(pid: int) -> Taken | None:
     """Return what a process has taken, also one that has ended and was not reaped; None where there is none."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
+        words = stat_fields(pid)
     except OSError:
         return None
-    words = text[text.rindex(b")") + 2 :].split()
     io = _contents(pid, "io")
     return Taken(
         Process(pid, int(words[19])),
         sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK"),
-        int(words[21]) * os.sysconf("SC_PAGE_SIZE"),
-        None if (peak := _number(_PEAK, _contents(pid, "status"))) is None else peak * _KIB,
+        _resident(words),
+        _kib(_PEAK, _contents(pid, "status")),
         _number(_READ, io),
         _number(_WRITTEN, io),
     )
@@ -97,6 +123,15 @@ def _contents(pid: int, name: str) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def _resident(words: list[bytes]) -> int:
+    return int(words[21]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _kib(pattern: re.Pattern[bytes], text: bytes) -> int | None:
+    found = _number(pattern, text)
+    return None if found is None else found * _KIB
 
 
 def _number(pattern: re.Pattern[bytes], text: bytes) -> int | None:

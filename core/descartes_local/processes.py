@@ -45,13 +45,23 @@ def stat_of(pid: int) -> Stat | None:
     if sys.platform != "linux":
         return _stat_by_psutil(pid)
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
+        fields = stat_fields(pid)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The name in parentheses may hold anything, also parentheses and spaces.
-    fields = text[text.rindex(b")") + 2 :].split()
     return Stat(Process(pid, int(fields[19])), int(fields[1]), int(fields[3]), fields[0].decode())
+
+
+def stat_fields(pid: int) -> list[bytes]:
+    """Return what /proc tells of a process in its stat (proc(5)), from the state on, which is the third field there.
+
+    Raises:
+        OSError: there is no such process, or it cannot be read.
+
+    """
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        text = file.read()
+    # The name in parentheses may hold anything, also parentheses and spaces.
+    return text[text.rindex(b")") + 2 :].split()
 
 
 def _stat_by_psutil(pid: int) -> Stat | None:  # pragma: no cover - not Linux

@@ -16,7 +16,7 @@ from typing import Any
 from descartes_core.agent_life import State
 from descartes_core.limits import Limits, over_memory, over_pids
 from descartes_daemon.agent import Agent
-from descartes_local.process_size import proportional_of, size_of
+from descartes_local.process_usage import proportional_of, size_of
 
 #: From one look to the next (seconds): at most, at least, and before the second one.
 _LONGEST, _SHORTEST, _FIRST = 1.0, 0.05, 0.1

@@ -6,13 +6,14 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from descartes_local.process_usage import rusage_of, taken_by_process
+from descartes_local.process_usage import proportional_of, rusage_of, size_of, taken_by_process
 
 MIB = 1024 * 1024
 #: Tells what it took by its own account, once it has taken it: the C library's, not /proc's.
@@ -31,6 +32,11 @@ print(sum(resource.getrusage(who)[0] + resource.getrusage(who)[1]
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)), flush=True)
 sys.stdin.read()
 """
+
+#: Forks a child that shares its memory, and tells of it.
+SHARES = (
+    "import os, sys\nkept = b'x' * (64 << 20)\nchild = os.fork()\nif child: print(child, flush=True)\nsys.stdin.read()"
+)
 
 
 @contextmanager
@@ -103,3 +109,37 @@ def test_the_peak_of_who_is_smaller_than_we_are_is_not_known(tmp_path: Path) -> 
 def test_somebody_elses_child_has_no_rusage() -> None:
     assert rusage_of(os.getpid()) is None
     assert rusage_of(os.getppid()) is None
+
+
+def test_threads_and_memory_are_counted() -> None:
+    before = size_of(os.getpid())
+    assert before is not None
+    go = threading.Event()
+    thread = threading.Thread(target=go.wait)
+    thread.start()
+    kept = b"x" * (64 * MIB)
+    size = size_of(os.getpid())
+    go.set()
+    thread.join()
+    assert size is not None
+    assert size.tasks == before.tasks + 1
+    assert size.resident - before.resident == pytest.approx(len(kept), rel=0.1)
+
+
+def test_what_is_shared_is_counted_once_by_the_exact_share() -> None:
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", SHARES], stdin=-1, stdout=-1) as parent:
+        assert parent.stdout is not None
+        both = [parent.pid, int(parent.stdout.readline())]
+        resident = sum(size.resident for pid in both if (size := size_of(pid)) is not None)
+        exact = sum(proportional_of(pid) or 0 for pid in both)
+        assert parent.stdin is not None
+        parent.stdin.close()
+    assert resident > 128 * MIB
+    assert 64 * MIB < exact < 96 * MIB
+
+
+def test_who_is_gone_takes_nothing() -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    assert size_of(gone.pid) is None
+    assert proportional_of(gone.pid) is None
