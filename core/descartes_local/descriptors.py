@@ -1,9 +1,11 @@
-"""How many descriptors this process has open, and how many more it may open."""
+"""Descriptors: how many this process has and may have; and closing those that others gave."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+from collections.abc import Iterable
 
 #: Where the system lists a process's own descriptors: Linux, and others.
 _LISTS = ("/proc/self/fd", "/dev/fd")
@@ -31,3 +33,10 @@ def free_descriptors() -> int | None:
     """Return how many more may be opened; None where there is no limit, or nothing tells."""
     limit, count = limit_of_descriptors(), open_descriptors()
     return None if limit == resource.RLIM_INFINITY or count is None else limit - count
+
+
+def let_go(descriptors: Iterable[int]) -> None:
+    """Close descriptors that somebody else gave: what a full disk or a dead server says to it is not ours to hear."""
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from descartes_local.descriptors import free_descriptors, limit_of_descriptors, open_descriptors
+from descartes_local.descriptors import free_descriptors, let_go, limit_of_descriptors, open_descriptors
 
 
 @pytest.fixture
@@ -37,3 +37,10 @@ def test_what_is_free_goes_by_the_soft_limit() -> None:
     assert count is not None
     assert free is not None
     assert count + free == 500
+
+
+def test_one_that_is_closed_already_keeps_no_other_open() -> None:
+    before, others = open_descriptors(), [os.dup(0) for _ in range(3)]
+    os.close(others[0])
+    let_go(others)
+    assert open_descriptors() == before

@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
-from descartes_orchestrator.fork_server.wire import Request, close_all
+from descartes_local.descriptors import let_go
+from descartes_orchestrator.fork_server.wire import Request
 from descartes_orchestrator.handing_over import FIRST, arrange, variables
 
 Main = Callable[[list[str]], int]
@@ -34,7 +35,7 @@ def fork_daemon(request: Request, main: Main, answer: Callable[[int], None]) -> 
         os.close(reading)
         raise
     finally:
-        close_all([writing, *request.descriptors])
+        let_go([writing, *request.descriptors])
     told = os.read(reading, 100)
     os.close(reading)
     try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import socket
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from descartes_local.descriptors import let_go
 
 #: The name of the channel among the fork server's descriptors.
 CHANNEL = "channel"
@@ -88,7 +88,7 @@ def receive_request(channel: socket.socket) -> Request | None:
         word, received, _, _ = socket.recv_fds(channel, 1, expected)
         descriptors += received
         if not word or len(received) != expected:
-            close_all(descriptors)
+            let_go(descriptors)
             raise Garbled(f"{len(descriptors)} of {count} descriptors came")
     return Request(*parts, descriptors)
 
@@ -119,13 +119,6 @@ def receive_answer(channel: socket.socket) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise Garbled("its answer is no object")
     return answer
-
-
-def close_all(descriptors: Sequence[int]) -> None:
-    """Close them."""
-    for descriptor in descriptors:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
 
 
 def _exactly(channel: socket.socket, length: int) -> bytes:

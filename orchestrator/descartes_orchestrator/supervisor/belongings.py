@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from descartes_core.kept import ALL_KEPT, HTTP, NOT_KEPT, RPC, WS
+from descartes_local.descriptors import let_go
 from descartes_local.processes import Process
 from descartes_local.run_file import remove_run_file
 from descartes_local.tree import find_tree, kill_tree
 from descartes_orchestrator.supervisor.house import House
 from descartes_orchestrator.supervisor.journal import note
-from descartes_orchestrator.supervisor.keeping import Keeping, let_go
+from descartes_orchestrator.supervisor.keeping import Keeping
 from descartes_orchestrator.supervisor.notify import Notice, NotifySocket
 from descartes_orchestrator.supervisor.ports import Pair, bind_pair
 from descartes_orchestrator.supervisor.saving import SavedSession
@@ -155,10 +156,10 @@ class Belongings:
     def _add_door(self, name: str, descriptor: int) -> str | None:
         """Take a listening socket of a daemon that had it from a supervisor before us; return why not, if so."""
         if self.sockets is not None:
-            let_go(descriptor)
+            let_go([descriptor])
             return f"{name} of this session is held here already"
         if name in self._coming:
-            let_go(self._coming[name])
+            let_go([self._coming[name]])
         self._coming[name] = descriptor
         if len(self._coming) < len((HTTP, WS, RPC)):
             return None
@@ -172,8 +173,7 @@ class Belongings:
         return None
 
     def _forget_coming(self) -> None:
-        for descriptor in self._coming.values():
-            let_go(descriptor)
+        let_go(self._coming.values())
         self._coming.clear()
 
     def _answer(self, barrier: Notice) -> None:

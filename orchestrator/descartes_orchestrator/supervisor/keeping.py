@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from descartes_core.kept import LOCK_WORKSPACE, PIDFD, agent_part
-from descartes_local.descriptors import free_descriptors, limit_of_descriptors
+from descartes_local.descriptors import free_descriptors, let_go, limit_of_descriptors
 from descartes_local.endings import pid_of
 from descartes_local.processes import Process, process_of
 from descartes_orchestrator.supervisor.saving import SavedKept
@@ -47,7 +45,7 @@ class Keeping:
         """Take a descriptor, in place of one by the same name; return why not, where it is refused and closed."""
         reason = self._refusal(name)
         if reason is not None:
-            let_go(descriptor)
+            let_go([descriptor])
             return reason
         self.remove(name)
         part = agent_part(name)
@@ -74,7 +72,7 @@ class Keeping:
         kept = self._kept.pop(name, None)
         if kept is not None:
             self._letters -= len(name)
-            let_go(kept.descriptor)
+            let_go([kept.descriptor])
 
     def clear(self) -> None:
         """Let go of everything."""
@@ -116,12 +114,6 @@ class Keeping:
             limit = limit_of_descriptors()
             return f"{free} of the supervisor's {limit} descriptors are free: end some agents, or raise ulimit -Hn"
         return None
-
-
-def let_go(descriptor: int) -> None:
-    """Close a descriptor that a daemon gave; what a full disk or a dead server says to it is not ours to hear."""
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
 
 
 def leader_of(pidfd: int) -> Process | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from descartes_local.descriptors import let_go
 from descartes_orchestrator.supervisor.journal import note
 
 #: A notice is a few short lines; systemd takes as much.
@@ -51,9 +52,7 @@ class Notice:
 
     def close(self) -> None:
         """Close all descriptors that came with it."""
-        for descriptor in self.descriptors:
-            with contextlib.suppress(OSError):  # what a full disk or a dead server says to it is not ours to hear
-                os.close(descriptor)
+        let_go(self.descriptors)
 
 
 class NotifySocket:
