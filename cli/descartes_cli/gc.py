@@ -14,6 +14,7 @@ import click
 
 from descartes_cli import options
 from descartes_cli.client import change
+from descartes_cli.consent import ask_consent
 from descartes_cli.progress import lasting
 from descartes_cli.render import amount, print_json, print_table, printable, say, say_wrong
 from descartes_cli.session_named import find_session
@@ -217,7 +218,4 @@ def _ask(parts: list[_Part]) -> None:
         Refused: there is none, or they said no.
 
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused(f"this removes {_much(parts)}: say --yes")
-    if not click.confirm("Remove it, for ever?", err=True):
-        raise Refused("nothing is removed")
+    ask_consent(f"this removes {_much(parts)}", "Remove it, for ever?", otherwise="nothing is removed")

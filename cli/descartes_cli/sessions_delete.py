@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from descartes_cli import options
+from descartes_cli.consent import ask_consent
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable
 from descartes_cli.session_named import find_session
@@ -85,10 +85,7 @@ def _ask(home: Home, wanted: deletion.Plan) -> None:
     if wanted.data:
         parts.append(f"its agents' history in {home.session(wanted.session.id)}")
     what = " and ".join(parts)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused(f"this removes {what}: say --yes")
-    if not click.confirm(f"Remove {what}, for ever?", err=True):
-        raise Refused("nothing is removed")
+    ask_consent(f"this removes {what}", f"Remove {what}, for ever?", otherwise="nothing is removed")
 
 
 def _refuse_vague(session: Session, text: str) -> None:

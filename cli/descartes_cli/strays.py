@@ -6,15 +6,13 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
-import click
-
 from descartes_cli.asking import Question, ask_all
+from descartes_cli.consent import ask_consent
 from descartes_cli.progress import lasting
 from descartes_cli.render import printable, say
-from descartes_core.errors import DescartesError, Refused
+from descartes_core.errors import DescartesError
 from descartes_core.ids import short
 from descartes_local.home import Home
-from descartes_local.processes import is_alive
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_local.strays import Stray, end_strays, find_strays
 from descartes_local.supervisor_file import read_supervisor_file
@@ -28,8 +26,7 @@ def look_for_strays(home: Home) -> list[Stray]:
     question = Question(str(home.supervisor_socket), "list", {})
     answer = ask_all({"list": question})["list"]
     listed = [] if isinstance(answer, DescartesError) else answer["sessions"]
-    supervisor = read_supervisor_file(home)
-    if isinstance(answer, DescartesError) and supervisor is not None and is_alive(supervisor.process):
+    if isinstance(answer, DescartesError) and read_supervisor_file(home) is not None:
         return []  # it hangs: nobody knows what it holds
     held = {entry["id"] for entry in listed if not entry["at_rest"]}
     return find_strays(home, held | {run.session_id for run in read_run_files(home) if _is_served(run)})
@@ -72,7 +69,4 @@ def _ask(count: int, *, yes: bool) -> None:
     what = f"{count} process{'es' * (count != 1)} that agents left"
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused(f"this ends {what}: say --yes")
-    if not click.confirm(f"End {what}?", err=True):
-        raise Refused("nothing is ended, and nothing removed")
+    ask_consent(f"this ends {what}", f"End {what}?", otherwise="nothing is ended, and nothing removed")
