@@ -23,16 +23,16 @@ from descartes_daemon.plain_http import PlainHttp
 from descartes_daemon.rpc_http import RpcHttp
 from descartes_daemon.safety import Safety, refusal
 
-#: Every path that is served, or refused by name.
+#: Every path that is served here, or refused by name.
 PATHS = (
     *("/health", "/rpc", "/rpc/{method}", "/stats", "/metrics", "/openapi.json", "/shutdown", "/events"),
-    *("/agents/{agent_id}/terminal", "/{path:path}"),
+    "/{path:path}",
 )
 
 
-def warm() -> None:
+def warm(*more: str) -> None:
     """Compile the patterns of all paths: their compiler is among the largest things a start would touch."""
-    for path in PATHS:
+    for path in (*PATHS, *more):
         compile_path(path)
 
 

@@ -18,7 +18,7 @@ from descartes_core.ids import stable_id
 from descartes_core.redaction import is_secret_name
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
-from descartes_daemon import app
+from descartes_daemon import app, terminal_socket
 from descartes_daemon.daemon_log import log_to
 from descartes_daemon.schema import fresh_database
 from descartes_daemon.serve import serve
@@ -56,7 +56,7 @@ def warm() -> None:
     # What is parsed once, patterns too, is not compiled in each of them.
     _parser().parse_args(["--http-port=1", "--ws-port", "1", "--workdir=.", "--session-id=", "--name="])
     is_secret_name("")
-    app.warm()
+    app.warm(terminal_socket.PATH)
     defaults()
     fresh_database()
 
