@@ -13,7 +13,7 @@ from descartes_cli.strays import look_for_strays
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError
 from descartes_core.ids import short
-from descartes_local.code_stamp import code_stamp
+from descartes_local.code_stamp import loaded_stamp
 from descartes_local.home import Home
 from descartes_local.peer import is_held
 from descartes_local.run_file import RunFile, read_run_files
@@ -59,7 +59,7 @@ def _supervisor(answer: Any, *, is_needed: bool) -> Iterator[Remark]:
         if answer["version"] != VERSION:
             text = f"is of version {answer['version']}, this command of {VERSION}"
             yield warning(_SUPERVISOR, text, "descartes supervisor upgrade")
-        elif answer.get("stamp") != code_stamp():
+        elif answer.get("stamp") != loaded_stamp():
             failed = answer.get("renewal_failed")
             text = "runs other code than is installed" + (f", and could not be renewed: {failed}" if failed else "")
             yield warning(_SUPERVISOR, text, "descartes supervisor upgrade")
@@ -93,7 +93,7 @@ def _daemon(home: Home, run: RunFile, answers: Mapping[str, Any]) -> Iterator[Re
         yield ok(about, f"pid {run.pid}, {run.http_endpoint}")
     if run.version != VERSION:
         yield warning(about, skew_remark(run), "descartes upgrade")
-    elif run.keeper and run.stamp not in ("", code_stamp()):
+    elif run.keeper and run.stamp not in ("", loaded_stamp()):
         yield warning(about, "its daemon runs other code than is installed now", "descartes upgrade")
     yield from _notices(about, run, answers["session.info"])
     yield from _agents(about, answers["agent.list"])

@@ -15,7 +15,7 @@ from descartes_core import VERSION
 from descartes_core.errors import ConfigInvalid
 from descartes_core.times import written
 from descartes_local.cgroup2 import leave_agents
-from descartes_local.code_stamp import code_stamp
+from descartes_local.code_stamp import loaded_stamp
 from descartes_local.home import Home, find_home
 from descartes_local.probe import reached
 from descartes_local.subreaper import become_subreaper
@@ -65,14 +65,14 @@ def _begin_new(program: Program) -> None:
     soft = _raise_descriptor_limit()
     os.environ.setdefault("DESCARTES_SOFT_NOFILE", str(soft))  # a daemon that started us had raised its own
     reached("supervisor.begins")
-    before = SavedState(VERSION, code_stamp(), written(time.time()), listener=_FIRST, life=life)
+    before = SavedState(VERSION, loaded_stamp(), written(time.time()), listener=_FIRST, life=life)
     _run(home, numbers, program, before)
 
 
 def _rehearse(program: Program, blob: int) -> None:
     """Show that we could go on with everything, and do nothing; the one before lives, and hears us."""
     before = saving.read(blob)
-    stamp = code_stamp()
+    stamp = loaded_stamp()
     Supervisor(find_home(), read_numbers(find_home()), program, stamp, before)
     sys.stdout.write(json.dumps({"ready": True, "pid": os.getpid(), "version": VERSION, "stamp": stamp}))
     sys.stdout.flush()
@@ -105,7 +105,7 @@ def _run(home: Home, numbers: Numbers, program: Program, before: SavedState) -> 
         os.set_inheritable(descriptor, False)
     setproctitle(_TITLE)
     become_subreaper()
-    Supervisor(home, numbers, program, code_stamp(), before).run()
+    Supervisor(home, numbers, program, loaded_stamp(), before).run()
 
 
 def _raise_descriptor_limit() -> int:
