@@ -15,7 +15,7 @@ from descartes_core.errors import NeverSpawned, SpawnFailed
 from descartes_core.ids import new_id
 from descartes_local.processes import Process, is_alive, process_of
 from descartes_local.rpc_client import call
-from tests.support.kept_daemon import KeptDaemon, kept_daemon
+from tests.support.kept_daemon import KeptDaemon, assert_flood_outlives_kills, kept_daemon
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent
@@ -105,19 +105,7 @@ def test_an_end_is_known_whoever_saw_it(
 
 
 def test_a_flood_goes_on_at_its_byte(kept: KeptDaemon, tmp_path: Path) -> None:
-    checksum, go = tmp_path / "checksum", tmp_path / "go"
-    os.mkfifo(go)
-    flood = " ".join(agent("loud", 100_000, "--checksum", checksum, "--code", 3))
-    spawned = kept.spawn(["sh", "-c", f"echo ready; cat {go}; exec {flood}"])
-    kept.until_said(spawned["id"], b"ready\r\n")
-    go.write_text("")
-    for _ in range(4):
-        size = len(kept.output(spawned["id"]))
-        kept.call("agent.output", agent_id=spawned["id"], offset=size, wait=5.0)
-        kept.kill()
-    assert kept.ended(spawned["id"])["exit_code"] == 3
-    said = kept.output(spawned["id"]).removeprefix(b"ready\r\n")
-    assert {"bytes": len(said), "sha256": hashlib.sha256(said).hexdigest()} == json.loads(checksum.read_text())
+    assert_flood_outlives_kills(kept, tmp_path)
 
 
 def test_a_terminal_is_typed_into_and_sized_as_before(kept: KeptDaemon) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,7 +13,7 @@ from descartes_core.errors import Shortage
 from descartes_core.ids import new_id
 from descartes_local.processes import is_alive, process_of
 from descartes_local.run_file import read_run_files
-from tests.support.kept_daemon import KeptDaemon, kept_daemon
+from tests.support.kept_daemon import KeptDaemon, assert_flood_outlives_kills, kept_daemon
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent
@@ -51,20 +49,7 @@ def test_it_serves_what_systemd_listens_at(systemd: Manager, names: str) -> None
 
 
 def test_a_flood_loses_nothing_when_its_daemon_is_killed(systemd: Manager, tmp_path: Path) -> None:
-    kept = systemd()
-    checksum, go = tmp_path / "checksum", tmp_path / "go"
-    os.mkfifo(go)
-    flood = " ".join(agent("loud", 100_000, "--checksum", checksum, "--code", 3))
-    spawned = kept.spawn(["sh", "-c", f"echo ready; cat {go}; exec {flood}"])
-    kept.until_said(spawned["id"], b"ready\r\n")
-    go.write_text("")
-    for _ in range(4):
-        size = len(kept.output(spawned["id"]))
-        kept.call("agent.output", agent_id=spawned["id"], offset=size, wait=5.0)
-        kept.kill()
-    assert kept.ended(spawned["id"])["exit_code"] == 3
-    said = kept.output(spawned["id"]).removeprefix(b"ready\r\n")
-    assert {"bytes": len(said), "sha256": hashlib.sha256(said).hexdigest()} == json.loads(checksum.read_text())
+    assert_flood_outlives_kills(systemd(), tmp_path)
 
 
 @pytest.mark.parametrize(("how", "told"), [("exit 7", (7, None)), ("kill -ABRT $$", (None, "SIGABRT"))])

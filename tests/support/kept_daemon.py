@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import json
 import os
 import queue
 import signal
@@ -21,6 +23,7 @@ from descartes_local.processes import process_of
 from descartes_local.rpc_client import Connection
 from tests.support.house import ROOT
 from tests.support.person import Person
+from tests.support.programs import agent
 from tests.support.waiting import process_gone
 
 PATIENCE = 20.0
@@ -150,3 +153,20 @@ def kept_daemon(person: Person, starter: Starter = keeper) -> Iterator[KeptDaemo
             kept.until("ended")
     finally:
         kept.close()
+
+
+def assert_flood_outlives_kills(kept: KeptDaemon, place: Path) -> None:
+    """Kill the daemon four times under a flood: the log has every byte once, and the exit code is right."""
+    checksum, go = place / "checksum", place / "go"
+    os.mkfifo(go)
+    flood = " ".join(agent("loud", 100_000, "--checksum", checksum, "--code", 3))
+    spawned = kept.spawn(["sh", "-c", f"echo ready; cat {go}; exec {flood}"])
+    kept.until_said(spawned["id"], b"ready\r\n")
+    go.write_text("")
+    for _ in range(4):
+        size = len(kept.output(spawned["id"]))
+        kept.call("agent.output", agent_id=spawned["id"], offset=size, wait=5.0)
+        kept.kill()
+    assert kept.ended(spawned["id"])["exit_code"] == 3
+    said = kept.output(spawned["id"]).removeprefix(b"ready\r\n")
+    assert {"bytes": len(said), "sha256": hashlib.sha256(said).hexdigest()} == json.loads(checksum.read_text())

@@ -24,6 +24,7 @@ from tests.support.listener import Listener
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent
+from tests.support.repeating import Repeater
 from tests.support.serving import only_run, said
 from tests.support.storm import Hand, Knocker, complaints, run_of
 from tests.support.waiting import process_gone
@@ -42,24 +43,6 @@ def living(person: Person) -> dict[str, int]:
     return {one["id"]: one["pid"] for one in told if one["status"] not in FINAL}
 
 
-class Restarter(threading.Thread):
-    """Restarts again and again."""
-
-    def __init__(self, person: Person, times: int) -> None:
-        super().__init__(name="restarter", daemon=True)
-        self._person, self._times = person, times
-        self.told: list[dict[str, Any]] = []
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        """Restart that often."""
-        try:
-            for _ in range(self._times):
-                self.told.append(restart(self._person))
-        finally:
-            self.over.set()
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("times", [pytest.param(1, id="1"), pytest.param(20, id="20", marks=pytest.mark.soak)])
 def test_nobody_notices_restarts_under_load(person: Person, times: int) -> None:
@@ -71,7 +54,8 @@ def test_nobody_notices_restarts_under_load(person: Person, times: int) -> None:
     short, stays = person.spawn(shop, agent("echoer")), person.spawn(shop, agent("echoer"))
     logs = person.start("logs", "-f", loud["id"], stdout=subprocess.PIPE)
     wait = person.start("wait", short["id"])
-    knocker, restarter = Knocker(int(session["http_endpoint"].rpartition(":")[2])), Restarter(person, times)
+    knocker = Knocker(int(session["http_endpoint"].rpartition(":")[2]))
+    restarter = Repeater(times, lambda: restart(person))
     hand = Hand(person.home, session["id"], person.directory, random.Random(1), restarter.over)
     listener = Listener(session["ws_endpoint"], person.home.path)
     threads = [knocker, restarter, threading.Thread(target=hand.work, name="hand")]
@@ -128,7 +112,7 @@ def test_who_types_over_a_terminal_types_each_key_once(person: Person) -> None:
     echoer = person.spawn(person.workspace(), agent("echoer"))
     said(person.home, echoer["id"], "ready")
     link = Link(only_run(person.home).socket, {"agent_id": echoer["id"], "mode": "rw"})
-    restarter = Restarter(person, 4)
+    restarter = Repeater(4, lambda: restart(person))
     restarter.start()
     typed = list(typed_lines(link, restarter.over))
     restarter.join()
@@ -185,7 +169,7 @@ def test_a_spawn_that_is_under_way_is_answered(person: Person, moments: Moments,
     with moments.hold(moment) as held:
         spawning = person.start("spawn", shop, "--json", "--", *agent("silent"), stdout=subprocess.PIPE)
         before = held.wait()
-        restarting = Restarter(person, 1)
+        restarting = Repeater(1, lambda: restart(person))
         restarting.start()
         # It stands still in the middle; what asks it to give way has come by then, or comes later: both are well.
     said_of_it, _ = spawning.communicate(timeout=30)

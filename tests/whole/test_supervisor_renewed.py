@@ -27,6 +27,7 @@ from tests.support.listener import Listener
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent
+from tests.support.repeating import Repeater
 from tests.support.storm import Hand, Killer, Knocker, ask, complaints, run_of
 from tests.support.waiting import process_gone, wait_until
 
@@ -66,24 +67,6 @@ def kill_daemon(person: Person, session_id: str) -> RunFile:
 def living(person: Person) -> dict[str, int]:
     told = person.run("ps", "-a", "--json").json["agents"]
     return {one["id"]: one["pid"] for one in told if one["status"] not in FINAL}
-
-
-class Renewer(threading.Thread):
-    """Renews again and again."""
-
-    def __init__(self, person: Person, times: int) -> None:
-        super().__init__(name="renewer")
-        self._person, self._times = person, times
-        self.told: list[dict[str, Any]] = []
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        """Renew that often."""
-        try:
-            for _ in range(self._times):
-                self.told.append(renew(self._person))
-        finally:
-            self.over.set()
 
 
 class Typist(threading.Thread):
@@ -128,7 +111,7 @@ def test_nobody_notices_renewals_under_load(person: Person, times: int) -> None:
     stays = person.spawn(shop, agent("echoer"))
     logs = person.start("logs", "-f", loud["id"], stdout=subprocess.PIPE)
     wait = person.start("wait", short["id"])
-    knocker, renewer = Knocker(int(session["http_endpoint"].rpartition(":")[2])), Renewer(person, times)
+    knocker, renewer = Knocker(int(session["http_endpoint"].rpartition(":")[2])), Repeater(times, lambda: renew(person))
     hand = Hand(person.home, session["id"], person.directory, random.Random(1), renewer.over)
     typist = Typist(person, stays["id"], renewer.over)
     threads = [knocker, renewer, typist, threading.Thread(target=hand.work, name="hand")]
