@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from pydantic import TypeAdapter, ValidationError
 
 from descartes_core.bus.messages import LARGEST, AnyMessage, Message
