@@ -43,9 +43,14 @@ def stored_agents(home: Home, session_id: str, *, ended: bool) -> list[dict[str,
 
 
 def _agent(directory: Path, session_id: str, row: dict[str, Any]) -> dict[str, Any]:
-    state, pid = row["state"], row["pid"]
+    state, pid, host = row["state"], row["pid"], row.get("host")
     is_ours = row["boot_id"] == boot_id()
-    if state not in FINAL and pid is not None and not (is_ours and is_alive(Process(pid, row["process_started"]))):
+    if (
+        state not in FINAL
+        and pid is not None
+        and host is None
+        and not (is_ours and is_alive(Process(pid, row["process_started"])))
+    ):
         state = State.LOST.value  # how it ended is known when its daemon is back
     tty = bool(row.get("tty", True))
     logs = directory / "agents" / row["id"]
@@ -57,7 +62,7 @@ def _agent(directory: Path, session_id: str, row: dict[str, Any]) -> dict[str, A
         "name": row["name"],
         "status": state,
         "session_id": session_id,
-        "host": socket.gethostname(),
+        "host": host or socket.gethostname(),
         "pid": pid,
         "command": redact(json.loads(row["command"])),
         "cwd": row["cwd"],

@@ -171,7 +171,7 @@ class Agent:
             "name": row.name,
             "status": row.state.value,
             "session_id": self.session_id,
-            "host": HOST,
+            "host": row.host or HOST,
             "pid": row.pid,
             "command": redact(row.command),
             "cwd": row.cwd,

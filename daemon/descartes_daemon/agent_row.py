@@ -61,6 +61,11 @@ class AgentRow:
     ended_by: str | None = None
     #: What it has taken, as far as it was counted.
     usage: dict[str, Any] | None = None
+    #: The runner it runs on, by its name on the bus, and the key that runner had then; None: here.
+    host: str | None = None
+    host_key: str | None = None
+    #: For whom it runs here, by its name on the bus; None: for this session.
+    owner: str | None = None
 
     def as_params(self) -> dict[str, Any]:
         """Return it as SQL takes it."""

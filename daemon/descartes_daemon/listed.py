@@ -31,7 +31,8 @@ class Listed:
         begins = shown.pop("output_from"), shown.pop("errors_from")
         size = _size(logs + "output.log", begins[0])
         shown["output_bytes"] = size if shown["tty"] else size + _size(logs + "errors.log", begins[1])
-        shown["session_id"], shown["host"], shown["tty"] = self._session_id, HOST, bool(shown["tty"])
+        shown["session_id"], shown["tty"] = self._session_id, bool(shown["tty"])
+        shown["host"] = shown["host"] or HOST
         shown["command"] = _words(shown["command"])
         shown["started_at"], shown["ended_at"] = (
             written_or_none(shown["started_at"]),

@@ -2,11 +2,13 @@
 INSERT INTO agents (
     id, name, state, command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,
     pid, process_started, boot_id, started_at, ended_at, exit_code, signal, cause, evidence, moved,
-    tty, output_from, errors_from, collected_at, stop_grace, limits, limited_by, cgroup, ended_by, usage
+    tty, output_from, errors_from, collected_at, stop_grace, limits, limited_by, cgroup, ended_by, usage,
+    host, host_key, owner
 ) VALUES (
     :id, :name, :state, :command, :cwd, :rows, :cols, :grace, :stop_signal, :leave, :umask, :created_at,
     :pid, :process_started, :boot_id, :started_at, :ended_at, :exit_code, :signal, :cause, :evidence, :moved,
-    :tty, :output_from, :errors_from, :collected_at, :stop_grace, :limits, :limited_by, :cgroup, :ended_by, :usage
+    :tty, :output_from, :errors_from, :collected_at, :stop_grace, :limits, :limited_by, :cgroup, :ended_by, :usage,
+    :host, :host_key, :owner
 );
 
 -- move -- the only write that moves an agent
@@ -90,7 +92,7 @@ SELECT * FROM agents ORDER BY created_at, id;
 
 -- history -- what lists show of each, oldest first; what no row knows is put in its place
 SELECT
-    id, name, state AS status, NULL AS session_id, NULL AS host, pid, command, cwd, started_at, ended_at,
+    id, name, state AS status, NULL AS session_id, host, pid, command, cwd, started_at, ended_at,
     exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, usage, output_from, errors_from
 FROM agents ORDER BY created_at, id;
 
