@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
     SPAWNED = "spawned"
     EXEC_FAILED = "exec_failed"
-    NEVER_SPAWNED = "never_spawned"  # the daemon died before the word to go
+    NEVER_SPAWNED = "never_spawned"  # the daemon died before the word to go, or the runner never heard of it
     PAUSE_ASKED = "pause_asked"
     RESUME_ASKED = "resume_asked"
     STOP_ASKED = "stop_asked"
@@ -45,6 +45,7 @@ class Cause(StrEnum):
     HOST_GONE = "host_gone"
     FOUND = "found"
     FOUND_PAUSED = "found_paused"
+    FOUND_STOPPING = "found_stopping"
     GIVEN_UP = "given_up"
     HOST_RESTARTED = "host_restarted"
 
@@ -104,6 +105,9 @@ TABLE: Mapping[tuple[State, Cause], Move] = MappingProxyType(
         (State.STOPPING, Cause.HOST_GONE): Move(State.LOST),
         (State.LOST, Cause.FOUND): Move(State.RUNNING),
         (State.LOST, Cause.FOUND_PAUSED): Move(State.PAUSED),
+        (State.LOST, Cause.FOUND_STOPPING): Move(State.STOPPING),
+        (State.LOST, Cause.EXEC_FAILED): Move(State.FAILED, _NOTHING_RUNS),
+        (State.LOST, Cause.NEVER_SPAWNED): Move(State.FAILED, _NOTHING_RUNS),
         (State.LOST, Cause.ENDED_WELL): Move(State.COMPLETED, _REST),
         (State.LOST, Cause.ENDED_BADLY): Move(State.FAILED, _REST),
         (State.LOST, Cause.GIVEN_UP): Move(State.FAILED, _NOTHING_RUNS),

@@ -362,6 +362,9 @@ class Heartbeat(Message):
     agents: int | None = None
     load: float | None = None
     is_draining: bool | None = None
+    #: When the next one comes: a peer that has nothing to do with others beats less often than the hub asks for, and
+    #: `misses` counts in this.
+    interval_secs: Annotated[float, Field(gt=0)] | None = None
 
 
 class Output(Message):
