@@ -1,4 +1,4 @@
-"""Messages of the bus to bytes and back; the only file that knows msgpack."""
+"""Messages of the bus to bytes and back."""
 
 from __future__ import annotations
 

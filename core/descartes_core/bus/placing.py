@@ -1,4 +1,4 @@
-"""Which runner an agent goes to: the least loaded of those that fit and may take one."""
+"""Which runner an agent goes to: the least loaded of those that may take it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The ROUTER of the bus: who may come in, who is there, and what goes to whom."""
+"""The ROUTER of the bus: who may come in, and what goes to whom."""
