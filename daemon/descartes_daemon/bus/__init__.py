@@ -1,0 +1,1 @@
+"""The bus, as daemons and runners belong to it."""
