@@ -57,7 +57,7 @@ def type_text(schema: dict[str, Any]) -> str:
 
 
 def _plain(schema: dict[str, Any]) -> str:
-    kind = schema.get("type", "anything")
+    kind = "bytes" if schema.get("format") == "binary" else schema.get("type", "anything")
     if kind == "array":
         return f"list of {type_text(schema['items'])}"
     if kind == "object":
@@ -85,7 +85,7 @@ def _number(number: float) -> str:
 def _written(value: Any) -> str:
     if isinstance(value, BaseModel):
         return "its own defaults"
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
+    return f"`{json.dumps(value.decode() if isinstance(value, bytes) else value, ensure_ascii=False)}`"
 
 
 def _all_comments(model: type[BaseModel]) -> dict[str, str]:

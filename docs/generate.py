@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from bus_page import message_reference
 from commands import command_reference
 from event_page import event_reference
 from method_page import method_reference
@@ -96,6 +97,7 @@ def _error_doc(error: type[DescartesError]) -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "bus-messages.md": message_reference,
     "cli.md": command_reference,
     "configuration.md": configuration,
     "errors.md": error_reference,
