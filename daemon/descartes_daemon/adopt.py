@@ -67,7 +67,7 @@ class Adoption:
         elif agent.is_alive and agent.body is not None and row.state is State.LOST:
             await self._agents.move(agent, Cause.FOUND, evidence="its terminal was in keeping")
         if agent.is_alive and not agent.is_kept and agent.body is not None and pidfd is not None:
-            agent.is_kept = await self._agents.keeping.try_keep({kept.agent_name(agent.id, kept.PIDFD): pidfd})
+            agent.is_in_keeping = await self._agents.keeping.try_keep({kept.agent_name(agent.id, kept.PIDFD): pidfd})
         agent.launched.set()
         self._watch.begin(agent, pidfd)
         self._go_on(agent, was=row.state)
@@ -92,10 +92,10 @@ class Adoption:
             if agent.process and row.state in _RAN and all(part is None for part in parts.values()):
                 self._note_loss(agent, why_lost)
             is_held = row.tty or any(parts[part] is not None for part in kept.OF_STREAMS)
-            agent.is_kept = agent.body is not None and is_held
+            agent.is_in_keeping = agent.body is not None and is_held
         except OSError as error:
             # It is held and goes on, until a later daemon can open it; all the others are served meanwhile.
-            agent.is_kept, why_lost = True, f"its log cannot be opened: {error}"
+            agent.is_in_keeping, why_lost = True, f"its log cannot be opened: {error}"
             agent.unused = {part: number for part, number in parts.items() if number is not None and part != kept.PIDFD}
             _log.error("agent %s: %s", agent.id, why_lost)
         pidfd = parts[kept.PIDFD]
@@ -142,17 +142,17 @@ class Adoption:
     def _go_on(self, agent: Agent, *, was: State) -> None:
         """Do again what the last move asked for: it was stored before it was done."""
         again = {
-            (State.PAUSED, Cause.PAUSE_ASKED): self._effects.pause_tree,
-            (State.RUNNING, Cause.RESUME_ASKED): self._effects.continue_tree,
-            (State.STOPPING, Cause.KILL_ASKED): self._effects.kill_tree,
-            (State.STOPPING, Cause.GRACE_OVER): self._effects.kill_tree,
-            (State.STOPPING, Cause.LIMIT_HIT): self._effects.kill_tree,
+            (State.PAUSED, Cause.PAUSE_ASKED): self._effects.here.pause_tree,
+            (State.RUNNING, Cause.RESUME_ASKED): self._effects.here.continue_tree,
+            (State.STOPPING, Cause.KILL_ASKED): self._effects.here.kill_tree,
+            (State.STOPPING, Cause.GRACE_OVER): self._effects.here.kill_tree,
+            (State.STOPPING, Cause.LIMIT_HIT): self._effects.here.kill_tree,
         }
         cause = Cause(agent.row.cause) if agent.row.cause else Cause.SPAWNED
         if (step := again.get((agent.row.state, cause))) is not None:
             self._agents.background.start(step(agent), f"again {cause} {agent.id}")
         elif agent.row.state is State.LOST and was is State.STOPPING:
-            self._agents.background.start(self._effects.kill_tree(agent), f"kill {agent.id}")
+            self._agents.background.start(self._effects.here.kill_tree(agent), f"kill {agent.id}")
         elif agent.row.state is State.STOPPING:
             self._agents.background.start(self._stop_again(agent), f"stop again {agent.id}")
 
@@ -162,7 +162,7 @@ class Adoption:
         began = asked[-1] if asked else time.time()
         grace = agent.row.grace if agent.row.stop_grace is None else agent.row.stop_grace
         self._effects.arm_grace(agent, from_wall(began + grace, grace) - time.monotonic())
-        await self._effects.ask_to_end(agent)
+        await self._effects.here.ask_to_end(agent)
 
     async def _finish_ended(self) -> None:
         """End what ended agents left behind, and let go of what is still kept of them."""
@@ -185,7 +185,7 @@ class Adoption:
             agent.kill_at = from_wall(min(stored), _LONGEST_GRACE) if stored else None
             agent.launched.set()
             self._watch.begin(agent, pidfd)
-            self._agents.background.start(self._effects.finish(agent), f"finish {identity}")
+            self._agents.background.start(self._effects.here.finish(agent), f"finish {identity}")
 
     def _in_groups(self) -> set[str]:
         """Return the agents in whose control groups somebody is left; those that are empty are removed."""

@@ -43,8 +43,8 @@ class Agent:
     is_stored: bool = True
     #: Whether it is a child of this very daemon: then it is we who reap it.
     is_child: bool = False
-    #: Whether its descriptors are in keeping: else it dies with this daemon.
-    is_kept: bool = False
+    #: Whether its descriptors are in keeping.
+    is_in_keeping: bool = False
     #: What else was seen to belong to its tree.
     rest: set[Process] = field(default_factory=set)
     #: The control group that its program begins in, and all that comes of it.
@@ -90,6 +90,11 @@ class Agent:
     def is_alive(self) -> bool:
         """Whether its life goes on."""
         return self.row.state in agent_life.ALIVE
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it goes on without this daemon: what it needs is in keeping, or it runs elsewhere."""
+        return self.is_in_keeping or self.row.host is not None
 
     @property
     def marks_file(self) -> Path:
@@ -147,10 +152,8 @@ class Agent:
         """What a person should know."""
         if self.body is None:
             return "its terminal is lost" if self.is_alive and self.launched.is_set() else None
-        if self.body.trouble is not None:
-            goes_on = self.log.drops_when_full and self.body.trouble == "disk full"
-            what = "what it says is lost until there is room" if goes_on else "it waits until its log can be written"
-            return f"{self.body.trouble}: {what}"
+        if (notice := self.body.notice(drops_when_full=self.log.drops_when_full)) is not None:
+            return notice
         if self.is_alive and not self.is_kept:
             return "not in keeping: ends with its daemon"
         return None

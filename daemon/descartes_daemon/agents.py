@@ -195,7 +195,7 @@ class Agents:
         # Not the terminal's own size: that is another one for a moment while a program is made to paint anew.
         if agent.body is None or (rows, cols) == (agent.row.rows, agent.row.cols):
             return False
-        agent.body.terminal.resize(rows, cols)
+        agent.body.resize(rows, cols)
         agent.log.resized(rows, cols)
         agent.row = replace(agent.row, rows=rows, cols=cols)
         agent.tell({"type": "resize", "rows": rows, "cols": cols})

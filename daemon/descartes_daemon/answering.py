@@ -14,6 +14,7 @@ from descartes_daemon.renaming import Renaming
 from descartes_daemon.shortage import Spare
 from descartes_daemon.showing import Showing
 from descartes_daemon.spawning import Habits, Spawner
+from descartes_daemon.start_here import StarterHere
 from descartes_daemon.verbs import Verbs
 
 
@@ -21,7 +22,6 @@ def register(daemon: Daemon) -> None:
     """Give every method of the table to whom it is for."""
     settings = daemon.setup.settings.agents
     habits = Habits(
-        command=settings.command,
         grace=settings.grace,
         rows=settings.rows,
         cols=settings.cols,
@@ -29,10 +29,10 @@ def register(daemon: Daemon) -> None:
         max_arguments=settings.max_arguments,
         max_name=settings.max_name,
         max_environment=settings.max_environment,
-        soft_nofile=daemon.setup.soft_nofile,
     )
     spare = Spare(daemon.agents, settings.spare_descriptors, daemon.upkeep.notices)
-    spawner = Spawner(daemon.agents, daemon.watch, daemon.limiting, habits, spare)
+    here = StarterHere(daemon.agents, daemon.watch, daemon.limiting, settings.command, daemon.setup.soft_nofile)
+    spawner = Spawner(daemon.agents, here, habits, spare)
     verbs = Verbs(daemon.agents, spawner, daemon.effects)
     answers = Answers(daemon.agents, daemon.orphans, daemon.upkeep, daemon.endpoints)
     ending = Ending(daemon.agents, daemon.leaving, daemon.stop)

@@ -17,25 +17,39 @@ from descartes_local.processes import Process
 
 #: How long a log may be drained after the exit when others still hold the terminal (seconds).
 _DRAIN_DEADLINE = 1.0
+_NO_TERMINAL = "this agent has no terminal: descartes logs -f shows what it says, descartes send writes to it"
 
 
 class Body(abc.ABC):
     """A terminal, or a stdin and two files."""
 
-    #: How its output is taken: splice, copy, or file (its program writes itself).
+    #: How its output is taken: splice, copy, file (its program writes itself), or bus.
     way: str
-    #: Why nothing can be stored for now; it waits meanwhile.
-    trouble: str | None = None
+
+    def notice(self, *, drops_when_full: bool) -> str | None:
+        """Return what a person should know of how its output is stored."""
+        del drops_when_full
+        return None
 
     @property
-    def terminal(self) -> Terminal:
-        """Its terminal.
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of its terminal.
 
         Raises:
             NotHere: it has none.
 
         """
-        raise NotHere("this agent has no terminal: descartes logs -f shows what it says, descartes send writes to it")
+        raise NotHere(_NO_TERMINAL)
+
+    def resize(self, rows: int, cols: int) -> None:
+        """Give its terminal another size; its program hears of that.
+
+        Raises:
+            NotHere: it has none.
+
+        """
+        del rows, cols
+        raise NotHere(_NO_TERMINAL)
 
     @property
     @abc.abstractmethod
@@ -67,9 +81,13 @@ class TerminalBody(Body):
         self._terminal, self._plumbing, self.recorder = terminal, plumbing, recorder
 
     @property
-    def terminal(self) -> Terminal:
-        """Its terminal."""
-        return self._terminal
+    def size(self) -> tuple[int, int]:
+        """Rows and columns, as the kernel has them."""
+        return self._terminal.size
+
+    def resize(self, rows: int, cols: int) -> None:
+        """Set them."""
+        self._terminal.resize(rows, cols)
 
     @property
     def keys(self) -> Keys:
@@ -81,10 +99,14 @@ class TerminalBody(Body):
         """Splice or copy."""
         return self.recorder.way
 
-    @property
-    def trouble(self) -> str | None:  # type: ignore[override]
-        """What keeps the recorder."""
-        return self.recorder.trouble
+    def notice(self, *, drops_when_full: bool) -> str | None:
+        """Return what keeps the recorder."""
+        trouble = self.recorder.trouble
+        if trouble is None:
+            return None
+        goes_on = drops_when_full and trouble == "disk full"
+        what = "what it says is lost until there is room" if goes_on else "it waits until its log can be written"
+        return f"{trouble}: {what}"
 
     @property
     def parts(self) -> dict[str, int]:

@@ -1,33 +1,22 @@
-"""Do what a move of an agent asks for, and feed back what comes of it."""
+"""Do what a move of an agent asks for, where it runs."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from descartes_core.agent_life import Cause, Effect, Move, State
-from descartes_core.errors import Unavailable
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
-from descartes_daemon.ending import all_ended
-from descartes_daemon.unit import Unit
-from descartes_daemon.usage import look, with_rest
-from descartes_local.deadline import to_wall
-from descartes_local.probe import reached
-from descartes_local.processes import Process
-from descartes_local.tree import freeze_tree, signal_all
+from descartes_daemon.here import Here
+from descartes_daemon.side import Side
 
-_log = logging.getLogger(__name__)
+#: What no grace is waited for any more after.
+_LAST = {Effect.KILL_TREE, Effect.END_REST, Effect.RELEASE}
 
-#: What was killed is gone within this; a process in a sleep that cannot be interrupted may take longer.
-_KILL_DEADLINE = 5.0
-#: What forks faster than it is found is killed again.
-_KILL_TRIES = 3
+Step = Callable[[Agent], Coroutine[Any, Any, None]]
 
 
 class Effects:
@@ -35,35 +24,54 @@ class Effects:
 
     def __init__(self, agents: Agents) -> None:
         self._agents = agents
-        self._does: dict[Effect, Callable[[Agent], Coroutine[Any, Any, None]]] = {
-            Effect.ASK_TO_END: self.ask_to_end,
-            Effect.KILL_TREE: self.kill_tree,
-            Effect.PAUSE_TREE: self.pause_tree,
-            Effect.CONTINUE_TREE: self.continue_tree,
-            Effect.END_REST: self.finish,
-            Effect.RELEASE: agents.let_go,
-            Effect.REMEMBER: self.kill_tree,
-        }
+        self.here = Here(agents)
+        #: Set by who reaches agents that run elsewhere, before there is one.
+        self.elsewhere: Side | None = None
         agents.perform = self.perform
+
+    def side(self, agent: Agent) -> Side:
+        """Return the hands that reach an agent."""
+        if agent.row.host is None:
+            return self.here
+        assert self.elsewhere is not None, "it was set before the first one that runs elsewhere"
+        return self.elsewhere
 
     def perform(self, agent: Agent, move: Move) -> None:
         """Begin everything a move asks for; its steps come one after the other."""
         if Effect.ARM_GRACE in move.effects:
             self.arm_grace(agent, agent.row.grace if agent.kill_at is None else agent.kill_at - time.monotonic())
-        steps = [self._does[effect] for effect in move.effects if effect is not Effect.ARM_GRACE]
+        elif not _LAST.isdisjoint(move.effects):
+            self._disarm(agent)
+        steps = [self._step(agent, effect) for effect in move.effects if effect is not Effect.ARM_GRACE]
         if steps:
             name = f"{', '.join(move.effects)} {agent.id}"
             agent.acts = self._agents.background.start(self._in_turn(agent, steps), name)
 
-    async def _in_turn(self, agent: Agent, steps: list[Callable[[Agent], Coroutine[Any, Any, None]]]) -> None:
+    def _step(self, agent: Agent, effect: Effect) -> Step:
+        if effect is Effect.RELEASE:
+            return self._agents.let_go
+        side = self.side(agent)
+        steps: dict[Effect, Step] = {
+            Effect.ASK_TO_END: side.ask_to_end,
+            Effect.KILL_TREE: side.kill_tree,
+            Effect.PAUSE_TREE: side.pause_tree,
+            Effect.CONTINUE_TREE: side.continue_tree,
+            Effect.END_REST: side.finish,
+            Effect.REMEMBER: side.remember,
+        }
+        return steps[effect]
+
+    async def _in_turn(self, agent: Agent, steps: list[Step]) -> None:
         for step in steps:
             await step(agent)
 
     def arm_grace(self, agent: Agent, seconds: float) -> None:
         """Feed GRACE_OVER in when the grace is over."""
         self._disarm(agent)
-        agent.kill_at = time.monotonic() + max(0.0, seconds)
-        agent.grace_timer = asyncio.get_running_loop().call_later(max(0.0, seconds), self._grace_over, agent)
+        left = max(0.0, seconds)
+        agent.kill_at = time.monotonic() + left
+        later = left + self.side(agent).slack
+        agent.grace_timer = asyncio.get_running_loop().call_later(later, self._grace_over, agent)
 
     def _grace_over(self, agent: Agent) -> None:
         agent.grace_timer = None
@@ -74,92 +82,3 @@ class Effects:
         if agent.grace_timer is not None:
             agent.grace_timer.cancel()
             agent.grace_timer = None
-
-    async def ask_to_end(self, agent: Agent) -> None:
-        """Send the agent's own stop signal to all of its tree, after a last look at what it takes."""
-        await asyncio.to_thread(look, [agent])
-        found = await asyncio.to_thread(agent.find_tree)
-        agent.rest |= found
-        signal_all(found, signal.Signals[agent.row.stop_signal])
-
-    async def kill_tree(self, agent: Agent) -> None:
-        """Kill all of it, now."""
-        agent.kill_at = time.monotonic()
-        self._disarm(agent)
-        agent.rest |= await asyncio.to_thread(agent.kill_tree)
-        reached("agent.killed")
-
-    async def pause_tree(self, agent: Agent) -> None:
-        """Stop all of it until it is continued."""
-        async with agent.acting:
-            if agent.row.state is State.PAUSED:
-                agent.rest |= await asyncio.to_thread(freeze_tree, agent.find_tree)
-
-    async def continue_tree(self, agent: Agent) -> None:
-        """Let all of it go on."""
-        async with agent.acting:
-            signal_all(await asyncio.to_thread(agent.find_tree), signal.SIGCONT)
-
-    async def finish(self, agent: Agent) -> None:
-        """Ask what an ended agent left behind, and kill it after the grace; recorded till then."""
-        self._disarm(agent)
-        if not agent.row.leave:
-            await self.end_tree(agent)
-        agent.gone.set()
-        # What an agent's children write after its end is still recorded, until the last has let go.
-        if agent.body is not None:
-            await agent.body.silence()
-        await self._agents.let_go(agent)
-
-    async def end_tree(self, agent: Agent) -> None:
-        """End what there is of an agent's tree: asked, and killed after the grace."""
-        if left := await asyncio.to_thread(agent.find_tree):
-            await self._ask_rest(agent, left)
-            await self._await_rest(agent, left)
-        unit = Unit()
-        if left and (usage := with_rest(agent)) is not None:
-            agent.row = replace(agent.row, usage=usage.as_json())
-            unit.set_usage(agent.id, agent.row.usage)
-        for process in agent.rest:
-            unit.remain_gone(agent.id, process.pid, process.started)
-        if agent.rest:
-            await self._store(unit)
-
-    async def _ask_rest(self, agent: Agent, left: set[Process]) -> None:
-        agent.rest |= left
-        if agent.kill_at is None:
-            agent.kill_at = time.monotonic() + agent.row.grace
-        await self._store_rest(agent, left)
-        signal_all(left, signal.Signals[agent.row.stop_signal])
-        signal_all(left, signal.SIGCONT)
-
-    async def _await_rest(self, agent: Agent, left: set[Process]) -> None:
-        assert agent.kill_at is not None, "it was set when they were asked"
-        while left and (patience := agent.kill_at - time.monotonic()) > 0:
-            await all_ended(left, patience)
-            left = await asyncio.to_thread(agent.find_tree)
-        for _ in range(_KILL_TRIES):
-            if not left:
-                return
-            await self.kill_rest(agent)
-            left = await asyncio.to_thread(agent.find_tree)
-        _log.error("agent %s: %s would not be killed", agent.id, sorted(process.pid for process in left))
-
-    async def _store_rest(self, agent: Agent, left: Iterable[Process]) -> None:
-        unit, kill_at = Unit(), to_wall(agent.kill_at or 0.0)
-        for process in left:
-            unit.remain(agent.id, process.pid, process.started, kill_at)
-        await self._store(unit)
-
-    async def _store(self, unit: Unit) -> None:
-        """Write for a later daemon what it could also find out: where that cannot be, this one goes on."""
-        try:
-            await self._agents.store.commit(unit)
-        except Unavailable as error:
-            _log.error("%s", error)
-
-    async def kill_rest(self, agent: Agent) -> None:
-        """Kill what is left of an ended agent now."""
-        agent.kill_at = time.monotonic()
-        killed = await asyncio.to_thread(agent.kill_tree)
-        await all_ended(killed, _KILL_DEADLINE)

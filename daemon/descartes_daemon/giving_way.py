@@ -46,7 +46,7 @@ async def give_way(daemon: Daemon, unix: asyncio.Server, stop_web: asyncio.Event
     daemon.upkeep.is_handed_on = True
     with contextlib.suppress(Unavailable):  # a full disk does not keep a daemon from ending
         await daemon.tell("daemon_stopping", staying=[agent.id for agent in daemon.agents.living], reason="restart")
-    _settle_pens(daemon)
+    await _settle_pens(daemon)
     daemon.door.close()
     await _turns()
     stop_web.set()
@@ -56,11 +56,11 @@ async def give_way(daemon: Daemon, unix: asyncio.Server, stop_web: asyncio.Event
     reached("daemon.gave_way")
 
 
-def _settle_pens(daemon: Daemon) -> None:
+async def _settle_pens(daemon: Daemon) -> None:
     """Type nothing more, and tell each who types how much of it was typed."""
-    for agent in daemon.agents.present.values():
-        if agent.body is not None:
-            agent.body.keys.halt()
+    agents = list(daemon.agents.present.values())
+    await asyncio.gather(*(agent.body.keys.halt() for agent in agents if agent.body is not None))
+    for agent in agents:
         if isinstance(agent.pen, Typist):
             agent.pen.settle()
 

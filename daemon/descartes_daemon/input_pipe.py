@@ -7,11 +7,11 @@ import os
 from collections.abc import Awaitable, Callable
 
 from descartes_core.errors import Refused
-from descartes_daemon.keys import Keys
+from descartes_daemon.keys import DescriptorKeys
 from descartes_local.probe import reached
 
 
-class InputPipe(Keys):
+class InputPipe(DescriptorKeys):
     """Writes to the pipe, until the end of input is said; -1: it was said before, to an earlier daemon."""
 
     enter = b"\n"

@@ -1,7 +1,7 @@
 """Notice that the supervisor is gone, and hand everything over to the next one.
 
 One idle connection tells of its end. The daemon goes on serving meanwhile; what is in its own hands only is known as
-such (`Agent.is_kept`) until the next supervisor has it.
+such (`Agent.is_in_keeping`) until the next supervisor has it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class KeeperWatch:
         self._lost_at = time.monotonic()
         self._daemon.keeping.lose()
         for agent in self._daemon.agents.present.values():
-            agent.is_kept = False
+            agent.is_in_keeping = False
         self._tell("the supervisor is gone: agents would end with this daemon until the next one keeps them")
         reached("keeper.lost")
 
@@ -209,7 +209,7 @@ class KeeperWatch:
                 os.close(number)
         now = {kept.agent_name(agent.id, part) for part in agent.parts}
         await keeping.forget(*(given.keys() - now))
-        agent.is_kept = is_kept
+        agent.is_in_keeping = is_kept
 
     def _facts(self) -> dict[str, Any]:
         """Return what a supervisor must know to start the next daemon of this session."""

@@ -16,10 +16,71 @@ _MUCH_WAITING = 65_536
 
 
 class Keys(abc.ABC):
-    """Writes to one descriptor without waiting; whoever makes it closes the descriptor, after `close`."""
+    """Takes what is typed without waiting; what the agent has not taken yet waits here."""
 
     #: What the Enter key types.
     enter = b"\r"
+
+    @abc.abstractmethod
+    def type(self, data: bytes) -> None:
+        """Write, without waiting; what is not taken waits in memory.
+
+        Raises:
+            LimitReached: the agent does not read, and too much waits already; nothing of this is written.
+            Refused: it is closed.
+
+        """
+
+    @abc.abstractmethod
+    def end(self) -> None:
+        """Say that no more will come, after what waits.
+
+        Raises:
+            LimitReached, Refused: as `type`.
+
+        """
+
+    @property
+    @abc.abstractmethod
+    def waiting(self) -> int:
+        """How many typed bytes are not taken yet."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something typed is not taken yet."""
+        return self.waiting > 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits that no more should be read from who types."""
+        return self.waiting > _MUCH_WAITING
+
+    @abc.abstractmethod
+    async def typed(self) -> None:
+        """Wait until all that was typed is taken."""
+
+    @abc.abstractmethod
+    async def halt(self) -> None:
+        """Write nothing more of what waits, once it is known how much that is; who waits is not told it was taken."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Write no more, and keep nobody waiting."""
+
+
+def check_room(waiting: int, more: int, place: str) -> None:
+    """Refuse what is too much to wait.
+
+    Raises:
+        LimitReached: the agent does not read.
+
+    """
+    if waiting + more > _MOST_WAITING:
+        raise LimitReached(f"the agent does not read its {place}: {waiting} bytes wait already")
+
+
+class DescriptorKeys(Keys):
+    """Writes to one descriptor; whoever makes it closes the descriptor, after `close`."""
 
     def __init__(self, descriptor: int, place: str = "terminal") -> None:
         if descriptor >= 0:
@@ -33,46 +94,20 @@ class Keys(abc.ABC):
         self._is_closed = False
 
     def type(self, data: bytes) -> None:
-        """Write, without waiting; what is not taken waits in memory.
-
-        Raises:
-            LimitReached: the agent does not read, and too much waits already; nothing of this is written.
-            Refused: it is closed.
-
-        """
+        """Write, without waiting, as `Keys.type`."""
         if self._is_closed:
             raise Refused(f"the agent's {self._place} is closed")
-        if len(self._waiting) + len(data) > _MOST_WAITING:
-            raise LimitReached(f"the agent does not read its {self._place}: {len(self._waiting)} bytes wait already")
+        check_room(len(self._waiting), len(data), self._place)
         self._waiting += data
         if self._room.is_set():
             self._flush()
-
-    @abc.abstractmethod
-    def end(self) -> None:
-        """Say that no more will come, after what waits.
-
-        Raises:
-            LimitReached, Refused: as `type`.
-
-        """
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether something typed is not taken yet."""
-        return bool(self._waiting)
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether so much waits that no more should be read from who types."""
-        return len(self._waiting) > _MUCH_WAITING
 
     async def typed(self) -> None:
         """Wait until all that was typed is taken."""
         await self._room.wait()
 
-    def halt(self) -> None:
-        """Write nothing more of what waits; who waits for it is not told that it was taken."""
+    async def halt(self) -> None:
+        """Write nothing more of what waits; what a descriptor has taken is known at once."""
         if not self._room.is_set():
             asyncio.get_running_loop().remove_writer(self._descriptor)
 
@@ -116,7 +151,7 @@ class Keys(abc.ABC):
         return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-class TerminalKeys(Keys):
+class TerminalKeys(DescriptorKeys):
     """Types into a terminal."""
 
     def end(self) -> None:

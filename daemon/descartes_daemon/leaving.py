@@ -56,7 +56,7 @@ class Leaving:
             return
         _log.error("some agents would not end: they are killed")
         left = [agent for agent in agents if not agent.gone.is_set()]
-        await asyncio.gather(*(self._effects.kill_rest(agent) for agent in left))
+        await asyncio.gather(*(self._effects.side(agent).kill_rest(agent) for agent in left))
         if self._agents.store.health() in (None, "healthy"):  # else no end is noted here: the next daemon sees it
             await self._gone(left, _KILL_DEADLINE)
 
@@ -83,13 +83,13 @@ class Leaving:
             _log.info("agent %s was %s already", agent.id, agent.row.state)
         except Unavailable as error:
             _log.error("agent %s is ended, which cannot be noted: %s", agent.id, error)
-            await self._effects.end_tree(agent)
+            await self._effects.side(agent).end_tree(agent)
             agent.gone.set()
 
     async def _end_rest(self, agent: Agent, patience: float) -> None:
         """Kill what an ended agent has left, which may have a longer grace of its own."""
         if not await self._gone([agent], patience):
-            await self._effects.kill_rest(agent)
+            await self._effects.side(agent).kill_rest(agent)
 
     async def _gone(self, agents: list[Agent], patience: float) -> bool:
         try:

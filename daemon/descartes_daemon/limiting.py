@@ -87,4 +87,4 @@ class Limiting:
         except Unavailable as error:
             # What fills the memory must not go on because the disk is full; its end tells why (watching.py).
             _log.error("agent %s: %s: %s", agent.id, why, error)
-            await self._effects.kill_tree(agent)
+            await self._effects.here.kill_tree(agent)

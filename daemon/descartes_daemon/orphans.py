@@ -39,7 +39,9 @@ class Orphans:
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
         self._reap()
         await self._ask()
-        self._has_adopted = bool(self._elsewhere) or any(not agent.is_child for agent in self._agents.present.values())
+        self._has_adopted = bool(self._elsewhere) or any(
+            agent.process is not None and not agent.is_child for agent in self._agents.present.values()
+        )
 
     @property
     def lie_elsewhere(self) -> bool:

@@ -68,7 +68,7 @@ class Outputs:
     def _made(self, row: AgentRow, stream: str) -> OutputLog:
         begin = row.output_from if stream == "stdout" else row.errors_from
         directory, stem = self._directory_of(row.id), FILES[stream]
-        if row.tty:
+        if row.tty or row.host is not None:  # what a program writes elsewhere comes piece by piece
             log = OutputLog(directory, stem, begin=begin)
         else:
             log = ProgramLog(directory, stem, self.growth, begin=begin)

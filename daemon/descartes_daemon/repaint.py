@@ -14,12 +14,12 @@ async def make_paint(agent: Agent) -> None:
     """Give its terminal one row less for a moment, then the size it is to have."""
     if agent.body is None:
         return
-    terminal, rows, cols = agent.body.terminal, agent.row.rows, agent.row.cols
+    body, rows, cols = agent.body, agent.row.rows, agent.row.cols
     nudged = (rows - 1 if rows > 1 else rows + 1), cols
-    terminal.resize(*nudged)
+    body.resize(*nudged)
     try:
         await asyncio.sleep(_NUDGE)
     finally:
         # Whoever else came meanwhile may have given it a size, and it may have ended.
-        if agent.body is not None and terminal.size == nudged:
-            terminal.resize(agent.row.rows, agent.row.cols)
+        if agent.body is not None and body.size == nudged:
+            body.resize(agent.row.rows, agent.row.cols)

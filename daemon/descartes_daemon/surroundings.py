@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def working_directory(request: Spawn, workspace: str) -> str:
     return os.path.join(workspace, request.cwd) if request.cwd else workspace
 
 
-def stop_signal(request: Spawn, chosen: list[str]) -> str:
+def stop_signal(request: Spawn, chosen: Sequence[str]) -> str:
     """Return the name of the signal that asks this program to end."""
     if request.stop_signal is not None:
         return signal_named(request.stop_signal).name

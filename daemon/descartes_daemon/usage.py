@@ -27,7 +27,7 @@ def look(agents: Iterable[Agent]) -> dict[str, Usage]:
     for agent in agents:
         if agent.is_alive and agent.process is not None:
             living.append(agent)
-        elif (stored := Usage.from_json(agent.row.usage)) is not None:
+        elif (stored := Usage.from_json(agent.row.usage) or agent.usage) is not None:
             found[agent.id] = stored
     for agent, pids in _members(living):
         usage = _of_group(agent.cgroup, _sum(pids)).at_least(agent.usage)

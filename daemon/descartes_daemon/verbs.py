@@ -27,7 +27,6 @@ from descartes_daemon.effects import Effects
 from descartes_daemon.spawning import Spawner
 from descartes_daemon.surroundings import signal_named
 from descartes_daemon.unit import Unit
-from descartes_local.processes import send_signal
 
 #: A tree is gone soon after KILL, but for processes in a sleep that cannot be interrupted.
 _GONE_DEADLINE = 30.0
@@ -94,7 +93,7 @@ class Verbs:
         if not agent.is_alive and not agent.gone.is_set():
             # It has ended, what it left behind has not.
             if cause is Cause.KILL_ASKED:
-                await self._effects.kill_rest(agent)
+                await self._effects.side(agent).kill_rest(agent)
         else:
             await self._ask_for_end(agent, asking, cause)
         await self._wait_gone(agent, patience)
@@ -110,7 +109,7 @@ class Verbs:
         except Unavailable:
             # A full disk must not keep anybody from ending what fills it.
             if cause is Cause.KILL_ASKED and agent.is_alive:
-                await self._effects.kill_tree(agent)
+                await self._effects.side(agent).kill_tree(agent)
             raise
 
     async def gone_before(self, request: ChangeAgent, _asking: Asking) -> Reply:
@@ -131,14 +130,13 @@ class Verbs:
         """agent.signal: one signal to the program itself."""
         agent = await self._agents.find(request.agent_id)
         number = signal_named(request.signal)
-        if not agent.is_alive or agent.process is None:
+        if not agent.is_alive:
             raise Refused(f"agent {agent.called} has ended")
         if number in (signal.SIGSTOP, signal.SIGCONT):
             raise Refused("use pause and resume: they reach the whole tree, and are remembered")
         # What is not in the store cannot be told from what was not done.
         await self._agents.store.commit(asking.accepted(Unit()))
-        if not send_signal(agent.process, number):
-            raise Refused(f"agent {agent.called} has ended")
+        await self._effects.side(agent).signal(agent, number)
         return {}
 
     async def unknown_before(self, request: Write | Signal, _asking: Asking) -> Reply:

@@ -200,7 +200,7 @@ async def test_a_frame_that_means_nothing_is_told_and_does_nothing(short: Path, 
         assert (await line.frame("error"))["code"] == "invalid_params"
         line.type(b"on\n")
         await line.shown(b"heard: on")
-        assert inside.agent(identity).body.terminal.size == (24, 80)  # type: ignore[union-attr]
+        assert inside.agent(identity).body.size == (24, 80)  # type: ignore[union-attr]
 
 
 async def test_too_much_nonsense_ends_the_connection(short: Path) -> None:

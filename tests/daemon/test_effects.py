@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from descartes_core.errors import IllegalTransition
-from descartes_daemon.effects import all_ended
+from descartes_daemon.ending import all_ended
 from descartes_local.processes import Process, is_alive, process_of, stat_of
 from tests.support.inside import PATIENCE, Inside, open_inside
 from tests.support.programs import agent

@@ -110,8 +110,8 @@ async def size(inside: Inside, identity: str) -> tuple[int, int]:
     detail = (await inside.call("agent.get", agent_id=identity))["agent"]
     body = inside.agent(identity).body
     assert body is not None
-    assert body.terminal.size == (detail["rows"], detail["cols"])
-    return body.terminal.size
+    assert body.size == (detail["rows"], detail["cols"])
+    return body.size
 
 
 async def test_of_many_sizes_in_a_row_the_last_one_counts(short: Path) -> None:

@@ -153,6 +153,13 @@ class Spawn(Change):
     leave: bool = False
     #: What it may take; default: as much as there is.
     limits: AgentLimits | None = None
+    #: Run it on another machine: the name of a runner, labels it must have (`gpu,linux`), or `any`; default: here. It
+    #: then begins in a directory of its own, or in `cwd` as it is there, with `extra_env` only.
+    on: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    #: Where no runner has room for it now: wait for one, as long as `within` says (300 s where it says nothing).
+    queue: bool = False
+    #: Seconds; what does not run by then will not run later either.
+    within: Annotated[float, Field(gt=0, le=86_400)] | None = None
 
 
 class AgentReply(Model):
