@@ -27,6 +27,13 @@ _PASSED = (
 #: The second: its own section of the configuration.
 _PASSED_TOO = ("LC_", "DESCARTES_SUPERVISOR__")
 _SYSTEMD_RUN = Path("/usr/bin/systemd-run")
+_PROPERTIES = (
+    # Delegated: so it may make control groups for agents, and have the kernel hold them within their limits.
+    "--property=Delegate=yes",
+    # When the machine is shut down: shells do not hear TERM, and the supervisor stays as long as agents do.
+    "--property=SendSIGHUP=yes",
+    "--property=TimeoutStopSec=20",
+)
 #: The started program leaves us after its first imports; systemd may have to be waited for.
 _DEADLINE = 10.0
 
@@ -40,8 +47,7 @@ def start_detached(command: Sequence[str], descriptors: Sequence[int], home: Hom
         SupervisorUnreachable: it cannot be started.
 
     """
-    # Delegated: so it may make control groups for agents, and have the kernel hold them within their limits.
-    scope = [str(_SYSTEMD_RUN), "--user", "--scope", "--property=Delegate=yes", "--quiet", "--collect", "--"]
+    scope = [str(_SYSTEMD_RUN), "--user", "--scope", *_PROPERTIES, "--quiet", "--collect", "--"]
     commands = [[*scope, *command]] if _has_systemd() else []
     with leaving_orphans():  # a daemon that starts the next supervisor is not to be its parent
         for words in [*commands, list(command)]:

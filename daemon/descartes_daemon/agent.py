@@ -62,6 +62,8 @@ class Agent:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     #: Whether nothing of its tree is left (but what it was told to leave).
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Nothing of it is open any more, nor in keeping.
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
     #: Held while a move is decided and stored: two at once would be decided from the same state.
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Held while its tree is paused or continued: the second of two must not overtake the first.

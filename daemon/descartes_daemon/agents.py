@@ -215,8 +215,8 @@ class Agents:
         await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in parts))
         self.present.pop(agent.id, None)
         self.leave_group(agent)
-        agent.ended.set()
-        agent.gone.set()
+        for fact in (agent.ended, agent.gone, agent.let_go):
+            fact.set()
 
     def leave_group(self, agent: Agent) -> None:
         """Remove the control group of an agent that is let go of, where nobody is left in it."""

@@ -108,6 +108,14 @@ class Keeping:
         word = None if sent is None else await self._notifier.answer(sent)
         return word is not None and (self._supervisor is None or word != "")
 
+    async def ends(self) -> bool:
+        """Say whether whoever keeps was asked to end as well: then everybody was, agents too."""
+        try:
+            told = await asyncio.to_thread(self._call, "ping", {})
+        except OSError:  # no descriptor is free to ask by
+            return False
+        return isinstance(told, dict) and told.get("ends") is True
+
     def lose(self) -> None:
         """Know that the keeper is gone, and everything it kept."""
         self._keeper += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 #: What a killed tree may take to be gone: beyond the longest grace, and once more when it has to be insisted on.
 _MARGIN = 2.0
 _KILL_DEADLINE = 10.0
+#: What whoever asked everybody to end leaves agents, and us to tell how they ended: systemd kills after 10 s at least.
+_SEEING_OFF = 5.0
 
 
 class Leaving:
@@ -46,6 +49,15 @@ class Leaving:
             await all_ended(processes, _KILL_DEADLINE)
             group.remove()
         groups.tidy()
+
+    async def see_off(self) -> None:
+        """Wait a moment for the ends of agents that were asked by somebody else, so that they are told."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SEEING_OFF):
+                # Also of those that have just ended: what stays in keeping has to be kept.
+                await asyncio.gather(*(agent.let_go.wait() for agent in self._agents))
+        if self._agents.living:
+            _log.info("%d agents go on, in keeping", len(self._agents.living))
 
     async def end(self, agents: list[Agent], grace: float | None = None) -> None:
         """Ask all of these to end; the table kills what is left after the grace."""

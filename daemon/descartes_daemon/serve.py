@@ -115,6 +115,9 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
             daemon.background.start(keeper_watch.run(), "keeper watch")
         reached("daemon.ready")
         await daemon.stop.wait()
+        if not gives_way.is_set():
+            # At once: who keeps us stays until we have ended, also where everybody is asked to.
+            await notifier.tell("STOPPING=1", "STATUS=ending")
         await keeper_watch.settle()
         if gives_way.is_set():
             await give_way(daemon, unix, stop_web)
@@ -126,6 +129,8 @@ async def _take_down(daemon: Daemon, notifier: Notifier, unix: asyncio.Server, s
     """End in order: tell, start nothing more, end what would die with us, close the doors."""
     daemon.upkeep.write(State.STOPPING, daemon.endpoints)
     daemon.agents.is_closing = True
+    if await daemon.keeping.ends():
+        await daemon.leaving.see_off()
     await daemon.leaving.end([agent for agent in daemon.agents if not agent.is_kept])
     staying = [agent.id for agent in daemon.agents.living]
     with contextlib.suppress(Unavailable):  # a full disk does not keep a daemon from ending

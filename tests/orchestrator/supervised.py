@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -96,3 +97,12 @@ class Speaking:
         send_signal(process, signal.SIGKILL)
         process_gone(pid)
         return pid
+
+    def end_alone(self) -> None:
+        """End a speaker whose supervisor has gone, and remove what it left: it hands itself over to nobody."""
+        assert int(self.say("pid")) == self.where["pid"]
+        os.kill(self.where["pid"], signal.SIGKILL)
+        process_gone(self.where["pid"])
+        home = self.supervised.home
+        for path in (home.daemon_socket(self.id), home.notify_socket(self.id)):
+            path.unlink()

@@ -16,7 +16,7 @@ import pytest
 from descartes_core.errors import Conflict, DaemonStartFailed, DaemonUnreachable, InvalidParams, RenewalFailed
 from descartes_core.ids import new_id
 from descartes_core.jsonrpc import request
-from descartes_local.processes import Process, process_of, stat_of
+from descartes_local.processes import Process, stat_of
 from tests.orchestrator.supervised import Speaking, Supervised
 from tests.support.moments import Moments
 from tests.support.waiting import process_gone, wait_until
@@ -333,8 +333,21 @@ def test_a_word_to_end_that_comes_during_the_renewal_is_heard(supervised: Superv
         held.release()
         assert renewal.exception() is None or isinstance(renewal.exception(), DaemonUnreachable)
     process_gone(pid)
-    assert process_of(shop.where["pid"]) is None
     assert "asked to end" in (supervised.home.log / "supervisor.log").read_text()
+    shop.end_alone()
+
+
+def test_one_that_was_asked_to_end_and_stays_is_renewed_and_still_is(supervised: Supervised) -> None:
+    shop = supervised.session()
+    spawn(shop)
+    shop.say("leave", "STOPPING=1")
+    pid = pid_of(supervised)
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: supervised.call("status")["stays"], "it stays")
+    renew(supervised)
+    wait_until(lambda: supervised.call("status")["stays"], "it stays, and would go")
+    shop.stop()
+    process_gone(pid)
 
 
 def test_a_rehearsal_ends_with_the_supervisor(supervised: Supervised, bad_python: Callable[[str], Path]) -> None:

@@ -216,30 +216,6 @@ def test_the_agents_of_a_session_that_was_given_up_live_on(supervised: Supervise
     assert f"agent-{AGENT}-pid" in shop.say("names")
 
 
-def test_a_supervisor_that_is_asked_to_end_asks_its_daemons(supervised: Supervised) -> None:
-    shop = supervised.session()
-    pid = supervised.call("ping")["pid"]
-    os.kill(pid, signal.SIGTERM)
-    process_gone(pid)
-    assert process_of(shop.where["pid"]) is None
-    assert "asked to end" in (supervised.home.log / "supervisor.log").read_text()
-
-
-def test_one_that_is_asked_twice_ends_at_once_and_takes_no_living_daemons_files_along(supervised: Supervised) -> None:
-    shop, home = supervised.session("deaf"), supervised.home
-    pid = supervised.call("ping")["pid"]
-    os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: supervised.entry(shop.id)["status"] == "Stopping", "it is asked")
-    os.kill(pid, signal.SIGTERM)
-    process_gone(pid)
-    assert shop.say("names") == "http:ws:rpc"
-    left = [home.daemon_socket(shop.id), home.notify_socket(shop.id)]
-    assert all(path.exists() for path in left)
-    os.kill(shop.where["pid"], signal.SIGKILL)
-    for path in left:
-        path.unlink()
-
-
 @pytest.mark.parametrize("name", ["master", "nonsense"])
 def test_a_pidfd_that_is_none_keeps_nobody_unreaped(supervised: Supervised, name: str) -> None:
     shop = supervised.session()

@@ -14,6 +14,7 @@ from descartes_core.jsonrpc import Call
 from descartes_local.descriptors import limit_of_descriptors, open_descriptors
 from descartes_local.processes import Process, command_of, is_alive
 from descartes_orchestrator.supervisor.connections import Answer
+from descartes_orchestrator.supervisor.departure import Departure
 from descartes_orchestrator.supervisor.handing_over import Arrivals
 from descartes_orchestrator.supervisor.house import Wanted
 from descartes_orchestrator.supervisor.reaping import is_our_child
@@ -37,13 +38,13 @@ class Commands:
         arrivals: Arrivals,
         renewal: Renewal,
         before: SavedState,
-        end: Callable[[], None],
+        departure: Departure,
     ) -> None:
-        self._sessions, self._renewal, self._before, self._end = sessions, renewal, before, end
-        self._arrivals = arrivals
+        self._sessions, self._renewal, self._before = sessions, renewal, before
+        self._arrivals, self._departure = arrivals, departure
         arrivals.do = self.take_again
         self._verbs: dict[str, Callable[[Params], Any]] = {
-            "ping": lambda _: {"pid": os.getpid(), "version": VERSION},
+            "ping": lambda _: {"pid": os.getpid(), "version": VERSION, "ends": self._departure.is_asked},
             "status": self._status,
             "list": lambda _: {"sessions": self._sessions.listed()},
             "exit_status": self._exit_status,
@@ -80,7 +81,7 @@ class Commands:
         elif call.method == "upgrade":
             self._renewal.ask(_interpreter(call.params), answer)
         elif call.method == "committed":
-            self._sessions.committed(_process(call.params), answer.asker.pid)
+            self._sessions.reaper.committed(_process(call.params), answer.asker.pid)
             answer.give({})
         elif call.method == "serving":
             answer.give(self._arrivals.serving(_text(call.params, "id"), answer.asker))
@@ -103,6 +104,7 @@ class Commands:
             "started_at": self._before.started_at,
             "renewals": self._before.renewals,
             "renewal_failed": self._renewal.failure,
+            "stays": self._departure.stays,
             "sessions": len(listed),
             "kept": sum(session["kept"] for session in listed),
             "restarts": sum(session["restarts"] for session in listed),
@@ -114,7 +116,7 @@ class Commands:
 
     def _exit_status(self, params: Params) -> Params:
         process = _process(params)
-        ending = self._sessions.ending_of(process)
+        ending = self._sessions.reaper.ending_of(process)
         return {
             # A child may look dead whose first thread has ended.
             "ended": ending is not None or not (is_our_child(process) or is_alive(process)),
@@ -140,7 +142,7 @@ class Commands:
         busy = [session["name"] for session in self._sessions.listed() if not session["at_rest"]]
         if busy:
             raise AgentsAlive(f"sessions are not stopped: {', '.join(sorted(busy))}; stop them first")
-        self._end()
+        self._departure.end()
         return {}
 
 

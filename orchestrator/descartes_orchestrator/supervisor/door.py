@@ -46,6 +46,11 @@ class Door:
         """How many calls are not answered yet, of those who still wait."""
         return sum(peer.owed for peer in self._peers)
 
+    @property
+    def has_callers(self) -> bool:
+        """Whether somebody is here who may ask something: a daemon's line only tells it of our end."""
+        return any(not peer.is_kin for peer in self._peers)
+
     def saved(self) -> tuple[SavedPeer, ...]:
         """Return who is here, for the door that takes our place."""
         return tuple(peer.saved() for peer in self._peers)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
+from descartes_core.errors import Forbidden
 from descartes_local import cgroup2
 from descartes_local.endings import Ending, peek, reap
 from descartes_local.processes import Process, Stat, children_of_self, environ_of, stat_of
@@ -60,6 +61,24 @@ class Reaper:
     def restore(self, saved: Iterable[tuple[int, int, str]]) -> None:
         """Know again whose they are."""
         self._orphans = {Process(pid, started): owner for pid, started, owner in saved}
+
+    def ending_of(self, process: Process) -> Ending | None:
+        """Return how a child ended of ours, or of a supervisor before us; None where nobody knows."""
+        return peek(process.pid) if is_our_child(process) else self._exits.get(process)
+
+    def committed(self, process: Process, asker: int) -> None:
+        """Hear that an ending is stored: now it may be reaped and forgotten.
+
+        Raises:
+            Forbidden: it is not the agent's own daemon that says so; nobody else can know.
+
+        """
+        owner = next((owner for owner in self._owners() if process in owner.leaders), None)
+        if owner is not None and asker not in (0, owner.daemon_pid):
+            raise Forbidden(f"pid {asker} is not the daemon of session {owner.id}")
+        if owner is not None and is_our_child(process):
+            reap(process.pid)
+        self._exits.remove(process)
 
     def look(self) -> None:
         """Take what came to us, reap what may be reaped, tell of daemons that ended, until nothing is left to do."""

@@ -116,6 +116,7 @@ class SavedState:
     #: pid, start time, session.
     orphans: tuple[tuple[int, int, str], ...] = ()
     fork_server: SavedForkServer | None = None
+    is_asked_to_end: bool = False
 
     def descriptors(self) -> set[int]:
         """Return all that the next one must have open."""

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from descartes_core.errors import Conflict, Forbidden, Locked, SupervisorUnreachable, Unavailable
-from descartes_core.ids import short
+from descartes_core.errors import Conflict, Unavailable
 from descartes_core.session_life import State
-from descartes_local.endings import Ending, peek, reap
 from descartes_local.home import Home
-from descartes_local.lock_holder import holder_of
-from descartes_local.locks import lock_directory
 from descartes_local.processes import Process
-from descartes_local.run_file import read_run_file
 from descartes_orchestrator.supervisor.connections import Answer
-from descartes_orchestrator.supervisor.daemon import Daemon, log_of
+from descartes_orchestrator.supervisor.daemon import Daemon
 from descartes_orchestrator.supervisor.exits import Exits
 from descartes_orchestrator.supervisor.forks import Forks
 from descartes_orchestrator.supervisor.house import House, Program, Wanted
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.memory import restored_session, saved_session
 from descartes_orchestrator.supervisor.numbers import Numbers
-from descartes_orchestrator.supervisor.reaping import Reaper, is_our_child
-from descartes_orchestrator.supervisor.recording import last_lines
+from descartes_orchestrator.supervisor.reaping import Reaper
+from descartes_orchestrator.supervisor.rows import rows
 from descartes_orchestrator.supervisor.saving import SavedSession
 from descartes_orchestrator.supervisor.session import Session
+from descartes_orchestrator.supervisor.vacancy import refuse_a_twin, refuse_the_same_name, served_by_another
 
 
 class Sessions:
@@ -62,7 +57,6 @@ class Sessions:
             orphans=self.reaper.orphans,
             look=self.reaper.look,
         )
-        self._is_ending = False
 
     def all(self) -> Iterable[Session]:
         """Return them."""
@@ -74,17 +68,17 @@ class Sessions:
         Raises:
             Conflict: another session has the same run file and sockets.
             Unavailable: its daemon lives, and has not told us of itself yet.
-            SupervisorUnreachable: it is ending.
 
         """
-        if self._is_ending:
-            raise SupervisorUnreachable("the supervisor is ending: try again, and the next one starts it")
         session = self._sessions.get(wanted.id)
-        if (session is None or session.daemon is None) and self._answered_by_another(wanted, answer):
-            return
+        if session is None or session.daemon is None:
+            where = served_by_another(self._home, wanted.id)
+            if where is not None:
+                answer.give(where)
+                return
         if session is None:
-            self._refuse_the_same_name(wanted)
-            self._refuse_a_twin(wanted)
+            refuse_the_same_name(wanted, self._sessions)
+            refuse_a_twin(self._home, wanted)
             session = self._sessions[wanted.id] = Session(wanted, self._house)
         session.ask_start(wanted, answer)
 
@@ -98,7 +92,7 @@ class Sessions:
         """
         session = self._sessions.get(wanted.id)
         if session is None:
-            self._refuse_the_same_name(wanted)
+            refuse_the_same_name(wanted, self._sessions)
             session = Session(wanted, self._house)
         try:
             session.take_over(wanted, daemon)
@@ -126,24 +120,6 @@ class Sessions:
         session = self._sessions.get(identity)
         return session.daemon_pid if session else None
 
-    def ending_of(self, process: Process) -> Ending | None:
-        """Return how a child ended of ours, or of a supervisor before us; None where nobody knows."""
-        return peek(process.pid) if is_our_child(process) else self.exits.get(process)
-
-    def committed(self, process: Process, asker: int) -> None:
-        """Hear that an ending is stored: now it may be reaped and forgotten.
-
-        Raises:
-            Forbidden: it is not the agent's own daemon that says so; nobody else can know.
-
-        """
-        owner = next((session for session in self.all() if process in session.leaders), None)
-        if owner is not None and asker not in (0, owner.daemon_pid):
-            raise Forbidden(f"pid {asker} is not the daemon of session {owner.id}")
-        if owner is not None and is_our_child(process):
-            reap(process.pid)
-        self.exits.remove(process)
-
     def has_daemon(self, identity: str) -> bool:
         """Say whether a daemon of this session runs here."""
         session = self._sessions.get(identity)
@@ -165,7 +141,7 @@ class Sessions:
 
         """
         session = self._sessions.get(identity)
-        if session is None or self._is_ending:
+        if session is None:
             raise Conflict(f"no daemon of session {identity} runs here")
         session.ask_restart(answer)
 
@@ -182,12 +158,6 @@ class Sessions:
         session = self._sessions.get(identity)
         if session is not None:
             session.wanted = replace(session.wanted, name=name)
-
-    def quit(self) -> None:
-        """Ask every daemon to end because the supervisor ends."""
-        self._is_ending = True
-        for session in self.all():
-            session.quit()
 
     def saved(self) -> tuple[SavedSession, ...]:
         """Return all that is known of them, for the supervisor that takes our place; all must be settled."""
@@ -208,6 +178,15 @@ class Sessions:
     def unsettled(self) -> str | None:
         """Say which session something is under way for, and what; None where there is none."""
         return next((f"{one.wanted.name} is {one.state}" for one in self.all() if not one.is_settled), None)
+
+    def leaving(self) -> str | None:
+        """Say whose daemon is just ending; None where none is."""
+        return next((f"the daemon of {one.wanted.name} is ending" for one in self.all() if one.is_leaving), None)
+
+    def held_alone(self) -> str | None:
+        """Say whose agents nobody has but us, so that they would hang up with us; None where there are none."""
+        held = sorted(one.wanted.name for one in self.all() if one.is_held_alone)
+        return f"no daemon has the agents of {', '.join(held)}: start or stop what is named" if held else None
 
     def orphans(self, identity: str) -> set[Process]:
         """Return what came to us from a session's dead daemons."""
@@ -237,60 +216,4 @@ class Sessions:
 
     def listed(self) -> list[dict[str, Any]]:
         """Return what `list` tells, by name."""
-        rows = [self._row(session) for session in self.all()]
-        return sorted(rows, key=lambda row: (row["name"], row["id"]))
-
-    def _row(self, session: Session) -> dict[str, Any]:
-        is_error = session.state is State.ERROR
-        return {
-            "id": session.id,
-            "name": session.wanted.name,
-            "path": session.wanted.path,
-            "status": session.state.value,
-            "pid": session.daemon_pid,
-            "restarts": session.restarts,
-            "kept": len(session.belongings.keeping.agents),
-            "at_rest": session.is_at_rest,
-            "trouble": session.belongings.trouble,
-            "error": session.failure.message.splitlines()[0] if is_error and session.failure else None,
-            "log_tail": last_lines(log_of(self._home, session.id)) if is_error else [],
-        }
-
-    def _answered_by_another(self, wanted: Wanted, answer: Answer) -> bool:
-        """Say where a daemon is that somebody else started (alone, or under systemd)."""
-        run = read_run_file(self._home.run_file(wanted.id))
-        if run is None or run.session_id != wanted.id or not run.is_alive:
-            return False
-        answer.give(
-            {
-                "id": wanted.id,
-                "pid": run.pid,
-                "http_endpoint": run.http_endpoint,
-                "ws_endpoint": run.ws_endpoint,
-                "socket": run.socket,
-            }
-        )
-        return True
-
-    def _refuse_a_twin(self, wanted: Wanted) -> None:
-        """Refuse to start a second daemon: it would take the first one's doors away before it sees its lock."""
-        directory = self._home.session(wanted.id)
-        try:
-            lock = lock_directory(directory)
-        except Locked:
-            holder = holder_of(directory)
-            if holder is not None and holder.is_lasting:
-                raise Unavailable(
-                    f"a daemon of {wanted.name} lives (pid {holder.pid}) and is just beginning, or has not handed "
-                    "itself over to this supervisor yet: try again"
-                ) from None
-        except OSError:
-            return  # it was never served
-        else:
-            if lock is not None:
-                os.close(lock)
-
-    def _refuse_the_same_name(self, wanted: Wanted) -> None:
-        for other in self._sessions:
-            if short(other) == short(wanted.id):
-                raise Conflict(f"session {other} has the same first characters as {wanted.id}; stop it first")
+        return rows(self._home, self.all())

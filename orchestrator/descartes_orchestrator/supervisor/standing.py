@@ -11,7 +11,6 @@ from descartes_core.session_life import State
 from descartes_local.processes import Process
 from descartes_orchestrator.supervisor.belongings import Belongings
 from descartes_orchestrator.supervisor.callers import Callers
-from descartes_orchestrator.supervisor.connections import Answer
 from descartes_orchestrator.supervisor.daemon import Daemon
 from descartes_orchestrator.supervisor.house import House, Wanted
 from descartes_orchestrator.supervisor.questioning import Questioning
@@ -66,9 +65,18 @@ class Standing:
         """Whether a daemon serves it, and its doors are held here."""
         return self.state is State.ACTIVE and self.belongings.sockets is not None
 
-    def suspect(self, answer: Answer) -> None:
-        """Ask the daemon whether it is there, where that is not under another deadline already."""
-        self.questioning.ask(self.daemon if self.is_served and not self.replacing.is_asked else None, answer)
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the daemon is there, and has said that it is about to end."""
+        return self.daemon is not None and self.daemon.is_leaving
+
+    @property
+    def is_held_alone(self) -> bool:
+        """Whether agents are kept here that no daemon has, or only one that is not there for sure in a moment."""
+        is_asked = self.replacing.is_asked or not self.questioning.is_over
+        is_there = self.state is State.ACTIVE and self.daemon is not None
+        goes_on = is_there and not (is_asked or self.is_leaving or self.is_stuck)
+        return bool(self.belongings.keeping.agents) and not goes_on
 
     @property
     def is_free(self) -> bool:

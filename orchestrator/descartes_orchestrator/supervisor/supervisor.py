@@ -9,19 +9,18 @@ import socket
 from typing import Any
 
 from descartes_core import VERSION
-from descartes_core.errors import Locked
 from descartes_core.jsonrpc import Call
 from descartes_local.home import Home
-from descartes_local.locks import lock_directory
 from descartes_local.processes import process_of
 from descartes_local.supervisor_file import SupervisorFile, remove_supervisor_file, write_supervisor_file
 from descartes_orchestrator.supervisor.commands import Commands
 from descartes_orchestrator.supervisor.connections import Answer
+from descartes_orchestrator.supervisor.departure import Departure
 from descartes_orchestrator.supervisor.door import Door
 from descartes_orchestrator.supervisor.handing_over import Arrivals
 from descartes_orchestrator.supervisor.house import Program
 from descartes_orchestrator.supervisor.journal import note
-from descartes_orchestrator.supervisor.loop import Loop, Timer
+from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.numbers import Numbers
 from descartes_orchestrator.supervisor.renewal import Renewal
 from descartes_orchestrator.supervisor.saving import SavedCall, SavedState
@@ -59,22 +58,22 @@ class Supervisor:
         )
         self._renewal = Renewal(self._loop, self, program.arguments, stamp=stamp, deadline=numbers.renewal_deadline)
         self._door = Door(self._loop, socket.socket(fileno=before.listener), self.take)
-        self._linger: Timer | None = None
-        self._is_quitting = False
+        self._departure = Departure(self._loop, home, self._door, self._sessions, numbers.linger)
         self._sessions.restore(before.sessions)
         self._sessions.reaper.restore(before.orphans)
         self._sessions.forks.restore(before.fork_server, stamp)
         for peer in before.peers:
             self._door.restore(peer)
         arrivals = Arrivals(self._loop, home, self._sessions)
-        self._commands = Commands(self._sessions, arrivals, self._renewal, before, self._loop.stop)
+        self._commands = Commands(self._sessions, arrivals, self._renewal, before, self._departure)
 
     def run(self) -> None:
         """Run until nothing has been held for a while, or a signal or call says so."""
         note(f"supervisor {os.getpid()} begins: {VERSION}, code {self._renewal.stamp}")
         self._loop.on_signal(signal.SIGCHLD, self._sessions.reaper.look)
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.on_signal(number, self._quit)
+            self._loop.on_signal(number, self._insist_on_end)
+        self._loop.on_signal(signal.SIGHUP, self._ask_to_end)  # it comes along with a TERM, and is no second one
         # What came while the one before became us has waited.
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         self._tell_who_we_are()
@@ -109,6 +108,7 @@ class Supervisor:
             askers=askers,
             orphans=self._sessions.reaper.saved(),
             fork_server=self._sessions.forks.saved(),
+            is_asked_to_end=self._departure.is_asked,
         )
 
     def hindrance(self, held: int) -> str | None:
@@ -144,6 +144,8 @@ class Supervisor:
         for saved in before.calls:
             if (found := self._door.restored(saved)) is not None:
                 self._commands.take_again(*found)
+        if before.is_asked_to_end:
+            self._departure.ask()
 
     def _renewed(self) -> dict[str, Any]:
         """Return what those are told who asked for a renewal."""
@@ -161,40 +163,15 @@ class Supervisor:
     def _after_each_round(self) -> None:
         self._renewal.look()
         self._sessions.forget()
-        if self._is_quitting and not self._sessions.have_daemons:
-            self._loop.stop()
-        is_idle = self._sessions.are_at_rest and len(self._door) == 0
-        if not is_idle and self._linger is not None:
-            self._linger.cancel()
-            self._linger = None
-        elif is_idle and self._linger is None:
-            self._linger = self._loop.later(self._numbers.linger, self._end_if_nobody_comes)
+        self._departure.look()
 
-    def _end_if_nobody_comes(self) -> None:
-        self._linger = None
-        try:
-            lock = lock_directory(self._home.path)
-        except Locked:
-            return  # somebody is about to come
-        except OSError:
-            lock = None  # the directory is gone: nobody will come
-        self._door.accept_pending()
-        if len(self._door) == 0:
-            # The lock is held until the process has ended: nobody starts the next one before.
-            self._loop.stop()
-        elif lock is not None:
-            os.close(lock)
-
-    def _quit(self) -> None:
-        if self._is_quitting:
-            note("asked a second time to end: ends at once")
-            self._loop.stop()
-            return
-        self._is_quitting = True
+    def _ask_to_end(self) -> None:
         self._renewal.give_up("it is asked to end")
-        kept = sum(len(session.belongings.keeping.agents) for session in self._sessions.all())
-        note(f"asked to end: daemons are asked to end, {kept} kept agents will lose their terminals")
-        self._sessions.quit()
+        self._departure.ask()
+
+    def _insist_on_end(self) -> None:
+        self._renewal.give_up("it is asked to end")
+        self._departure.insist()
 
     def _take_down(self) -> None:
         remove_supervisor_file(self._home)

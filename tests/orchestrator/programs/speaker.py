@@ -22,6 +22,8 @@ MANNER = os.environ.get("DESCARTES_TEST_MANNER", "")
 NAMES = os.environ["LISTEN_FDNAMES"].split(":")
 MORE = (os.environ.get(f"LISTEN_FDNAMES_{number}") for number in itertools.count(2))
 NAMES += [name for more in itertools.takewhile(bool, MORE) for name in str(more).split(":")]
+#: What was given into keeping stays open here too.
+SPAWNED: list[subprocess.Popen[bytes]] = []
 assert int(os.environ["LISTEN_PID"]) == os.getpid()
 assert int(os.environ["LISTEN_FDS"]) == len(NAMES)
 
@@ -66,6 +68,7 @@ def spawn(agent: str, *words: str) -> str:
     """Start a program as an agent: its pidfd is kept."""
     program = subprocess.Popen([sys.executable, "-I", "-S", *words], stdin=subprocess.PIPE, start_new_session=True)
     assert program.stdin is not None
+    SPAWNED.append(program)
     tell("FDSTORE=1", f"FDNAME=agent-{agent}-pid", descriptors=(os.pidfd_open(program.pid),))
     tell("FDSTORE=1", f"FDNAME=agent-{agent}-in", descriptors=(program.stdin.fileno(),))
     barrier()
@@ -116,6 +119,11 @@ def say_raw(text: str) -> str:
     return "said"
 
 
+def say(*lines: str) -> str:
+    tell(*lines)
+    return barrier()
+
+
 def leave(*lines: str) -> str:
     tell(*lines)
     os._exit(0)
@@ -136,6 +144,7 @@ DOES = {
     "intrude": intrude,
     "say_raw": say_raw,
     "commit": commit,
+    "tell": say,
     "leave": leave,
     "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda code: os._exit(int(code)),
