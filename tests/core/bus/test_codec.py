@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import msgpack  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from descartes_core.bus.codec import decode, encode
+from descartes_core.bus.messages import LARGEST, Heartbeat, Output
+from descartes_core.errors import ProtocolError, TooLarge
+from tests.support.bus_messages import AGENT_ID, BY_TYPE
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
+    lambda inside: st.lists(inside) | st.dictionaries(st.text() | st.integers(-5, 5) | st.binary(max_size=3), inside),
+)
+
+
+@given(anything)
+def test_what_is_no_message_is_told_as_such(value: object) -> None:
+    with pytest.raises(ProtocolError):
+        decode(msgpack.packb(value))
+
+
+@given(st.sampled_from(sorted(BY_TYPE)), st.data())
+def test_one_wrong_field_is_named_or_harmless(kind: str, data: st.DataObject) -> None:
+    good = msgpack.unpackb(encode(BY_TYPE[kind]))
+    name = data.draw(st.sampled_from(sorted(good)))
+    try:
+        decode(msgpack.packb({**good, name: data.draw(anything)}))
+    except ProtocolError as error:
+        told = error.message
+        assert name in told or name == "type" or told.startswith("that is no msgpack")
+
+
+@given(st.sampled_from(sorted(BY_TYPE)), st.integers(0, 10_000), st.binary(max_size=4))
+def test_broken_bytes_are_told_as_such(kind: str, where: int, other: bytes) -> None:
+    good = encode(BY_TYPE[kind])
+    where %= len(good)
+    try:
+        message = decode(good[:where] + other + good[where + 1 :])
+    except ProtocolError:
+        return
+    assert encode(decode(encode(message))) == encode(message)  # bytes: NaN is not NaN
+
+
+def test_a_part_of_a_message_is_none() -> None:
+    good = encode(BY_TYPE["spawn_request"])
+    for length in range(len(good)):
+        with pytest.raises(ProtocolError):
+            decode(good[:length])
+    with pytest.raises(ProtocolError):
+        decode(good + b"\xc0")
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (b"", "that is no msgpack: ValueError"),
+        (b"\xc1", "that is no msgpack: FormatError"),
+        (b"\xdd\xff\xff\xff\xff", "that is no msgpack: ValueError"),
+        (b"\x91" * 2000 + b"\xc0", "that is no msgpack: StackError"),
+        (msgpack.packb([1]), "a message is a map"),
+        (msgpack.packb({}), "message: Unable to extract tag using discriminator 'type'"),
+        (msgpack.packb({1: 2}), "that is no msgpack: ValueError"),
+        (msgpack.packb({"type": "output", "agent_id": "a", "offset": -1}), "output.offset: Input should be greater"),
+        (msgpack.packb({"type": "output", "agent_id": "a", "offset": True}), "output.offset: Input should be a valid"),
+        (msgpack.packb({"type": "health_check_request", "request_id": ""}), "health_check_request.request_id: String"),
+    ],
+)
+def test_a_refusal_says_why_without_repeating(frame: bytes, told: str) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        decode(frame)
+    assert refused.value.message.startswith(told)
+
+
+def test_an_unknown_type_is_refused_in_few_words() -> None:
+    with pytest.raises(ProtocolError) as refused:
+        decode(msgpack.packb({"type": "x" * 1_000_000}))
+    assert len(refused.value.message) < 1000
+
+
+def test_what_is_too_large_is_neither_written_nor_looked_at() -> None:
+    message = Output(agent_id=AGENT_ID, offset=0, data=bytes(LARGEST))
+    with pytest.raises(TooLarge):
+        encode(message)
+    with pytest.raises(TooLarge):
+        decode(b"\xc1" * (LARGEST + 1))
+    room = LARGEST - len(encode(message.model_copy(update={"data": bytes(70_000)}))) + 70_000
+    whole = encode(message.model_copy(update={"data": bytes(room)}))
+    assert len(whole) == LARGEST
+    assert decode(whole).data == bytes(room)
+
+
+def test_what_is_unset_takes_no_room() -> None:
+    assert msgpack.unpackb(encode(Heartbeat())) == {"type": "heartbeat", "generation": 0}
