@@ -170,7 +170,7 @@ ONE_OF_EACH: tuple[m.Message, ...] = (
         peers=(PEER,),
     ),
     m.PeerUpdate(peer=PEER),
-    m.Heartbeat(generation=FAR, agents=3, load=0.75, is_draining=True, interval_secs=20.0),
+    m.Heartbeat(generation=FAR, agents=3, load=0.75, is_draining=True, interval_secs=20.0, told=12),
     m.Output(
         agent_id=AGENT_ID, stream="stderr", offset=FAR, data=b"hi\r\n\x00\xff", gap="dropped to keep 1G", is_last=True
     ),

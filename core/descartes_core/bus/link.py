@@ -1,13 +1,13 @@
 """A peer's end of the conversation with the hub: its rules, without socket and clock.
 
-The shell opens a socket when `wants_socket` says so and calls `opened`; gives it what came (`receive`, first) and the
-time (`tick`, at `due`); sends `frames_to_send` after each call; and throws its socket away when the state is
-RECONNECTING, FAILED or DISCONNECTED, or calls `closed` when it sees that the connection has ended.
+The shell opens a socket when `wants_socket` says so, and calls `opened`; gives it what came (`receive`, first) and the
+time (`tick`, at `due`); sends `frames_to_send` after each call; calls `closed` when it sees the connection end; and
+throws its socket away when the state is neither CONNECTING nor CONNECTED.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -73,6 +73,8 @@ class Link:
         self._beats = Beats(me.generation)
         self._backoff = Backoff(random)
         self._waiting: list[list[bytes]] = []
+        #: Peer updates since the last welcome; None: another welcome was asked for.
+        self._told: int | None = 0
 
     def opened(self, now: float) -> None:
         """Greet through a fresh socket."""
@@ -132,7 +134,7 @@ class Link:
         """
         body = self._asked.add(message, to, now, deadline)
         if self.state is LinkState.CONNECTED:
-            self._queue(to, body)
+            self._queue_all([(to, body)])
 
     def forget(self, request_id: str) -> None:
         """Wait for this answer no longer; a late one is dropped."""
@@ -159,8 +161,7 @@ class Link:
                 return expired
             if self._beats.due <= now:
                 self._send(self._beats.beat(now))
-            for to, body in self._asked.again_where_due(now):
-                self._queue(to, body)
+            self._queue_all(self._asked.again_where_due(now))
         return expired
 
     def due(self) -> float | None:
@@ -189,24 +190,31 @@ class Link:
         if self.state is not LinkState.CONNECTED:
             return self._drop()
         if isinstance(message, m.Heartbeat):
+            self._compare(message)
             return []
         if isinstance(message, m.PeerUpdate):
             return self._peer_moved(message, now)
         return self._taken("", message)
 
+    def _compare(self, heartbeat: m.Heartbeat) -> None:
+        if heartbeat.told is not None and heartbeat.told != self._told:
+            self._told = None
+            self._send(self.me)
+
     def _welcomed(self, welcome: m.Welcome, now: float) -> list[Received]:
-        if self.state is not LinkState.CONNECTING:
+        is_missing = self.state is LinkState.CONNECTED and self._told is None
+        if self.state is not LinkState.CONNECTING and not is_missing:
             return self._drop()
         if _major(welcome.protocol_version) != _major(m.PROTOCOL_VERSION):
             self._fail(now, f"the hub speaks protocol {welcome.protocol_version}, and this is {m.PROTOCOL_VERSION}")
             return [Received("", welcome)]
-        self.welcome, self.failure = welcome, None
+        self.welcome, self.failure, self._told = welcome, None, 0
         self.peers = {peer.name: peer for peer in welcome.peers if peer.state != "gone"}
-        self._move(LinkState.CONNECTED, now)
-        self.statistics.connected(now)
-        self._beats.begin(welcome.heartbeat_secs, welcome.misses, now)
-        for to, body in self._asked.again(now):
-            self._queue(to, body)
+        if not is_missing:
+            self._move(LinkState.CONNECTED, now)
+            self.statistics.connected(now)
+            self._beats.begin(welcome.heartbeat_secs, welcome.misses, now)
+        self._queue_all(self._asked.again(now))
         return [Received("", welcome)]
 
     def _dismissed(self, goodbye: m.Goodbye, now: float) -> list[Received]:
@@ -233,14 +241,14 @@ class Link:
 
     def _peer_moved(self, update: m.PeerUpdate, now: float) -> list[Received]:
         peer = update.peer
+        self._told = None if self._told is None else self._told + 1
         if peer.state == "gone":
             self.peers.pop(peer.name, None)
         else:
             before = self.peers.get(peer.name)
             self.peers[peer.name] = peer
             if peer.state == "connected" and _has_come(before, peer):
-                for to, body in self._asked.again(now, peer.name):
-                    self._queue(to, body)
+                self._queue_all(self._asked.again(now, peer.name))
         return [Received("", update)]
 
     def _taken(self, sender: str, message: m.Message) -> list[Received]:
@@ -277,10 +285,10 @@ class Link:
             self.statistics.connected_since = None
 
     def _send(self, message: m.Message, to: str = "") -> None:
-        self._queue(to, encode(message))
+        self._queue_all([(to, encode(message))])
 
-    def _queue(self, to: str, body: bytes) -> None:
-        self._waiting.append(addressed(to, body))
+    def _queue_all(self, bodies: Iterable[tuple[str, bytes]]) -> None:
+        self._waiting.extend(addressed(to, body) for to, body in bodies)
 
 
 def _major(version: str) -> str:

@@ -365,6 +365,9 @@ class Heartbeat(Message):
     #: When the next one comes: a peer that has nothing to do with others beats less often than the hub asks for, and
     #: `misses` counts in this.
     interval_secs: Annotated[float, Field(gt=0)] | None = None
+    #: Of the hub: how many peer_updates it meant you to have since its welcome. Who has another number missed some, and
+    #: says hello again, to be welcomed with all peers.
+    told: Offset | None = None
 
 
 class Output(Message):

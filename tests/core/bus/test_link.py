@@ -135,6 +135,23 @@ def test_a_peer_that_comes_back_is_asked_again_in_order() -> None:
     assert link.peers == {}
 
 
+def test_who_missed_news_of_peers_is_welcomed_again() -> None:
+    link = connected()
+    link.ask(SPAWN, "big", now=0.0, deadline=30.0)
+    link.receive(from_hub(m.PeerUpdate(peer=a_peer())), 0.1)
+    sent(link)
+    link.receive(from_hub(m.Heartbeat(told=1)), 0.2)
+    assert sent(link) == []
+    link.receive(from_hub(m.Heartbeat(told=2)), 0.3)
+    assert sent(link) == [("", ME)]
+    welcome = WELCOME.model_copy(update={"peers": (a_peer("small"),)})
+    assert link.receive(from_hub(welcome), 0.4) == [Received("", welcome)]
+    assert (list(link.peers), link.state, link.since) == (["small"], LinkState.CONNECTED, 0.0)
+    assert link.statistics.reconnections == 0
+    assert link.receive(from_hub(WELCOME), 0.5) == []
+    assert list(link.peers) == ["small"]
+
+
 def test_three_heartbeats_without_an_answer_and_the_hub_is_lost() -> None:
     link = connected()
     for now in (2.0, 4.0):
