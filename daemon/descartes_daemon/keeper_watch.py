@@ -50,6 +50,15 @@ class KeeperWatch:
         self.is_settled.set()
 
     async def run(self) -> None:
+        """Watch as long as the daemon lives, whatever goes wrong: nobody else would see to it that somebody keeps."""
+        while True:
+            try:
+                await self._watch()
+            except Exception:
+                _log.exception("the watch over the supervisor failed, and begins anew")
+            await asyncio.sleep(_FIRST_PAUSE)
+
+    async def _watch(self) -> None:
         """Watch; hand over; watch again."""
         connection = await self._known_again()
         while True:
@@ -139,6 +148,8 @@ class KeeperWatch:
                 return await self._try()
             except DescartesError as error:
                 self._tell(f"no supervisor keeps what this daemon has, so agents would end with it: {error.message}")
+            except Exception:  # whatever it is, the next try is later each time
+                _log.exception("nothing can be handed over")
             await told_within(self._home, pause * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
             pause = min(2 * pause, _LONGEST_PAUSE)
 

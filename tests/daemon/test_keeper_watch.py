@@ -8,8 +8,12 @@ from tests.support.kept_daemon import kept_daemon
 from tests.support.person import Person
 
 
-def test_a_nonsensical_answer_is_not_the_last_try(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEEPER_IS_STRANGE", "yes")
+@pytest.mark.parametrize("strange", ["[]", '"no answer"'])
+def test_a_nonsensical_answer_is_not_the_last_try(
+    person: Person, monkeypatch: pytest.MonkeyPatch, strange: str
+) -> None:
+    """One that is none at all is a fault that nobody foresaw: the watch ended by it, and nobody kept any more."""
+    monkeypatch.setenv("KEEPER_IS_STRANGE", strange)
     with kept_daemon(person) as daemon:
         daemon.until("watched")
         assert daemon.call("session.info")["session"]["notices"] == []

@@ -120,6 +120,9 @@ class Keeper:
             while line := lines.readline():
                 call = json.loads(line)
                 result = getattr(self, f"answer_{call['method']}")(**call["params"])
+                if result == "no answer":
+                    connection.sendall(b"[]\n")
+                    continue
                 connection.sendall(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode() + b"\n")
                 if call["method"] == "serving" and result:
                     self.line = connection
@@ -131,10 +134,10 @@ class Keeper:
         """Be there."""
         return {"pid": os.getpid(), "version": "1"}
 
-    def answer_serving(self, id: str) -> dict[str, Any] | list[Any]:
+    def answer_serving(self, id: str) -> Any:
         """Know the daemon; a keeper that is told to be strange says nonsense at first."""
-        if os.environ.pop("KEEPER_IS_STRANGE", None):
-            return []
+        if (strange := os.environ.pop("KEEPER_IS_STRANGE", None)) is not None:
+            return json.loads(strange)
         return {"known": id == self.session}
 
     def answer_exit_status(self, pid: int, started: int) -> dict[str, Any]:
