@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from descartes_core.errors import DescartesError, Refused
 from descartes_core.jsonrpc import Call, request
+from descartes_orchestrator.supervisor import door
 from descartes_orchestrator.supervisor.connections import Answer, Peer
 from descartes_orchestrator.supervisor.loop import Loop
 
@@ -57,3 +60,36 @@ def test_a_fault_after_the_answer_is_no_second_one(loop: Loop) -> None:
     assert [one.get("result") for one in told] == ["well", None, None]
     assert [one["error"]["data"]["code"] for one in told[1:]] == [DescartesError.code, Refused.code]
     assert owed == 0
+
+
+def test_the_lines_of_daemons_are_no_callers(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand sessions once kept every command waiting for ever."""
+    monkeypatch.setattr(door, "MOST", 3)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "door"))
+    listener.listen()
+
+    def kin(_: Call, answer: Answer) -> None:
+        answer.asker.is_kin = True
+        answer.give("kin")
+
+    with contextlib.ExitStack() as stack:
+        entrance = door.Door(loop, listener, kin)
+        stack.callback(entrance.close)
+        lines: list[socket.socket] = []
+
+        def come() -> None:
+            lines.append(stack.enter_context(socket.socket(socket.AF_UNIX)))
+            lines[-1].connect(str(tmp_path / "door"))
+            lines[-1].sendall(request("serving", {}, len(lines)))
+            lines[-1].setblocking(False)
+
+        def look() -> None:
+            with contextlib.suppress(BlockingIOError):
+                assert json.loads(lines[-1].recv(4096))["result"] == "kin"
+                come() if len(lines) < 7 else loop.stop()
+
+        come()
+        loop.later(10.0, loop.stop)
+        loop.run(look)
+        assert len(entrance) == 7

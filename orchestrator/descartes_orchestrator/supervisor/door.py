@@ -17,8 +17,8 @@ from descartes_orchestrator.supervisor.saving import SavedCall, SavedPeer
 
 #: What all unfinished requests, and all answers that nobody reads, may have together.
 _MOST_HALF = 8 * LONGEST_LINE
-#: Each command has one for a moment. Beyond this the one that is idle for longest makes room for a newcomer; where all
-#: are busy newcomers wait in the backlog.
+#: Callers; each command is one for a moment. Beyond this the one that is idle for longest makes room for a newcomer;
+#: where all are busy newcomers wait in the backlog.
 MOST = 1000
 #: Let in before those who are here have their turn.
 _MOST_AT_ONCE = 100
@@ -111,7 +111,9 @@ class Door:
     def _is_full(self) -> bool:
         """Whether one more would take a place that is not there, or a descriptor that is not for callers."""
         free = free_descriptors()
-        return self._peers.is_full or (free is not None and free <= spare() // 2)
+        # Daemons' own lines are no callers, however many sessions there are; counted only where it might matter.
+        is_full = self._peers.is_full and sum(not peer.is_kin for peer in self._peers) >= MOST
+        return is_full or (free is not None and free <= spare() // 2)
 
     def _let_in(self) -> bool:
         is_full = self._is_full
