@@ -34,6 +34,7 @@ class Cause(StrEnum):
     UNARCHIVE_ASKED = "unarchive_asked"
     READY = "ready"  # the daemon said READY=1
     HANDED_OVER = "handed_over"  # a daemon that outlived its supervisor told the next one of itself
+    NEVER_GAVE = "never_gave"  # such a daemon stands still before it has given all; it begins anew when it goes on
     ENDED = "ended"  # the daemon's process ended
     GAVE_UP = "gave_up"  # it died too often
     DEADLINE_OVER = "deadline_over"  # it was not ready in time
@@ -73,6 +74,7 @@ TABLE: Mapping[tuple[State, Cause], Move] = MappingProxyType(
         (State.STARTING, Cause.STOP_ASKED): Move(State.STOPPING, (Effect.ASK_TO_END,)),
         (State.ACTIVE, Cause.STOP_ASKED): Move(State.STOPPING, (Effect.ASK_TO_END,)),
         (State.ACTIVE, Cause.ENDED): Move(State.STARTING, (Effect.START_LATER,)),
+        (State.ACTIVE, Cause.NEVER_GAVE): Move(State.INACTIVE),
         (State.ACTIVE, Cause.GAVE_UP): Move(State.ERROR, (Effect.TELL,)),
         (State.STOPPING, Cause.ENDED): Move(State.INACTIVE, (Effect.LET_GO, Effect.TELL)),
         (State.STOPPING, Cause.GRACE_OVER): Move(State.STOPPING, (Effect.KILL,)),

@@ -49,6 +49,7 @@ def test_a_daemon_that_dies_is_started_again() -> None:
 @pytest.mark.parametrize("state", [State.INACTIVE, State.ERROR])
 def test_a_daemon_that_outlived_its_supervisor_is_active_and_dies_like_any_other(state: State) -> None:
     assert move("s", state, Cause.HANDED_OVER) == Move(State.ACTIVE)
+    assert move("s", State.ACTIVE, Cause.NEVER_GAVE) == Move(State.INACTIVE)
     assert (State.STARTING, Cause.HANDED_OVER) not in TABLE
     assert (State.ACTIVE, Cause.HANDED_OVER) not in TABLE
 

@@ -39,12 +39,12 @@ class Survivors:
         assert one.stdout is not None
         return one.pid, one.stdout.readline().strip()
 
-    def ask(self) -> str:
-        """Let the last one ask the supervisor for its pid, by the line it has had from the beginning."""
+    def ask(self, word: str = "ping") -> str:
+        """Let the last one ask the supervisor for its pid, or do what else it is told, by the line it has had."""
         one = self.started[-1]
         assert one.stdin is not None
         assert one.stdout is not None
-        one.stdin.write("ping\n")
+        one.stdin.write(f"{word}\n")
         one.stdin.flush()
         return one.stdout.readline().strip()
 
@@ -97,6 +97,25 @@ def test_its_line_is_not_the_one_that_makes_room_for_others(supervised: Supervis
         for _ in range(MOST + 10):
             crowd.enter_context(Connection(supervised.home.supervisor_socket)).call("ping")
         assert survivors.ask() == str(supervised.call("ping")["pid"])
+    stopped(supervised, session)
+
+
+def test_one_that_stands_still_is_forgotten_and_may_begin_anew(supervised: Supervised, survivors: Survivors) -> None:
+    """It was Active without doors for ever; killed, it would take along what it has not given."""
+    before = supervised.call("ping")["pid"]
+    supervised.call("shutdown")
+    process_gone(before)
+    supervised.configure(ready_deadline=0.5)
+    supervised.call("ping")
+    session = new_id()
+    pid, told = survivors.start(session, "still", *DOORS)
+    assert (told, supervised.entry(session)["status"]) == ("begun", "Active")
+    wait_until(lambda: supervised.entry(session) == {}, "it is forgotten")
+    assert process_of(pid) is not None
+    assert supervised.home.daemon_socket(session).is_socket()
+    assert survivors.ask() == "No such file or directory", "nobody hears it"
+    assert survivors.ask("again") == "handed over"
+    assert supervised.entry(session)["pid"] == pid
     stopped(supervised, session)
 
 

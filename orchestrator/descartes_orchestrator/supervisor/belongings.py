@@ -119,6 +119,15 @@ class Belongings:
         self.deafen()
         remove_run_file(self._house.home, self._session)
 
+    def give_back(self) -> None:
+        """Close everything and remove nothing: who gave it has it still, and will give it again."""
+        self._forget_coming()
+        if self.sockets is not None:
+            self.sockets.let_go()
+            self.sockets = None
+        self.deafen()
+        self.keeping.clear()
+
     def deafen(self) -> None:
         """Close the ear: there is no daemon to be heard."""
         if self._ear is not None:

@@ -41,8 +41,12 @@ class Guard:
             undo.pop_all()
         loop.watch(self._pidfd, self._ended)
 
-    def _ended(self) -> None:
-        ending = ending_by_pidfd(self._pidfd)
+    def close(self) -> None:
+        """Watch no more."""
         self._loop.unwatch(self._pidfd)
         os.close(self._pidfd)
+
+    def _ended(self) -> None:
+        ending = ending_by_pidfd(self._pidfd)
+        self.close()
         self._on_end(ending or UNKNOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from descartes_core.errors import Conflict
+from descartes_core.errors import Conflict, Unavailable
 from descartes_core.restart import GiveUp
 from descartes_core.session_life import Cause, State
 from descartes_local.endings import Ending
@@ -20,6 +20,8 @@ class Serving(Life):
 
     def __init__(self, wanted: Wanted, house: House) -> None:
         super().__init__(wanted, house, self.hear)
+        #: Where the daemon is not our child.
+        self._guard: Guard | None = None
 
     def take_over(self, wanted: Wanted, daemon: Daemon) -> None:
         """Go on with a daemon that an earlier supervisor started; it gives us what it has, and then says so.
@@ -39,6 +41,7 @@ class Serving(Life):
         self.wanted, self.daemon = wanted, daemon
         self._begin_anew(was_ready=True)
         self._feed(Cause.HANDED_OVER)
+        self._arm(self._house.numbers.ready_deadline, self._never_gave)
 
     def guard(self, daemon: Daemon) -> None:
         """Notice the end of a daemon that is not our child.
@@ -48,13 +51,25 @@ class Serving(Life):
             OSError: it cannot be watched now.
 
         """
-        Guard(self._house.loop, daemon.process, self.daemon_ended)
+        self._guard = Guard(self._house.loop, daemon.process, self.daemon_ended)
 
     def taken_over(self) -> None:
         """Hear that the daemon has given all it has."""
-        if self.daemon is not None:
+        if self.daemon is not None and not self.daemon.has_given:
             self.daemon.has_given = True
+            self._disarm()
         self._tell()
+
+    def _never_gave(self) -> None:
+        """Forget a daemon that stands still; killed, it would take along what it has not given."""
+        assert self.daemon is not None
+        note(f"session {self.id}: daemon {self.daemon.pid} stands still in its hand-over, which is forgotten")
+        if self._guard is not None:
+            self._guard.close()
+        self.callers.not_started(Unavailable(f"the daemon of {self.wanted.name} lives, and stands still: try again"))
+        self.daemon = None
+        self.belongings.give_back()
+        self._feed(Cause.NEVER_GAVE)
 
     def hear(self) -> None:
         """Take what the daemon has told."""

@@ -41,10 +41,14 @@ class Sockets:
         """Return the three, by name."""
         return [(HTTP, self._http.fileno()), (WS, self._ws.fileno()), (RPC, self._rpc.fileno())]
 
-    def close(self) -> None:
-        """Close all and remove the Unix socket: from now on clients are refused."""
+    def let_go(self) -> None:
+        """Close all; who has them too goes on listening."""
         for listener in (self._http, self._ws, self._rpc):
             listener.close()
+
+    def close(self) -> None:
+        """Close all and remove the Unix socket: from now on clients are refused."""
+        self.let_go()
         with contextlib.suppress(OSError):
             self.path.unlink()
 

@@ -1,7 +1,8 @@
 """A daemon that outlived its supervisor: `survivor.py HOME SESSION WHAT…` hands over what it is told, and waits.
 
 http, ws and rpc are its doors, http=rpc is another of them by that name, line its connection; anything else is a
-descriptor by that name.
+descriptor by that name. With still it stands still once it has begun, until it hears a line. On each further line it
+asks the supervisor for its pid, or hands over again.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ def hand_over() -> str:
     ports = [sockets[name].getsockname()[1] for name in ("http", "ws")]
     facts = {"id": session, "name": "shop", "path": str(home.path), "ports": ports, "env": {}}
     line.call("hand_over", {**facts, "pid": me.pid, "started": me.started})
+    if "still" in whole:
+        whole.remove("still")
+        print("begun", flush=True)
+        sys.stdin.readline()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.connect(str(home.notify_socket(session)))
         for name, _, other in (what.partition("=") for what in whole):
@@ -56,8 +61,10 @@ try:
     print(hand_over(), flush=True)
 except DescartesError as error:
     print(error.message, flush=True)
-for _ in sys.stdin:
+except OSError as error:
+    print(error.strerror, flush=True)
+for word in sys.stdin:
     try:
-        print(line.call("ping")["pid"], flush=True)
+        print(hand_over() if word == "again\n" else line.call("ping")["pid"], flush=True)
     except DescartesError as error:
         print(error.message, flush=True)
