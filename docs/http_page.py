@@ -146,6 +146,7 @@ def counters_part() -> str:
     """Return the list of all counters."""
     stats: dict[str, Any] = dict.fromkeys(METHODS["system.stats"].reply.model_fields, 0)
     stats |= {"agents": {}, "connections": {}, "usage": {"living": defaultdict(int), "ended": defaultdict(int)}}
+    stats["bus"] = defaultdict(int)
     rows = [
         (f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation)
         for family in families(stats, Counts(), 0, 0)

@@ -93,6 +93,11 @@ TOLD = (
         "few descriptors are free; with less than agents.spare_descriptors no agent is started",
         ("free", "limit"),
     ),
+    Kind("SystemEvent", "bus_connected", "the hub of its bus has let it in", ("hub", "name", "server_id")),
+    Kind("SystemEvent", "bus_lost", "the hub is gone or silent; it is looked for again", ("hub", "name", "reason")),
+    Kind(
+        "SystemEvent", "bus_refused", "the hub will not have it; `bus.connect` tries again", ("hub", "name", "reason")
+    ),
     Kind(
         "SystemEvent",
         "error",

@@ -22,6 +22,7 @@ from descartes_core.messages.agents import (
     WaitAgent,
     Waited,
 )
+from descartes_core.messages.bus import BusStatus, ConnectBus, DrainBus
 from descartes_core.messages.common import ChangeAgent, Model, Nothing, OneAgent
 from descartes_core.messages.events import EventList, ListEvents
 from descartes_core.messages.output import Output, ReadOutput, ReadScreen, Screen
@@ -83,6 +84,9 @@ _METHODS = (
     Method("session.info", Nothing, SessionReply, about="Tell of this daemon and its session."),
     Method("session.rename", RenameSession, SessionReply, (errors.Refused, errors.Unavailable)),
     Method("session.collect", Collect, CollectReply),
+    Method("bus.status", Nothing, BusStatus, about="Tell how this daemon stands to the hub of its bus."),
+    Method("bus.connect", ConnectBus, BusStatus, (errors.Unavailable,)),
+    Method("bus.drain", DrainBus, BusStatus, (errors.Refused,)),
     Method("event.list", ListEvents, EventList),
     Method("system.health", Nothing, Health, about="Say whether the daemon works, from a look at its store."),
     Method("system.stats", Nothing, Stats, about="Count what this daemon has and does."),

@@ -18,6 +18,7 @@ from descartes_core.events import agent_event
 from descartes_core.ids import Named, resolve
 from descartes_core.redaction import redact_text
 from descartes_daemon.agent import Agent
+from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.background import Background
 from descartes_daemon.cgroups import Cgroups
 from descartes_daemon.keeping import Keeping
@@ -76,6 +77,8 @@ class Agents:
         self.is_closing = False
         #: Does what a move asks for; set by `effects.py`, which needs what is here.
         self.perform: Callable[[Agent, Move], None] = lambda _agent, _move: None
+        #: Told when an agent is not as it was: it moved, has another size, nothing of it is left.
+        self.on_news: Callable[[Agent], None] = lambda _agent: None
 
     def __iter__(self) -> Iterator[Agent]:
         return iter(sorted(self.present.values(), key=_age))
@@ -109,6 +112,10 @@ class Agents:
             row = rows[resolve(text, known, AgentNotFound)]
         if (agent := self.present.get(row.id)) is not None:
             return agent
+        return self.ended(row)
+
+    def ended(self, row: AgentRow) -> Agent:
+        """Return an agent of which nothing is left but its row and its logs."""
         ended = Agent(row, self.place.session_id, self.outputs.of(row), self.outputs.errors_of(row))
         for fact in (ended.launched, ended.ended, ended.gone):
             fact.set()
@@ -159,6 +166,7 @@ class Agents:
             agent.row = replace(agent.row, state=move.to, cause=cause, evidence=evidence, **changes)
         _log.info("agent %s (%s) is %s: %s", agent.row.name, agent.id, move.to, evidence or cause)
         self.perform(agent, move)
+        self.on_news(agent)
         return move
 
     async def insist(self, agent: Agent, cause: Cause, **how: Any) -> None:
@@ -199,6 +207,7 @@ class Agents:
         agent.log.resized(rows, cols)
         agent.row = replace(agent.row, rows=rows, cols=cols)
         agent.tell({"type": "resize", "rows": rows, "cols": cols})
+        self.on_news(agent)
         return True
 
     async def let_go(self, agent: Agent) -> None:
@@ -217,6 +226,7 @@ class Agents:
         self.leave_group(agent)
         for fact in (agent.ended, agent.gone, agent.let_go):
             fact.set()
+        self.on_news(agent)
 
     def leave_group(self, agent: Agent) -> None:
         """Remove the control group of an agent that is let go of, where nobody is left in it."""

@@ -18,6 +18,8 @@ class Asking:
     client: str
     #: The caller's request id; None where it gave none, and then nothing is remembered.
     id: str | None = None
+    #: Another session's daemon, by its name on the bus, for which this is done; None: for this session.
+    owner: str | None = None
     #: Whether the acceptance is part of a commit already.
     is_accepted: bool = False
     #: The answer, where it was committed together with the last effect of the request.

@@ -12,6 +12,7 @@ from descartes_daemon.adopt import Adoption
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
+from descartes_daemon.bus_door import BusDoor
 from descartes_daemon.cgroups import Cgroups
 from descartes_daemon.collecting import Collecting
 from descartes_daemon.counting import Counting
@@ -89,12 +90,16 @@ class Daemon:
         self.counting = Counting(self.agents, self.feed, self.dispatcher, self.counts, self.now)
         #: What was taken over, for those who are told that we serve.
         self._adopted: dict[str, object] = {}
+        self.bus = BusDoor(setup.home, self.agents, self.dispatcher, setup.settings.agents.max_agents)
+        self.bus.title, self.bus.forget = lambda: upkeep.record.name, self.collecting.forget
+        self.agents.on_news = self.bus.changed
         self._count()
 
     def _count(self) -> None:
         self.dispatcher.on_done = self.counts.called
         self.feed.on_lag, self.feed.on_gap = self.counts.lag.add, self.counts.missed
         self.agents.outputs.on_growth = self._grew
+        self.counting.bus = self.bus.counted
         self.now.unix, self.now.unix_total = lambda: len(self.door.connections), lambda: self.door.connected
 
     def _grew(self, log: OutputLog, count: int) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from descartes_core.errors import Refused
 from descartes_core.ids import short
 from descartes_core.messages.sessions import Collect
 from descartes_core.times import written_or_none
@@ -73,6 +74,22 @@ class Collecting:
             await self._once.prune()
             await self._caps.begin()
         return reply
+
+    async def forget(self, agent_id: str) -> None:
+        """Remove all that one ended agent said, which somebody else has.
+
+        Raises:
+            Refused: something of it still runs, or it is read.
+
+        """
+        async with self._turn:
+            for one in await self._agents.store.outputs():
+                if one.agent_id != agent_id or one.collected_at is not None:
+                    continue
+                why_not = self._why_not(agent_id) if one.is_over else "it has not ended"
+                why_not = why_not or await self._remove(one, self._directory / agent_id, Asking("forget", "bus"))
+                if why_not is not None:
+                    raise Refused(f"{one.name} ({short(agent_id)}): {why_not}")
 
     async def _outputs(self, before: float, asking: Asking, *, is_asked: bool) -> Reply:
         gone, kept = [], []

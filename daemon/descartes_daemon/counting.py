@@ -7,6 +7,7 @@ import importlib
 import os
 import resource
 import time
+from collections.abc import Callable
 from typing import Any
 
 from descartes_core.messages.common import Nothing
@@ -29,6 +30,8 @@ class Counting:
         self._agents, self._feed, self._dispatcher = agents, feed, dispatcher
         self._counts, self._now = counts, now
         self._began = time.monotonic()
+        #: What the bus has counted; None where this daemon belongs to none.
+        self.bus: Callable[[], Reply | None] = lambda: None
         #: Times this session's daemon was started, this time among them.
         self.starts = 1
 
@@ -67,6 +70,7 @@ class Counting:
                 "ended": await self._agents.store.usage_of_ended(),
             },
             "gaps": self._counts.gaps,
+            "bus": self.bus(),
             "descriptors": open_descriptors() or 0,
             "descriptors_limit": limit_of_descriptors(),
             "memory_bytes": _memory(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -14,6 +14,15 @@ from descartes_core.messages.common import Change, Model
 from descartes_core.methods import METHODS
 from descartes_daemon.asking import Asking
 from descartes_daemon.once import Once
+
+
+class Peer(NamedTuple):
+    """Who asks by the bus."""
+
+    name: str
+    #: For whom what is spawned runs; None: for this session.
+    owner: str | None
+
 
 Reply = dict[str, Any]
 Answer = Reply | Coroutine[Any, Any, Reply]
@@ -48,8 +57,8 @@ class Dispatcher:
         """Register what changes something, and what answers its repeat when the answer was lost with a daemon."""
         self._acts[method] = do, again or do
 
-    def call(self, method: str, params: dict[str, Any], *, client: str) -> Answer:
-        """Return the reply, or what is to be awaited for it.
+    def call(self, method: str, params: dict[str, Any], *, client: str, peer: Peer | None = None) -> Answer:
+        """Return the reply, or what is to be awaited for it; `peer`: of the bus, who asks.
 
         Raises:
             DescartesError: now, or when it is awaited.
@@ -60,7 +69,7 @@ class Dispatcher:
         known = method if method in METHODS else "unknown"
         began = time.perf_counter()
         try:
-            answer = self._answer(method, params, client)
+            answer = self._answer(method, params, client, peer)
         except Exception as error:
             self._done(known, began, error)
             raise
@@ -73,10 +82,10 @@ class Dispatcher:
         """Whether a method changes nothing."""
         return method in self._reads
 
-    def _answer(self, method: str, params: dict[str, Any], client: str) -> Answer:
+    def _answer(self, method: str, params: dict[str, Any], client: str, peer: Peer | None) -> Answer:
         request = checked(method, params)
         if isinstance(request, Change):
-            return self._change(method, request, client)
+            return self._change(method, request, client, peer)
         if method not in self._reads:
             raise InvalidRequest(f"{method} is for the Unix socket only")
         return self._reads[method](request)
@@ -119,9 +128,12 @@ class Dispatcher:
             self.on_done(method, seconds, InternalError.code)
             self.on_fault(method, error)
 
-    async def _change(self, method: str, request: Change, client: str) -> Reply:
+    async def _change(self, method: str, request: Change, client: str, peer: Peer | None) -> Reply:
         do, again = self._acts[method]
         asking = Asking(method, client, request.request_id)
+        if peer is not None and asking.id is not None:
+            # Nobody is given the answer to another's request, whatever id it makes up.
+            asking.id, asking.owner = f"{peer.name} {asking.id}", peer.owner
         reply = await self._once.do(asking, lambda: do(request, asking), lambda: again(request, asking))
         for then in asking.afterwards:
             then()

@@ -48,6 +48,20 @@ _ENDED = {
     "written_bytes": ("ended_agents_written_bytes", "Bytes that ended agents had written to storage."),
 }
 
+_BUS_GAUGES = {
+    "peers": ("bus_peers", "Others at the bus that are known here."),
+    "streams": ("bus_streams", "Outputs that somebody follows by the bus."),
+}
+_BUS = {
+    "messages_sent": ("bus_messages_sent", "Messages to the hub."),
+    "messages_received": ("bus_messages_received", "Messages from the hub."),
+    "bytes_sent": ("bus_bytes_sent", "Bytes to the hub."),
+    "bytes_received": ("bus_bytes_received", "Bytes from the hub."),
+    "errors": ("bus_errors", "What came and was no message."),
+    "dropped": ("bus_dropped", "Messages that meant nothing when they came."),
+    "reconnections": ("bus_reconnections", "Times the hub was found again."),
+}
+
 
 class _Collector(Collector):
     """One look at everything, from a thread: what grows meanwhile is copied before it is walked over."""
@@ -71,7 +85,18 @@ class _Collector(Collector):
         yield CounterMetricFamily("descartes_output_recorded_bytes", "Output recorded.", self._counts.output_bytes)
         yield CounterMetricFamily("descartes_store_commits", "Transactions of the store.", self._commits)
         yield CounterMetricFamily("descartes_daemon_starts", "Starts of this session's daemon.", self._starts)
+        yield from self._of_the_bus()
         yield from self._measured()
+
+    def _of_the_bus(self) -> Iterator[Metric]:
+        if (bus := self._stats.get("bus")) is None:
+            return
+        is_connected = int(bus["state"] == "Connected")
+        yield GaugeMetricFamily("descartes_bus_connected", "Whether the hub of its bus has it.", is_connected)
+        for key, (name, about) in _BUS_GAUGES.items():
+            yield GaugeMetricFamily(f"descartes_{name}", about, bus[key])
+        for key, (name, about) in _BUS.items():
+            yield CounterMetricFamily(f"descartes_{name}", about, bus[key])
 
     def _agents(self) -> dict[str, int]:
         return {state.value: self._stats["agents"].get(state.value, 0) for state in State}

@@ -47,6 +47,7 @@ async def give_way(daemon: Daemon, unix: asyncio.Server, stop_web: asyncio.Event
     with contextlib.suppress(Unavailable):  # a full disk does not keep a daemon from ending
         await daemon.tell("daemon_stopping", staying=[agent.id for agent in daemon.agents.living], reason="restart")
     await _settle_pens(daemon)
+    daemon.bus.settle()
     daemon.door.close()
     await _turns()
     stop_web.set()

@@ -58,6 +58,7 @@ async def serve(setup: Setup) -> bool:
         stack.callback(daemon.orphans.close)
         stack.callback(daemon.agents.cgroups.close)
         stack.push_async_callback(daemon.background.close)
+        stack.push_async_callback(daemon.bus.leave)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()
         keeping.close_rest()
@@ -113,6 +114,7 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         keeper_watch = KeeperWatch(daemon, listening)
         if setup.supervisor is not None:
             daemon.background.start(keeper_watch.run(), "keeper watch")
+        daemon.background.start(daemon.bus.begin(), "join the bus")
         reached("daemon.ready")
         await daemon.stop.wait()
         if not gives_way.is_set():

@@ -79,7 +79,7 @@ class Spawner:
         """
         await self._refuse_known(request)
         starter = self._here if request.on is None else await self.place(request)
-        agent, order = self._intend(request, starter)
+        agent, order = self._intend(request, starter, asking.owner)
         start = starter.begin(agent, order, patience=request.within)
         self._agents.present[agent.id] = agent
         try:
@@ -102,7 +102,7 @@ class Spawner:
         if await self._agents.store.agent(identity) is not None:
             raise AlreadyExists(f"agent {identity} exists already")
 
-    def _intend(self, request: Spawn, starter: Starter) -> tuple[Agent, Order]:
+    def _intend(self, request: Spawn, starter: Starter, owner: str | None) -> tuple[Agent, Order]:
         if self._agents.is_closing:
             raise Refused("this daemon is ending: it starts nothing more")
         identity = request.agent_id or new_id()
@@ -114,7 +114,7 @@ class Spawner:
         self._spare.check()
         order = starter.order(request, identity)
         self._check_sizes(request, order)
-        taken = {agent.row.name for agent in living}
+        taken = {agent.row.name for agent in living if agent.row.owner == owner}
         name = _name_for(redact(order.command), identity, taken) if request.name is None else request.name
         check_name(name, LONGEST_NAME if request.name is None else self._habits.max_name)
         if name in taken:
@@ -135,6 +135,7 @@ class Spawner:
             limits=wanted(request),
             host=starter.host,
             host_key=starter.host_key,
+            owner=owner,
         )
         outputs, session_id = self._agents.outputs, self._agents.place.session_id
         agent = Agent(row, session_id, outputs.of(row), outputs.errors_of(row), is_stored=False)

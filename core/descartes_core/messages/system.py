@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from descartes_core.messages.bus import BusState, BusStatistics
 from descartes_core.messages.common import Change, Grace, Model
 
 
@@ -50,6 +51,16 @@ class TakenByAgents(Model):
     ended: Taken
 
 
+class BusCounts(BusStatistics):
+    """How this daemon stands to its hub, and what was counted of it."""
+
+    state: BusState
+    role: Literal["daemon", "runner"]
+    #: Others at the bus that are known here, and outputs that somebody follows by it.
+    peers: int
+    streams: int
+
+
 class Stats(Model):
     """Counters of this daemon; all but what is open now only grow."""
 
@@ -76,6 +87,8 @@ class Stats(Model):
     usage: TakenByAgents
     #: Times a listener or watcher missed something (Gap).
     gaps: int
+    #: Null: this daemon belongs to no bus.
+    bus: BusCounts | None = None
     #: Descriptors open, and the soft limit.
     descriptors: int
     descriptors_limit: int

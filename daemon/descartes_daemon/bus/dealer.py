@@ -15,7 +15,7 @@ import zmq
 from descartes_core.bus.asked import Answer
 from descartes_core.bus.link import Expired, Link, LinkState
 from descartes_core.bus.messages import Hello, Message, Peer, PeerUpdate, Problem, Request, Welcome
-from descartes_core.errors import DeadlineOver, DescartesError, ProtocolError, Unavailable, from_wire
+from descartes_core.errors import DeadlineOver, ProtocolError, Unavailable, from_wire
 from descartes_daemon.bus.connection import Connection
 from descartes_local.bus_file import BusFile, Keys
 
@@ -264,12 +264,7 @@ def _checked(answer: Message) -> Message:
 
     """
     code, error = getattr(answer, "code", None), getattr(answer, "error", None)
-    if code is not None and getattr(answer, "data", None) is None:
-        raise _refusal(code, error)
-    if isinstance(answer, Problem) or (error is not None and not getattr(answer, "success", True)):
-        raise _refusal("error", error)
+    is_refusal = isinstance(answer, Problem) or code is not None or not (getattr(answer, "success", True) or not error)
+    if is_refusal and getattr(answer, "data", None) is None:
+        raise from_wire(code or "error", error or "it was refused")
     return answer
-
-
-def _refusal(code: str, error: str | None) -> DescartesError:
-    return from_wire(code, error or "it was refused")

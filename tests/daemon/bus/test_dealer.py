@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
 from descartes_core.bus import messages as m
+from descartes_core.bus.codec import encode
 from descartes_core.bus.link import LinkState
 from descartes_core.errors import AgentNotFound, DeadlineOver, Unavailable
 from descartes_core.ids import new_id
 from descartes_daemon.bus.dealer import Bus
 from tests.support.bare_hub import BareHub, peer_of
+from tests.support.inside import PATIENCE
+from tests.support.on_the_bus import running, until
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE = 15.0
-
-
-@contextlib.asynccontextmanager
-async def running(*buses: Bus) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(bus.run()) for bus in buses]
-    try:
-        for bus in buses:
-            await until(bus, lambda bus=bus: bus.state is LinkState.CONNECTED)
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(bus: Bus, is_so: Callable[[], bool]) -> None:
-    """Wait for something that comes with a message, a peer or a state."""
-    news = asyncio.Event()
-    bus.subscribe(
-        on_message=lambda _sender, _message: news.set(),
-        on_peer=lambda _peer: news.set(),
-        on_state=lambda _state: news.set(),
-    )
-    async with asyncio.timeout(PATIENCE):
-        while not is_so():
-            await news.wait()
-            news.clear()
 
 
 def answering(bus: Bus, answer: Callable[[m.Message], m.Message | None]) -> list[m.Message]:
@@ -189,6 +162,4 @@ async def test_a_twin_is_dismissed_for_good() -> None:
 
 
 def _goodbye() -> bytes:
-    from descartes_core.bus.codec import encode
-
     return encode(m.Goodbye(code="twin", reason="another one is here"))

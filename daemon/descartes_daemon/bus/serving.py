@@ -1,0 +1,299 @@
+"""Requests from the bus: to whom they belong, the one dispatcher, and their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from descartes_core.bus import messages as m
+from descartes_core.errors import DeadlineOver, DescartesError, InternalError, LimitReached, Refused, TooLarge
+from descartes_core.ids import is_id
+from descartes_daemon.agent import Agent
+from descartes_daemon.agents import Agents
+from descartes_daemon.bus import looking
+from descartes_daemon.bus.backends import command_of, environment_of
+from descartes_daemon.bus.belonging import Belonging
+from descartes_daemon.bus.commands import Commands, Order, Refusal
+from descartes_daemon.bus.dealer import Bus
+from descartes_daemon.bus.describing import described
+from descartes_daemon.bus.failing import failed
+from descartes_daemon.bus.streams import Streams
+from descartes_daemon.dispatch import Dispatcher
+
+_log = logging.getLogger(__name__)
+
+#: Under way at once; who asks more is asked to wait.
+_MOST = 2000
+#: Agents in one answer where nobody says how many.
+_LISTED = 1000
+#: Ids of agents that their callers gave none: the same for a repeat.
+_SPAWNS = uuid.UUID("0f4ce4f5-2f0b-4d0f-8a53-6b6a5f0f6f7e")
+
+
+class Serving:
+    """Answers everybody who may ask; a repeat of what is under way is answered with it."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        agents: Agents,
+        dispatcher: Dispatcher,
+        belonging: Belonging,
+        commands: Commands,
+        streams: Streams,
+    ) -> None:
+        self._bus, self._agents, self._dispatcher = bus, agents, dispatcher
+        self._belonging, self._commands, self._streams = belonging, commands, streams
+        #: Whether nothing new is started here.
+        self.is_draining = False
+        self.began = time.monotonic()
+        #: Agents that are about to be there.
+        self._starting: set[str] = set()
+        self._under_way: set[tuple[str, str]] = set()
+        self._answers: dict[type[m.Message], Callable[[str, Any], Awaitable[m.Message]]] = {
+            m.SpawnRequest: self._spawn,
+            m.ControlCommand: self._control,
+            m.CustomActionRequest: self._act,
+            m.BatchControlCommand: self._batch,
+            m.ListAgentsRequest: self._list,
+            m.HealthCheckRequest: self._health,
+            m.OutputQueryRequest: self._query,
+        }
+        bus.subscribe(on_message=self.take)
+
+    def take(self, sender: str, message: m.Message) -> None:
+        """Take one message, whatever it is; what is for others is left alone."""
+        if self._dispatcher.is_held:
+            return  # it is asked again, of the next daemon
+        if isinstance(message, m.Credit):
+            self._start(self._credit(sender, message), f"credit from {sender}")
+        elif isinstance(message, m.Request) and type(message) in self._answers:
+            key = (sender, message.request_id)
+            if key in self._under_way:
+                return
+            if len(self._under_way) >= _MOST:
+                self._bus.tell(failed(message, LimitReached(f"{_MOST} requests are under way here")), sender)
+                return
+            self._under_way.add(key)
+            self._start(self._answer(sender, message), f"{type(message).__name__} of {sender}")
+
+    def _start(self, work: Any, name: str) -> None:
+        self._agents.background.start(work, name)
+
+    async def _answer(self, sender: str, request: m.Request) -> None:
+        try:
+            answer = await self._answer_of(sender, request)
+            try:
+                self._bus.tell(answer, sender)
+            except TooLarge as error:
+                self._bus.tell(failed(request, error), sender)
+        finally:
+            self._under_way.discard((sender, request.request_id))
+
+    async def _answer_of(self, sender: str, request: m.Request) -> m.Message:
+        try:
+            self._belonging.asker(sender)
+            return await self._answers[type(request)](sender, request)
+        except Refusal as refusal:
+            return failed(request, refusal.error, refusal.data)
+        except DescartesError as error:
+            return failed(request, error)
+        except Exception:  # a fault of ours must not leave anybody without an answer
+            _log.exception("%s of %s failed", type(request).__name__, sender)
+            return failed(request, InternalError())
+
+    async def _credit(self, sender: str, credit: m.Credit) -> None:
+        try:
+            self._belonging.asker(sender)
+            agent = self._belonging.at_once(sender, credit.agent_id)
+            self._streams.credit(sender, agent or await self._belonging.find(sender, credit.agent_id), credit)
+        except DescartesError as error:
+            self._bus.tell(m.Problem(code=error.code, error=error.message), sender)
+
+    async def _spawn(self, sender: str, request: m.SpawnRequest) -> m.Message:
+        asker, config, began = self._belonging.asker(sender), request.config, time.monotonic()
+        made_up = str(uuid.uuid5(_SPAWNS, f"{sender} {request.request_id}"))
+        agent_id = made_up if config.agent_id is None else config.agent_id
+        if self._belonging.is_runner and not await self._is_known(agent_id):
+            self._check_room(agent_id)
+        params = _spawn_params(request, agent_id)
+        try:
+            if self._belonging.is_runner and config.cwd is None and is_id(agent_id):
+                params["cwd"] = await asyncio.to_thread(self._directory_for, agent_id)
+            answer = self._dispatcher.call("agent.spawn", params, client=f"bus {sender}", peer=asker)
+            if not isinstance(answer, dict):
+                await answer
+        finally:
+            self._starting.discard(agent_id)
+        agent = await self._belonging.find(sender, agent_id)
+        if request.timeout_secs is not None and time.monotonic() > began + request.timeout_secs and agent.is_alive:
+            await self._commands.call("agent.kill", Order(asker, agent, f"late {agent_id}", {}))
+            raise DeadlineOver(f"agent {agent.called} did not start within {request.timeout_secs:g} s")
+        welcome = self._bus.welcome
+        return m.SpawnResponse(
+            request_id=request.request_id,
+            success=True,
+            agent_info=described(agent),
+            server_id=None if welcome is None else welcome.server_id,
+        )
+
+    def _check_room(self, agent_id: str) -> None:
+        """Refuse what is new while this runner drains, or has as many as it takes."""
+        if self.is_draining:
+            raise Refused("this runner is draining: it starts nothing more")
+        there = {agent.id for agent in self._agents.living} | self._starting
+        if len(there) >= (most := self._bus.link.me.capacity):
+            raise LimitReached(f"this runner has {len(there)} agents, and takes {most}")
+        self._starting.add(agent_id)
+
+    async def _is_known(self, agent_id: str) -> bool:
+        return agent_id in self._agents.present or await self._agents.store.agent(agent_id) is not None
+
+    def _directory_for(self, agent_id: str) -> str:
+        directory = Path(self._agents.place.workspace) / "work" / agent_id
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        return str(directory)
+
+    async def _order(self, sender: str, agent_id: str, request_id: str, payload: m.Payload | None) -> Order:
+        agent = self._belonging.at_once(sender, agent_id) or await self._belonging.find(sender, agent_id)
+        return Order(self._belonging.asker(sender), agent, request_id, payload or {})
+
+    async def _control(self, sender: str, request: m.ControlCommand) -> m.Message:
+        order = await self._order(sender, request.agent_id, request.request_id, request.payload)
+        data = await self._commands.do(request.command_type, order)
+        return await self._done(request, order, data)
+
+    async def _act(self, sender: str, request: m.CustomActionRequest) -> m.Message:
+        order = await self._order(sender, request.agent_id, request.request_id, request.params)
+        try:
+            async with asyncio.timeout(request.timeout_secs):
+                data = await self._commands.act(request.action, order)
+        except TimeoutError:
+            raise DeadlineOver(f"{request.action} took longer than {request.timeout_secs:g} s") from None
+        return await self._done(request, order, data)
+
+    async def _done(self, request: m.ControlCommand | m.CustomActionRequest, order: Order, data: Any) -> m.Message:
+        return m.CommandResponse(
+            request_id=request.request_id,
+            agent_id=request.agent_id,
+            success=True,
+            status=order.agent.row.state.value,
+            data=data,
+        )
+
+    async def _batch(self, sender: str, request: m.BatchControlCommand) -> m.Message:
+        results: list[m.BatchResult] = []
+        if request.fail_fast:
+            for number, agent_id in enumerate(request.agent_ids):
+                is_over = bool(results) and not all(result.success for result in results)
+                results.append(_untried(agent_id) if is_over else await self._one(sender, request, number, agent_id))
+        else:
+            ones = [self._one(sender, request, number, one) for number, one in enumerate(request.agent_ids)]
+            results += await asyncio.gather(*ones)
+        worked = sum(result.success for result in results)
+        return m.BatchControlResponse(
+            request_id=request.request_id,
+            results=tuple(results),
+            success=worked == len(results),
+            successful=worked,
+            failed=len(results) - worked,
+        )
+
+    async def _one(self, sender: str, batch: m.BatchControlCommand, number: int, agent_id: str) -> m.BatchResult:
+        one = m.ControlCommand(
+            request_id=_part(batch.request_id, number),
+            agent_id=agent_id,
+            command_type=batch.command_type,
+            payload=batch.payload,
+        )
+        answer = await self._answer_of(sender, one)
+        assert isinstance(answer, m.CommandResponse), "that is what answers a command"
+        return m.BatchResult(
+            agent_id=agent_id, success=answer.success, status=answer.status, error=answer.error, code=answer.code
+        )
+
+    async def _list(self, sender: str, request: m.ListAgentsRequest) -> m.Message:
+        if request.agent_ids is None:
+            agents = await self._belonging.every(sender)
+        else:
+            agents = [one for each in request.agent_ids if (one := await self._if_seen(sender, each)) is not None]
+        if request.filter_status is not None:
+            agents = [agent for agent in agents if agent.row.state == request.filter_status]
+        most = request.limit or (_LISTED if request.agent_ids is None else len(request.agent_ids))
+        # Of too many the newest: the oldest have ended long ago.
+        return m.ListAgentsResponse(
+            request_id=request.request_id, success=True, agents=tuple(map(described, agents[-most:]))
+        )
+
+    async def _if_seen(self, sender: str, agent_id: str) -> Agent | None:
+        if (agent := self._belonging.at_once(sender, agent_id)) is not None:
+            return agent
+        row = await self._agents.store.agent(agent_id)
+        agent = None if row is None else self._agents.present.get(row.id) or self._agents.ended(row)
+        return agent if agent is not None and self._belonging.may_see(sender, agent) else None
+
+    async def _health(self, sender: str, request: m.HealthCheckRequest) -> m.Message:
+        status = self._agents.store.health() or await self._agents.store.healthy()
+        living = [agent for agent in self._agents.living if self._belonging.may_see(sender, agent)]
+        welcome, me = self._bus.welcome, self._bus.link.me
+        return m.HealthCheckResponse(
+            request_id=request.request_id,
+            healthy=status == "healthy",
+            protocol_version=m.PROTOCOL_VERSION,
+            uptime_secs=round(time.monotonic() - self.began, 3),
+            active_agents=len(living),
+            metadata={
+                "server_id": None if welcome is None else welcome.server_id,
+                "endpoint": self._bus.told.hub,
+                "max_agents": me.capacity,
+                "name": me.name,
+                "status": status,
+            },
+        )
+
+    async def _query(self, sender: str, request: m.OutputQueryRequest) -> m.Message:
+        return await looking.query(await self._belonging.find(sender, request.agent_id), request)
+
+
+def _spawn_params(request: m.SpawnRequest, agent_id: str) -> dict[str, Any]:
+    """Return the parameters of agent.spawn; what is not said is left to its defaults."""
+    config = request.config
+    said = {
+        "name": config.name or None,
+        "command": list(command_of(config)) or None,
+        "cwd": config.cwd,
+        "rows": config.rows,
+        "cols": config.cols,
+        "grace": config.grace,
+        "stop_signal": config.stop_signal,
+        "limits": config.limits,
+        "within": request.timeout_secs,
+    }
+    return {
+        "request_id": request.request_id,
+        "agent_id": agent_id,
+        "extra_env": dict(environment_of(config)),
+        "umask": config.umask,
+        "tty": config.tty,
+        "leave": config.leave,
+        **{name: value for name, value in said.items() if value is not None},
+    }
+
+
+def _part(request_id: str, number: int) -> str:
+    """Return the id of one part of a request, the same for a repeat; an id has its bounds."""
+    text = f"{request_id} {number}"
+    return text if len(text) <= 100 else hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+def _untried(agent_id: str) -> m.BatchResult:
+    return m.BatchResult(
+        agent_id=agent_id, success=False, code=Refused.code, error="not tried: it failed for another before"
+    )
