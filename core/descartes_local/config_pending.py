@@ -19,7 +19,7 @@ from typing import Any
 from descartes_core.errors import ConfigInvalid
 from descartes_core.redaction import redact
 from descartes_local.home import Home
-from descartes_local.json_file import read_json, write_json
+from descartes_local.json_file import read_json, write_bytes
 
 #: Of a daemon these do not matter: discovery counts at once, the supervisor reads its own at its own start.
 _NOT_A_DAEMONS = ("discovery.", "supervisor.")
@@ -27,6 +27,8 @@ _NOT_A_DAEMONS = ("discovery.", "supervisor.")
 _LOOK_EVERY = 0.05
 
 
+#: By key: the value as it may be shown, and what tells it from another one.
+Kept = Mapping[str, list[Any]]
 #: By path: inode, time and size, None where there is no file.
 Stamps = Mapping[str, list[int] | None]
 
@@ -71,7 +73,12 @@ def stamps_of(files: Iterable[Path]) -> Stamps:
     return {str(path): _stamp(path) for path in files}
 
 
-def write_start(file: Path, values: Mapping[str, Any], stamps: Stamps, *, config_file: Path | None = None) -> None:
+def as_kept(values: Mapping[str, Any]) -> Kept:
+    """Return values as they are written down."""
+    return {key: _kept(value) for key, value in values.items()}
+
+
+def write_start(file: Path, values: Kept, stamps: Stamps, *, config_file: Path | None = None) -> None:
     """Write down the values that count from now on, without those that the environment has set.
 
     Raises:
@@ -79,12 +86,12 @@ def write_start(file: Path, values: Mapping[str, Any], stamps: Stamps, *, config
 
     """
     told = {
-        "values": {key: _kept(value) for key, value in values.items()},
+        "values": values,
         "config_file": str(config_file) if config_file else None,
         "files": stamps,
     }
     # It means nothing once the daemon has ended, and is not synced.
-    write_json(file, told, durable=False)
+    write_bytes(file, json.dumps(told).encode(), durable=False)
 
 
 def pending_changes(home: Home, session_id: str, workspace: Path) -> Pending:
@@ -146,7 +153,7 @@ def _compared(
         return Pending(error=error.message)
     if found.settings is None:
         return Pending(error="; ".join(found.complaints))
-    now = {key: _kept(value) for key, value in found.values().items()}
+    now = as_kept(found.values())
     changed = (key for key in now if key in before and not key.startswith(_NOT_A_DAEMONS) and before[key] != now[key])
     return Pending(tuple(Change(key, before[key][0], now[key][0]) for key in changed))
 

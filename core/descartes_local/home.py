@@ -93,8 +93,10 @@ def make_private(directory: Path) -> None:
 
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.stat()
+        found = directory.stat() if directory.is_dir() else None
+        if found is None:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = directory.stat()
     except OSError as error:
         raise Unavailable(
             f"cannot use {directory}: {error.strerror}; set DESCARTES_HOME to a directory of yours"

@@ -120,13 +120,16 @@ class Daemon:
             names += f" and {len(adoption.lost) - _NAMED} more" if len(adoption.lost) > _NAMED else ""
             self.upkeep.tell(f"lost with the daemon before and whoever kept for it: terminals or inputs of {names}")
         await self.orphans.begin()
-        self.background.start(self.once.prune(), "forget old requests")
-        self.background.start(self.caps.begin(), "count what is kept")
-        self.background.start(self.collecting.begin(), "finish what gc began")
         self.counting.starts = 1 + int(await self.store.noted("starts") or 0)
         self.store.enqueue(Unit().note("starts", str(self.counting.starts)))
         self._adopted = {"adopted": adopted, "lost": adoption.lost}
         reached("daemon.adopted")
+
+    def tidy_up(self) -> None:
+        """Begin what nobody waits for; it is put off until others need not wait for it."""
+        self.background.start(self.once.prune(), "forget old requests")
+        self.background.start(self.caps.begin(), "count what is kept")
+        self.background.start(self.collecting.begin(), "finish what gc began")
 
     async def tell_started(self) -> None:
         """Tell that this daemon serves from now on."""

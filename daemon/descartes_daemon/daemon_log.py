@@ -24,6 +24,12 @@ _SHORTEST_SECRET = 8
 #: A record has these by itself; what it has besides was given as `extra`.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+#: Each statement would be two lines, and each connection one, with its whole address.
+_LEVELS = {
+    **dict.fromkeys(("asyncio", "aiosqlite"), logging.WARNING),
+    **dict.fromkeys(("uvicorn.error", "uvicorn.access", "uvicorn.asgi"), logging.ERROR),
+}
+
 _log = logging.getLogger(__name__)
 
 
@@ -121,6 +127,14 @@ def _trace_of(record: logging.LogRecord) -> str:
     return logging.Formatter().formatException(record.exc_info)
 
 
+def set_levels(level: int = logging.INFO) -> None:
+    """Say from which level on things are logged."""
+    for name, wanted in {**_LEVELS, "": level}.items():
+        # To set it touches every logger there is, which in a forked daemon would be a copy of each.
+        if (logger := logging.getLogger(name)).level != wanted:
+            logger.setLevel(wanted)
+
+
 def log_to(path: Path, settings: Log, *, level: str | None = None) -> DaemonLog:
     """Log from here on, everything: warnings, and what nobody caught, too.
 
@@ -128,9 +142,8 @@ def log_to(path: Path, settings: Log, *, level: str | None = None) -> DaemonLog:
     """
     handler = DaemonLog(path, settings)
     handler.hide(value for name, value in os.environ.items() if is_secret_name(name))
-    logging.basicConfig(level=(level or settings.level).upper(), handlers=[handler], force=True)
-    for noisy in ("asyncio", "aiosqlite"):  # each statement would be two lines
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    set_levels(logging.getLevelNamesMapping()[(level or settings.level).upper()])
+    logging.getLogger().handlers[:] = [handler]
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda told: _log.critical(

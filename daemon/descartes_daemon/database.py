@@ -14,6 +14,11 @@ _T = TypeVar("_T")
 class Database(aiosqlite.Connection):
     """A connection that runs a whole piece of work in its thread at once: one hop, however many statements."""
 
+    @classmethod
+    def open(cls, connection: sqlite3.Connection) -> Self:
+        """Take over a connection; entering the block begins the thread."""
+        return cls(lambda: connection, iter_chunk_size=64)
+
     async def __aenter__(self) -> Self:
         try:
             await self

@@ -19,15 +19,15 @@ from descartes_core.redaction import is_secret_name
 from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
 from descartes_daemon import app, terminal_socket
-from descartes_daemon.daemon_log import log_to
+from descartes_daemon.daemon_log import log_to, set_levels
 from descartes_daemon.schema import fresh_database
 from descartes_daemon.serve import serve
 from descartes_daemon.setup import Setup
 from descartes_daemon.sockets import take_inherited
 from descartes_local import registry, session_file
 from descartes_local.code_stamp import loaded_stamp
-from descartes_local.config import defaults, examine, files
-from descartes_local.config_pending import stamps_of, started_with, write_start
+from descartes_local.config import Examined, defaults, examine, files
+from descartes_local.config_pending import Kept, as_kept, stamps_of, started_with, write_start
 from descartes_local.home import Home, find_home, make_private
 from descartes_local.subreaper import become_subreaper
 from descartes_local.token import read_or_make
@@ -57,8 +57,15 @@ def warm() -> None:
     _parser().parse_args(["--http-port=1", "--ws-port", "1", "--workdir=.", "--session-id=", "--name="])
     is_secret_name("")
     app.warm(terminal_socket.PATH)
-    defaults()
+    _default_values()
+    set_levels()
     fresh_database()
+
+
+@cache
+def _default_values() -> Kept:
+    """Return what is written down where nothing is configured, neither by files nor by the environment."""
+    return as_kept(Examined(defaults(), (), ()).values())
 
 
 def _told(error: DescartesError) -> int:
@@ -111,7 +118,8 @@ def _prepare(options: argparse.Namespace) -> Setup:
     record = _record(home, workspace, options)
     stamps = stamps_of(files(home, workspace=workspace, session_id=record.id, config_file=options.config))
     found = examine(home, workspace=workspace, session_id=record.id, config_file=options.config)
-    settings, values = found.checked(), found.values(with_environment=False)
+    settings = found.checked()
+    values = _default_values() if settings is defaults() else as_kept(found.values(with_environment=False))
     make_private(home.session(record.id))
     log = log_to(home.session(record.id) / "daemon.log", settings.log, level=options.log_level)
     log.hide([read_or_make(home)])

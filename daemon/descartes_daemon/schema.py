@@ -12,7 +12,7 @@ from pathlib import Path
 
 from descartes_core.errors import SchemaTooNew, Unavailable
 from descartes_daemon.sql import MIGRATIONS, statements
-from descartes_local.json_file import sync_directory, write_bytes
+from descartes_local.json_file import sync_directory
 
 #: `application_id` of our databases ("DSCR"): any other one is somebody else's.
 APPLICATION = 0x44534352
@@ -25,7 +25,7 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """Open a database for writing; make it, or bring it to the present schema.
+    """Open a database for writing, in any thread; make it, or bring it to the present schema.
 
     Raises:
         SchemaTooNew: a newer Descartes wrote it; the file is as it was.
@@ -72,7 +72,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
     # A daemon is paid for per workspace: what it reads again and again is small.
@@ -94,8 +94,12 @@ def fresh_database() -> bytes:
 def _make(path: Path) -> None:
     """Put a new database there whole, unless another process has meanwhile; where that cannot be, SQLite makes it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
     try:
-        write_bytes(temporary, fresh_database())
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(fresh_database())
+            file.flush()
+            os.fsync(file.fileno())
         with contextlib.suppress(OSError):
             os.link(temporary, path)
             sync_directory(path.parent)

@@ -49,7 +49,7 @@ async def serve(setup: Setup) -> bool:
         listening = Listening.take(keeping, setup.http_port, setup.ws_port, path)
         stack.callback(listening.close)
         stack.callback(upkeep.withdraw)
-        async with _meanwhile(setup.note_start), _meanwhile(partial(upkeep.write, State.STARTING)):
+        async with _meanwhile(partial(_write_down, setup, upkeep)):
             store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
         register(daemon)
@@ -66,10 +66,16 @@ async def serve(setup: Setup) -> bool:
     return upkeep.is_handed_on
 
 
+def _write_down(setup: Setup, upkeep: Upkeep) -> None:
+    setup.note_start()
+    upkeep.write(State.STARTING)
+
+
 @contextlib.asynccontextmanager
 async def _meanwhile(write: Callable[[], None]) -> AsyncIterator[None]:
     """Write to a disk, which is slow, while the block does the same elsewhere; both are done when it is left."""
-    under_way = asyncio.ensure_future(asyncio.to_thread(write))
+    # Not by `to_thread`: it would begin at the loop's next turn only.
+    under_way = asyncio.get_running_loop().run_in_executor(None, write)
     try:
         yield
     finally:
@@ -107,9 +113,9 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
             await daemon.tell_started()
             await ready.wait()
         unix = await daemon.door.serve(listening.unix)
-        _listen_to_signals(daemon.stop)
         gives_way = _listen_to_successor(daemon, notifier)
         daemon.background.start(daemon.scud_watch.run(), "scud watch")
+        daemon.tidy_up()
         await notifier.tell("READY=1", f"STATUS=serving {setup.workspace}")
         keeper_watch = KeeperWatch(daemon, listening)
         if setup.supervisor is not None:

@@ -64,15 +64,14 @@ class Store:
     async def open(cls, path: Path) -> AsyncIterator[Store]:
         """Open the store; leaving the block writes what is queued and closes it.
 
+        It is opened here and now, as nothing else can be done without it: each turn in another thread would cost more.
+
         Raises:
             SchemaTooNew: a newer Descartes wrote the file; it is as it was.
             Unavailable: it cannot be used, or is not ours.
 
         """
-        async with (
-            Database(partial(open_writer, path), iter_chunk_size=64) as writer,
-            Database(partial(open_reader, path), iter_chunk_size=64) as reader,
-        ):
+        async with Database.open(open_writer(path)) as writer, Database.open(open_reader(path)) as reader:
             ((last_seq,),) = await reader.apply(partial(_rows, query="last_seq"))
             store = cls(path, writer, reader, last_seq)
             writing = asyncio.create_task(store._write(), name="store writer")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -203,8 +202,8 @@ async def serve(
         ws=cast("type[asyncio.Protocol]", partial(_WebSocket, max_message)),
         lifespan="off",
         log_config=None,
-        # What it says below that is of every connection, with its whole address.
-        log_level=logging.ERROR,
+        # Its loggers have their levels by `daemon_log`.
+        log_level=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,

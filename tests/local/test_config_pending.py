@@ -10,6 +10,7 @@ from descartes_local.config_pending import (
     Change,
     Pending,
     PendingWatch,
+    as_kept,
     pending_changes,
     stamps_of,
     started_with,
@@ -39,7 +40,7 @@ def start(home: Home, workspace: Path, config_file: Path | None = None) -> Path:
     stamps = stamps_of(files(home, workspace=workspace, session_id=SESSION, config_file=config_file))
     found = examine(home, workspace=workspace, session_id=SESSION, config_file=config_file)
     file = started_with(home, SESSION)
-    write_start(file, found.values(with_environment=False), stamps, config_file=config_file)
+    write_start(file, as_kept(found.values(with_environment=False)), stamps, config_file=config_file)
     return file
 
 
