@@ -15,8 +15,9 @@ from descartes_cli.render import amount
 from descartes_core import VERSION
 from descartes_core.errors import DescartesError
 from descartes_core.limits import HELD
-from descartes_local import cgroup2
+from descartes_local import cgroup2, login
 from descartes_local.cgroup2 import Cgroup
+from descartes_local.detached import has_systemd
 from descartes_local.disk_use import taken_by
 from descartes_local.home import Home
 from descartes_local.supervisor_file import read_supervisor_file
@@ -26,13 +27,14 @@ _LITTLE_ROOM = 1024**3
 #: Four descriptors an agent, and as many sockets.
 _FEW_DESCRIPTORS = 4096
 _DELEGATE = "Delegate=yes in the unit that Descartes runs in lets the kernel do it"
+_LINGER = "after `loginctl enable-linger` the next supervisor begins in a scope of its own, where the kernel does it"
 
 
 def look_at_machine(home: Home) -> Iterator[Remark]:
     """Walk over what is to be said of Python, limits, the home, its token and the disk."""
     yield ok("version", f"descartes {VERSION}, Python {platform.python_version()}, {platform.system()}")
     yield from _limits()
-    yield _control_groups(home)
+    yield from _control_groups(home)
     yield _emulator()
     yield from _home(home)
     if os.path.isdir(home.path):
@@ -50,18 +52,33 @@ def _limits() -> Iterator[Remark]:
         yield ok("descriptors", f"soft limit {soft}, hard limit {hard}; daemons raise their own")
 
 
-def _control_groups(home: Home) -> Remark:
-    """Tell who would hold agents within `spawn --memory --cpus --pids`."""
+def _control_groups(home: Home) -> Iterator[Remark]:
+    """Tell who would hold agents within `spawn --memory --cpus --pids`, and whether they outlive the login."""
     supervisor = read_supervisor_file(home)
     group = cgroup2.of_process("self" if supervisor is None else supervisor.pid) or cgroup2.own()
+    lingers = login.is_lingering()
+    lasts = login.lasts(group, lingers=lingers)
     if group is None:
-        return ok("limits", f"there is no cgroup v2: {_looks(HELD)}")
-    where = Cgroup(cgroup2.base_of(group).path.parent)
+        yield ok("limits", f"there is no cgroup v2: {_looks(HELD)}")
+    elif supervisor is None and has_systemd() and not lasts:
+        text = (
+            "the supervisor will begin in a scope of its own, whose control groups let the kernel hold agents in limits"
+        )
+        yield ok("limits", text)
+    else:
+        yield _holder(Cgroup(cgroup2.base_of(group).path.parent), _LINGER if lasts else _DELEGATE)
+    if supervisor is not None and login.ends_with_logins(group, lingers=lingers):
+        yield warning(
+            "login", "agents end with your last login, as all that systemd runs for you", "loginctl enable-linger"
+        )
+
+
+def _holder(where: Cgroup, remedy: str) -> Remark:
     if not cgroup2.may_make(where):
-        return ok("limits", f"{where.path} may not be written: {_looks(HELD)}; {_DELEGATE}")
+        return ok("limits", f"{where.path} may not be written: {_looks(HELD)}; {remedy}")
     if missing := [name for name in HELD if name not in cgroup2.offered(where)]:
         text = f"each agent has a control group in {where.path}, which lacks controllers: {_looks(missing)}"
-        return ok("limits", f"{text}; {_DELEGATE}")
+        return ok("limits", f"{text}; {remedy}")
     return ok("limits", f"the kernel holds agents within their limits, by control groups in {where.path}")
 
 

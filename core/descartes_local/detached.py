@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from descartes_core.errors import SupervisorUnreachable
+from descartes_local import cgroup2, login
 from descartes_local.home import Home
 from descartes_local.subreaper import leaving_orphans
 
@@ -41,14 +42,14 @@ _DEADLINE = 10.0
 def start_detached(command: Sequence[str], descriptors: Sequence[int], home: Home) -> None:
     """Start it with these descriptors from 3 on, and return once it has left us.
 
-    In a scope of its own where systemd has one for us: the end of a login then takes nothing along.
+    In a scope of its own where systemd has one for us that lasts: the end of a login then takes nothing along.
 
     Raises:
         SupervisorUnreachable: it cannot be started.
 
     """
     scope = [str(_SYSTEMD_RUN), "--user", "--scope", *_PROPERTIES, "--quiet", "--collect", "--"]
-    commands = [[*scope, *command]] if _has_systemd() else []
+    commands = [[*scope, *command]] if has_systemd() and not _lasts() else []
     with leaving_orphans():  # a daemon that starts the next supervisor is not to be its parent
         for words in [*commands, list(command)]:
             if _ran(words, descriptors, home):
@@ -56,9 +57,14 @@ def start_detached(command: Sequence[str], descriptors: Sequence[int], home: Hom
     raise SupervisorUnreachable(f"the supervisor cannot be started: look at {home.log / 'supervisor.log'}")
 
 
-def _has_systemd() -> bool:
+def has_systemd() -> bool:
+    """Say whether this login has a manager of its own, which may be asked for a scope."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return bool(runtime) and Path(f"{runtime}/systemd").is_dir() and _SYSTEMD_RUN.exists()
+
+
+def _lasts() -> bool:
+    return login.lasts(cgroup2.own(), lingers=login.is_lingering())
 
 
 def _ran(command: Sequence[str], descriptors: Sequence[int], home: Home) -> bool:

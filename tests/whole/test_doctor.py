@@ -41,6 +41,14 @@ def test_who_holds_agents_within_their_limits_is_said(person: Person) -> None:
     assert ("control group" in text) == may_make_some()
 
 
+def test_who_begins_in_a_scope_of_its_own_is_told_so(person: Person, tmp_path: Path) -> None:
+    """Without a supervisor the login's own group was told, in which none would ever begin."""
+    (tmp_path / "systemd").mkdir()
+    ran = person.run("doctor", "--json", check=False, env={"XDG_RUNTIME_DIR": str(tmp_path)})
+    (told,) = [remark for remark in ran.json["remarks"] if remark["about"] == "limits"]
+    assert ("a scope of its own" in told["text"]) == ("no cgroup v2" not in told["text"])
+
+
 def test_what_others_could_read_is_told_with_the_command_that_mends_it(person: Person, shop: Path) -> None:
     person.run("sessions", "start", shop)
     person.home.token.chmod(0o644)
