@@ -2,7 +2,8 @@
 
 Below the group that we were started in lies `descartes`, in it one group a session, in that one group an agent; and
 `daemons`, into which we ourselves move where controllers are to be switched on: a group that passes controllers on to
-its children may hold no processes of its own.
+its children may hold no processes of its own. Where a unit starts us in a group `daemons` of its own
+(`DelegateSubgroup=daemons`), `descartes` lies beside it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import math
 import os
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,8 @@ _NO_CHILDREN = 2
 _TRIES = 5
 #: The outermost of ours, a session in it, an agent in that.
 _OF_AN_AGENT = re.compile(rf"(/.*?/{OURS})/([0-9a-f-]{{36}})/[0-9a-f-]{{36}}/")
+#: An attribute of the group's directory.
+_COUNTED = "user.descartes.memory"
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
@@ -135,6 +139,19 @@ class Cgroup:
                 return False
         return True
 
+    def note_memory(self) -> None:
+        """Remember in the group that it counts memory from its first process on: a later controller misses the rest."""
+        if sys.platform == "linux" and (self.path / "memory.peak").exists():
+            with contextlib.suppress(OSError):
+                os.setxattr(self.path, _COUNTED, b"1")
+
+    @property
+    def counts_memory(self) -> bool:
+        """Whether all memory of its processes was counted here."""
+        with contextlib.suppress(OSError):
+            return sys.platform == "linux" and os.getxattr(self.path, _COUNTED) == b"1"
+        return False
+
     def count(self, file: str, key: str) -> int:
         """Return how often something happened here, as memory.events and pids.events tell; 0 where nobody counts."""
         words = _read(self.path / file).split()
@@ -201,7 +218,10 @@ def _plain(text: bytes) -> str:
 
 def base_of(group: Cgroup) -> Cgroup:
     """Return where our groups lie, as seen from the group we were started in."""
-    return Cgroup(group.path.parent if is_serving(group) else group.path / OURS)
+    if is_serving(group):
+        return Cgroup(group.path.parent)
+    start = group.path.parent if group.path.name == SERVING else group.path
+    return Cgroup(start / OURS)
 
 
 def is_serving(group: Cgroup) -> bool:

@@ -60,6 +60,7 @@ class Daemon:
             setup.record.id,
             is_wanted=setup.settings.agents.cgroups == "auto",
             has_supervisor=setup.supervisor is not None,
+            is_unit=setup.supervisor is None and setup.notify_socket is not None,
         )
         output = setup.settings.output
         self.agents.outputs.drops_when_full = output.on_full_disk == "drop"

@@ -34,14 +34,27 @@ class Held:
 class Cgroups:
     """Makes and removes them; the first agent pays for looking where, not the daemon's start."""
 
-    def __init__(self, session_id: str, *, is_wanted: bool, has_supervisor: bool, start: Cgroup | None = None) -> None:
-        """Know whether groups are wanted at all, and (in tests) below which one they are to be made."""
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        is_wanted: bool,
+        has_supervisor: bool,
+        is_unit: bool = False,
+        start: Cgroup | None = None,
+    ) -> None:
+        """Know whether groups are wanted at all, and (in tests) in which one we were started.
+
+        A unit's manager starts the next daemon in the same group as this one: it must stay free to hold processes.
+        """
         self._session_id = session_id
         self._is_wanted = is_wanted
         self._has_supervisor = has_supervisor
+        self._is_unit = is_unit
         self._start = start
         self._base: Cgroup | None = None
         self._has_looked = False
+        self._needs_start = False
 
     @property
     def base(self) -> Cgroup | None:
@@ -52,6 +65,7 @@ class Cgroups:
             if start is not None:
                 base = cgroup2.base_of(start)
                 self._base = base if cgroup2.may_make(Cgroup(base.path.parent)) else None
+                self._needs_start = self._is_unit and base.path.parent == start.path
         return self._base
 
     @property
@@ -68,10 +82,10 @@ class Cgroups:
         except OSError as error:
             _log.warning("no control group for agent %s: %s", agent_id, error)
             return None
-        if limits is None or not limits.to_hold:
-            return Held(group, frozenset())
-        self._pass_on({CONTROLLERS[name] for name in limits.to_hold})
-        return Held(group, group.limit(limits))
+        if limits is not None and limits.to_hold:
+            self._pass_on({CONTROLLERS[name] for name in limits.to_hold})
+        group.note_memory()
+        return Held(group, frozenset() if limits is None else group.limit(limits))
 
     def _pass_on(self, wanted: Collection[str]) -> None:
         """Have these controllers in agents' groups, as far as they are given to us."""
@@ -79,6 +93,10 @@ class Cgroups:
         assert base is not None, "a group was made in it"
         assert session is not None, "a group was made in it"
         start = Cgroup(base.path.parent)
+        if self._needs_start:
+            # systemd would try for ever, and in vain, to put the next daemon into a group that passes controllers on.
+            _log.info("the kernel's controllers are not used: the next daemon begins in %s, too", start.path)
+            return
         given = start.controllers.intersection(wanted)
         try:
             for _ in range(_ROUNDS):

@@ -137,7 +137,7 @@ def _of_group(group: Cgroup | None, otherwise: Usage) -> Usage:
     usage = otherwise
     if spent := group.count("cpu.stat", "usage_usec"):
         usage = replace(usage.at_least(Usage(cpu_seconds=_seconds(spent / 1e6))), cpu_source="cgroup")
-    if (peak := group.number("memory.peak")) is not None:
+    if group.counts_memory and (peak := group.number("memory.peak")) is not None:
         now = group.number("memory.current")
         usage = replace(usage, memory_bytes=now, memory_peak_bytes=peak, memory_source="cgroup")
     if (moved := group.bytes_moved()) is not None:

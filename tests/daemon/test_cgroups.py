@@ -73,6 +73,33 @@ def test_only_what_limits_need_is_passed_on(tmp_path: Path) -> None:
     assert told == ["+pids"] * 3
 
 
+def unit_group(path: Path) -> Cgroup:
+    for below in (path, path / "descartes", path / "descartes" / SESSION):
+        plain_group(below, "memory", "cpu", "pids")
+    return Cgroup(path)
+
+
+def test_the_group_that_a_unit_begins_in_passes_nothing_on(tmp_path: Path) -> None:
+    """After one agent with a limit, systemd could start no further daemon there (EBUSY), and tried for ever."""
+    unit = unit_group(tmp_path / "a.service")
+    groups = Cgroups(SESSION, is_wanted=True, has_supervisor=False, is_unit=True, start=unit)
+    held = groups.make(new_id(), Limits(pids=3))
+    assert held is not None
+    assert (held.group.path.parent.parent.parent, held.kernel) == (unit.path, frozenset())
+    assert unit.passed_on == frozenset()
+
+
+def test_a_unit_that_begins_beside_its_agents_holds_their_limits(tmp_path: Path) -> None:
+    unit = unit_group(tmp_path / "a.service")
+    start = plain_group(unit.path / "daemons")
+    groups = Cgroups(SESSION, is_wanted=True, has_supervisor=False, is_unit=True, start=start)
+    held = groups.make(new_id(), Limits(pids=3))
+    assert held is not None
+    assert held.group.path.parent.parent == unit.path / "descartes"
+    assert (unit.path / "cgroup.subtree_control").read_text() == "+pids"
+    assert start.passed_on == frozenset()
+
+
 def test_what_is_empty_is_tidied_away(tmp_path: Path) -> None:
     start = plain_group(tmp_path / "start")
     groups = groups_at(start)

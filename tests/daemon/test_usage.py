@@ -172,7 +172,11 @@ def test_an_adopted_agent_is_counted_too(person: Person) -> None:
         assert ended["written_bytes"] >= living["written_bytes"]
 
 
-async def test_what_the_kernel_counts_for_memory_and_bytes_is_taken_alone(short: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_noted", [True, False], ids=["from its first process on", "later"])
+async def test_memory_and_bytes_are_taken_from_who_counts_all_of_them(
+    short: Path, tmp_path: Path, is_noted: bool
+) -> None:
+    """`ps --wide` told of no memory at all, where the controller came only with a later agent's limits."""
     group = plain_group(tmp_path / "group")
     for name, text in {
         "memory.current": "1000",
@@ -181,6 +185,10 @@ async def test_what_the_kernel_counts_for_memory_and_bytes_is_taken_alone(short:
         "cpu.stat": "usage_usec 90000000",
     }.items():
         (group.path / name).write_text(f"{text}\n")
+    if is_noted:
+        group.note_memory()
+        if not group.counts_memory:
+            pytest.skip("this file system holds no attributes of users, as control groups do")
     async with open_inside(short) as inside:
         spawned = await inside.spawn(agent("silent"))
         held = inside.agent(spawned["id"])
@@ -188,5 +196,10 @@ async def test_what_the_kernel_counts_for_memory_and_bytes_is_taken_alone(short:
         theirs, held.cgroup = held.cgroup, group
         found = await usage_of(inside, spawned["id"])
         held.cgroup = theirs
-    assert [found[figure] for figure in FIGURES] == [90.0, 1000, 5000, 1, 7, 9]
-    assert {found[source] for source in ("cpu_source", "memory_source", "io_source")} == {"cgroup"}
+    assert (found["cpu_seconds"], found["processes"], found["read_bytes"], found["written_bytes"]) == (90.0, 1, 7, 9)
+    assert {found["cpu_source"], found["io_source"]} == {"cgroup"}
+    if is_noted:
+        assert (found["memory_bytes"], found["memory_peak_bytes"], found["memory_source"]) == (1000, 5000, "cgroup")
+    else:
+        assert found["memory_source"] == "proc"
+        assert found["memory_bytes"] > MIB

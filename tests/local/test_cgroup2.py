@@ -76,6 +76,8 @@ def test_ours_lie_below_the_group_we_were_started_in() -> None:
     # A daemon that its supervisor has taken along begins where those that serve are.
     assert cgroup2.base_of(Cgroup(start / OURS / SERVING)).path == start / OURS
     assert not cgroup2.is_serving(Cgroup(start / SERVING))
+    # A unit that starts each daemon in a group of its own leaves its own one to agents.
+    assert cgroup2.base_of(Cgroup(start / SERVING)).path == start / OURS
 
 
 def test_which_file_gets_which_text(tmp_path: Path) -> None:

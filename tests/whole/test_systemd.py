@@ -24,7 +24,7 @@ ACTIVATE, ANALYZE = shutil.which("systemd-socket-activate"), shutil.which("syste
 
 
 #: What systemd has from 254 on.
-LATER = ("FileDescriptorStorePreserve", "RestartSteps", "RestartMaxDelaySec")
+LATER = ("DelegateSubgroup", "FileDescriptorStorePreserve", "RestartSteps", "RestartMaxDelaySec")
 
 
 def free_ports(count: int) -> list[int]:
