@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import Any
 
@@ -29,10 +30,10 @@ def show_fleet(*, everything: bool, as_json: bool, only: str | None = None, wide
 def _print(seen: dict[str, Any], failed: list[dict[str, Any]], *, wide: bool) -> None:
     names = {session["id"]: printable(session["name"]) for session in seen["sessions"]}
     if seen["agents"]:
-        rows = [_row(agent, names) for agent in seen["agents"]]
-        if wide:
-            rows = [(*row[:-1], *_more(agent), row[-1]) for row, agent in zip(rows, seen["agents"], strict=True)]
-        print_table((*_HEADS[:-1], *_WIDE, _HEADS[-1]) if wide else _HEADS, rows, coloured=2)
+        more = ("HOST",) if (is_spread := _is_spread(seen["agents"])) else ()
+        heads = (*_HEADS[:-1], *more, *(_WIDE if wide else ()), _HEADS[-1])
+        rows = [_row(agent, names, is_spread=is_spread, wide=wide) for agent in seen["agents"]]
+        print_table(heads, rows, coloured=2)
     else:
         say("no agents; descartes spawn starts one" if seen["sessions"] else "no sessions are active")
     for process in seen["unattributed"]:
@@ -59,7 +60,12 @@ def _remark(session: dict[str, Any], name: str) -> str:
     return "  [its daemon does not answer: this is what was stored]"
 
 
-def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:
+def _is_spread(agents: list[dict[str, Any]]) -> bool:
+    """Say whether some of them run on other machines."""
+    return any(agent["host"] != socket.gethostname() for agent in agents)
+
+
+def _row(agent: dict[str, Any], sessions: dict[str, str], *, is_spread: bool, wide: bool) -> tuple[str, ...]:
     started = agent["started_at"]
     return (
         short(agent["id"]),
@@ -68,6 +74,8 @@ def _row(agent: dict[str, Any], sessions: dict[str, str]) -> tuple[str, ...]:
         sessions.get(agent["session_id"], short(agent["session_id"])),
         "-" if agent["pid"] is None or agent["ended_at"] else str(agent["pid"]),
         ago(time.time() - read_time(started)) if started else "-",
+        *((printable(agent["host"]),) if is_spread else ()),
+        *(_more(agent) if wide else ()),
         command_line(agent["command"]) + (f"  [{printable(agent['notice'])}]" if agent["notice"] else ""),
     )
 

@@ -30,12 +30,16 @@ from descartes_orchestrator import sessions
 
 #: The daemon itself bounds how long an exec may take.
 _TIMEOUT = 60.0
+#: How long it waits for a runner that has room, where nobody says (agent.spawn).
+_QUEUED = 300.0
 _EXAMPLES = """\b
 Examples:
   descartes spawn ~/projects/shop --name fixer -- claude "make the tests pass"
   descartes spawn --attach -- bash
   descartes spawn --no-tty --wait -- make test
   descartes spawn --memory 2G --cpus 1.5 --pids 200 --timeout 2h -- claude
+  descartes spawn --on big -- make test
+  descartes spawn --on gpu,linux --queue --within 1h -- python3 train.py
 """
 
 
@@ -76,6 +80,14 @@ class _CommandAfterDashes(click.Command):
     "--pids", type=click.IntRange(1, 4_194_304), metavar="200", help="The most processes and threads; likewise."
 )
 @click.option("--timeout", type=options.TIME, metavar="2h", help="The most time from its start; likewise.")
+@click.option("--on", metavar="RUNNER", help="Run it on another machine: a runner's name, labels (gpu,linux), or any.")
+@click.option("--queue", is_flag=True, help="Where no runner has room for it now: wait for one.")
+@click.option(
+    "--within",
+    type=options.TIME,
+    metavar="5m",
+    help="Until when it must run, else not at all; default with --queue: 5m.",
+)
 @click.option("--attach", "then_attach", is_flag=True, help="Use its terminal at once.")
 @click.option("--wait", "then_wait", is_flag=True, help="Wait for its end, and end with its exit code.")
 @options.as_json
@@ -87,6 +99,8 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
     the active session (descartes sessions use). COMMAND stands behind --; default: the configured one, else $SHELL.
 
     The agent begins in --cwd; else in the current directory, or in the workspace when one is named that you are not in.
+    On a runner (--on) it begins in --cwd as it is there, else in a directory of its own, with the runner's environment
+    and that of --env.
     """
     if stray:
         raise click.UsageError(f"put -- before the command: descartes spawn {workspace} -- {' '.join(stray)}", context)
@@ -94,9 +108,12 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
         raise click.UsageError("--attach waits for the end already: leave out --wait", context)
     if given["no_tty"] and (given["then_attach"] or given["size"]):
         raise click.UsageError("--attach and --size are for a terminal: leave them out, or --no-tty", context)
+    if given["queue"] and not given["on"]:
+        raise click.UsageError("--queue waits for a runner: say which with --on", context)
     home = find_home()
     session = around(home, workspace, "descartes spawn WORKSPACE …")
-    wish = _wish(context.meta["command"], given, directory_for(given["cwd"], session.path, is_named=bool(workspace)))
+    cwd = given["cwd"] if given["on"] else directory_for(given["cwd"], session.path, is_named=bool(workspace))
+    wish = _wish(context.meta["command"], given, cwd)
     with lasting(f"starting in {printable(session.name)}"):
         started = sessions.start(home, session)
         agent = _spawn(started["socket"], wish)
@@ -120,16 +137,20 @@ def _hint(agent: dict[str, Any]) -> str:
     return f"descartes logs -f {short(agent['id'])} shows what it says"
 
 
-def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]:
-    """Return the parameters of agent.spawn."""
+def _wish(command: list[str], given: dict[str, Any], cwd: str | None) -> dict[str, Any]:
+    """Return the parameters of agent.spawn; on another machine the caller's surroundings are nobody's."""
     wish: dict[str, Any] = {
         "command": [check_text(word) for word in command],
-        "cwd": check_text(cwd),
-        "env": _environment(),
         "extra_env": read_additions(given["additions"]),
         "umask": callers_umask(),
         "leave": given["leave"],
     }
+    if cwd is not None:
+        wish["cwd"] = check_text(cwd)
+    if given["on"] is None:
+        wish["env"] = _environment()
+    elif given["queue"]:
+        wish["queue"] = True
     if given["no_tty"]:
         wish["tty"] = False
     elif (size := read_size(given["size"]) if given["size"] else callers_size()) is not None:
@@ -137,15 +158,16 @@ def _wish(command: list[str], given: dict[str, Any], cwd: str) -> dict[str, Any]
     check_text(given["name"] or "")
     if limits := {key: given[key] for key in ("memory", "cpus", "pids", "timeout") if given[key] is not None}:
         wish["limits"] = limits
-    return wish | {key: given[key] for key in ("name", "grace") if given[key] is not None}
+    return wish | {key: given[key] for key in ("name", "grace", "on", "within") if given[key] is not None}
 
 
 def _spawn(socket: str, wish: dict[str, Any]) -> dict[str, Any]:
     """Spawn once; where the daemon was killed before the program ran, once more as a new agent."""
+    timeout = _TIMEOUT + wish.get("within", _QUEUED if wish.get("queue") else 0.0)
     try:
-        reply = change(socket, "agent.spawn", {**wish, "agent_id": new_id()}, timeout=_TIMEOUT)
+        reply = change(socket, "agent.spawn", {**wish, "agent_id": new_id()}, timeout=timeout)
     except NeverSpawned:
-        reply = change(socket, "agent.spawn", {**wish, "agent_id": new_id()}, timeout=_TIMEOUT)
+        reply = change(socket, "agent.spawn", {**wish, "agent_id": new_id()}, timeout=timeout)
     agent: dict[str, Any] = reply["agent"]
     return agent
 

@@ -47,11 +47,16 @@ class Adoption:
         self._boot = boot_id()
         #: What living agents lost with whoever kept for them, for people and programs.
         self.lost: list[dict[str, Any]] = []
+        #: Those that run on other machines, and those that have ended there and are not done with.
+        self.elsewhere: list[AgentRow] = []
 
     async def run(self) -> list[str]:
         """Adopt all; return the ids of those that go on."""
         for row in await self._agents.store.agents(living_only=True):
-            await self._adopt(row)
+            if row.host is None:
+                await self._adopt(row)
+            else:
+                self.elsewhere.append(row)
         await self._finish_ended()
         return [agent.id for agent in self._agents.living]
 
@@ -174,6 +179,9 @@ class Adoption:
             row = await self._agents.store.agent(identity)
             if row is None:
                 await self._drop(identity)
+                continue
+            if row.host is not None:
+                self.elsewhere += [row] if row.state in agent_life.FINAL else []
                 continue
             agent, pidfd, _ = self._restore(row)
             self._agents.present[identity] = agent

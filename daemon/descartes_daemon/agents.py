@@ -116,10 +116,14 @@ class Agents:
 
     def ended(self, row: AgentRow) -> Agent:
         """Return an agent of which nothing is left but its row and its logs."""
-        ended = Agent(row, self.place.session_id, self.outputs.of(row), self.outputs.errors_of(row))
+        ended = self.of(row)
         for fact in (ended.launched, ended.ended, ended.gone):
             fact.set()
         return ended
+
+    def of(self, row: AgentRow) -> Agent:
+        """Return an agent with its logs, and nothing else."""
+        return Agent(row, self.place.session_id, self.outputs.of(row), self.outputs.errors_of(row))
 
     async def move(
         self,
@@ -180,6 +184,17 @@ class Agents:
             else:
                 return
 
+    async def commit_some_time(self, unit: Unit) -> None:
+        """Write down what must not be lost, however long the store cannot be written."""
+        while True:
+            try:
+                await self.store.commit(unit)
+            except Unavailable as error:
+                _log.error("%s", error)
+                await asyncio.sleep(_STORE_AGAIN)
+            else:
+                return
+
     async def try_move(self, agent: Agent, cause: Cause, *, evidence: str | None = None) -> None:
         """Feed in news that may come too late: then it is dropped here."""
         try:
@@ -220,8 +235,9 @@ class Agents:
         agent.unused = {}
         for log in agent.logs:
             log.close()
-        parts = kept.OF_TERMINALS if agent.row.tty else kept.OF_STREAMS
-        await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in parts))
+        if agent.row.host is None:
+            parts = kept.OF_TERMINALS if agent.row.tty else kept.OF_STREAMS
+            await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in parts))
         self.present.pop(agent.id, None)
         self.leave_group(agent)
         for fact in (agent.ended, agent.gone, agent.let_go):

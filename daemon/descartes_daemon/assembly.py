@@ -6,8 +6,10 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from typing import Any
 
-from descartes_core import VERSION
+from descartes_core import VERSION, agent_life
+from descartes_core.messages.agents import Spawn
 from descartes_daemon.adopt import Adoption
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.attaching import Attaching
@@ -33,6 +35,7 @@ from descartes_daemon.screens import Screens
 from descartes_daemon.scud_watch import ScudWatch
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
 from descartes_daemon.setup import Setup
+from descartes_daemon.start import Machines, Starter
 from descartes_daemon.store import Store
 from descartes_daemon.unit import Unit
 from descartes_daemon.unix_rpc import Limits, UnixDoor
@@ -89,12 +92,18 @@ class Daemon:
         self.background.on_fault = lambda fault: faults.note("background", fault)
         self.counts, self.now = Counts(), OpenNow()
         self.counting = Counting(self.agents, self.feed, self.dispatcher, self.counts, self.now)
+        #: What has to do with agents on other machines: nothing, while there never was one.
+        self.machines: Machines | None = None
         #: What was taken over, for those who are told that we serve.
         self._adopted: dict[str, object] = {}
         self.bus = BusDoor(setup.home, self.agents, self.dispatcher, setup.settings.agents.max_agents)
-        self.bus.title, self.bus.forget = lambda: upkeep.record.name, self.collecting.forget
-        self.agents.on_news = self.bus.changed
+        self._belong()
         self._count()
+
+    def _belong(self) -> None:
+        self.bus.title, self.bus.forget = lambda: self.upkeep.record.name, self.collecting.forget
+        self.agents.on_news = self.bus.changed
+        self.bus.on_member.append(self._joined)
 
     def _count(self) -> None:
         self.dispatcher.on_done = self.counts.called
@@ -107,6 +116,22 @@ class Daemon:
         self.counts.output_bytes += count
         self.caps.grew(log, count)
 
+    def reach_others(self) -> Machines:
+        """Return what reaches other machines; it is loaded when it is needed."""
+        if self.machines is None:
+            from descartes_daemon.remote.elsewhere import Elsewhere  # only who has a hub pays for it
+
+            self.machines = Elsewhere(self.agents, self.effects, self.setup.settings.agents.command)
+        return self.machines
+
+    def _joined(self, member: Any) -> None:
+        if member.told.role == "daemon":
+            self.reach_others().connect(member.bus)
+
+    async def place(self, request: Spawn) -> Starter:
+        """Return where an agent is to be started that is to run elsewhere."""
+        return await self.reach_others().place(request)
+
     async def _keep_lock(self, locks: Mapping[str, int]) -> None:
         if self.keeping.has_keeper:
             await self.keeping.forget(*locks)
@@ -116,6 +141,9 @@ class Daemon:
         """Take over what an earlier daemon left."""
         adoption = Adoption(self.agents, self.watch, self.effects, self.limiting)
         adopted = await adoption.run()
+        if adoption.elsewhere:
+            self.reach_others().adopt(adoption.elsewhere)
+            adopted += [row.id for row in adoption.elsewhere if row.state in agent_life.ALIVE]
         if adoption.lost:
             names = ", ".join(one["name"] for one in adoption.lost[:_NAMED])
             names += f" and {len(adoption.lost) - _NAMED} more" if len(adoption.lost) > _NAMED else ""

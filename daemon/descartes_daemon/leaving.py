@@ -64,6 +64,7 @@ class Leaving:
         patience = {agent: agent.row.grace if grace is None else grace for agent in agents}
         for agent in agents:
             self._ask(agent, patience[agent])
+        agents = [agent for agent in agents if self._effects.side(agent).reaches(agent)]
         if await self._gone(agents, max(patience.values(), default=0.0) + _MARGIN):
             return
         _log.error("some agents would not end: they are killed")

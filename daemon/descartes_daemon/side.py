@@ -14,6 +14,11 @@ class Side(abc.ABC):
     #: Seconds that our own clock waits beyond the grace, where somebody nearer to the agent counts it as well.
     slack = 0.0
 
+    def reaches(self, agent: Agent) -> bool:
+        """Say whether what is done comes to it now; else it is done when it is found again."""
+        del agent
+        return True
+
     @abc.abstractmethod
     async def ask_to_end(self, agent: Agent) -> None:
         """Send the agent's own stop signal to all of its tree, after a last look at what it takes."""

@@ -60,13 +60,20 @@ class Habits:
 class Spawner:
     """Starts agents; concurrent spawns do not wait for one another."""
 
-    def __init__(self, agents: Agents, here: Starter, habits: Habits, spare: Spare) -> None:
+    def __init__(
+        self,
+        agents: Agents,
+        here: Starter,
+        habits: Habits,
+        spare: Spare,
+        place: Callable[[Spawn], Awaitable[Starter]],
+    ) -> None:
         self._agents = agents
         self._here = here
         self._habits = habits
         self._spare = spare
         #: Finds the place for an agent that is to run elsewhere, and waits for one where that was asked for.
-        self.place: Callable[[Spawn], Awaitable[Starter]] = _nowhere
+        self._place = place
 
     async def spawn(self, request: Spawn, asking: Asking) -> Agent:
         """Start what is asked for; return once its program runs.
@@ -78,7 +85,7 @@ class Spawner:
 
         """
         await self._refuse_known(request)
-        starter = self._here if request.on is None else await self.place(request)
+        starter = self._here if request.on is None else await self._place(request)
         agent, order = self._intend(request, starter, asking.owner)
         start = starter.begin(agent, order, patience=request.within)
         self._agents.present[agent.id] = agent
@@ -200,10 +207,6 @@ class Spawner:
     async def _store_failure(self, agent: Agent, error: DescartesError) -> None:
         await self._agents.try_move(agent, Cause.EXEC_FAILED, evidence=error.message)
         agent.launched.set()
-
-
-async def _nowhere(_request: Spawn) -> Starter:
-    raise Refused("this session is at no hub, so its agents run here only (descartes hub --help)")
 
 
 def _name_for(command: Sequence[str], identity: str, taken: Container[str]) -> str:

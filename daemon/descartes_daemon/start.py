@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Protocol
 
 from descartes_core.messages.agents import Spawn
 from descartes_daemon.agent import Agent
+from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.launch import Order
 from descartes_daemon.unit import Unit
 
@@ -76,6 +77,19 @@ class Starter(abc.ABC):
             SpawnFailed: something cannot be had; nothing is left open.
 
         """
+
+
+class Machines(Protocol):
+    """Other machines that agents may run on; what reaches them is loaded only where there is a bus, or was one."""
+
+    async def place(self, request: Spawn) -> Starter:
+        """Return where an agent is to be started; wait for that where it was asked for."""
+
+    def adopt(self, rows: Iterable[AgentRow]) -> None:
+        """Go on with agents of an earlier daemon that run there."""
+
+    def connect(self, bus: Any) -> None:
+        """Reach them by this bus from now on."""
 
 
 async def all_of(*steps: Coroutine[Any, Any, None]) -> None:

@@ -104,6 +104,16 @@ class Unit:
         """Write down when its program began."""
         return self._do("set_started", agent=agent_id, at=at)
 
+    def set_elsewhere(self, agent_id: str, pid: int | None, cwd: str) -> Self:
+        """Write down what a runner says of an agent that runs there: its process, and where it began."""
+        return self._do("set_elsewhere", agent=agent_id, pid=pid, cwd=cwd)
+
+    def also(self, other: Unit) -> Self:
+        """Add what another one has."""
+        self.statements += other.statements
+        self.events += other.events
+        return self
+
     def set_ended(self, agent_id: str, at: float, exit_code: int | None, signal: str | None) -> Self:
         """Write down how it ended; neither code nor signal means that nobody knows."""
         return self._do("set_ended", agent=agent_id, at=at, exit_code=exit_code, signal=signal)

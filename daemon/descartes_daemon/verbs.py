@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from typing import Any
@@ -30,6 +31,7 @@ from descartes_daemon.unit import Unit
 
 #: A tree is gone soon after KILL, but for processes in a sleep that cannot be interrupted.
 _GONE_DEADLINE = 30.0
+_HEARD_DEADLINE = 30.0
 
 Reply = dict[str, Any]
 
@@ -51,6 +53,9 @@ class Verbs:
         if request.agent_id is None:
             raise OutcomeUnknown("the daemon was killed during this spawn; look at the list of agents")
         agent = await self._agents.find(request.agent_id)
+        with contextlib.suppress(TimeoutError):  # one that runs elsewhere is heard of when its runner is
+            async with asyncio.timeout(_HEARD_DEADLINE):
+                await agent.launched.wait()
         if agent.row.cause == Cause.NEVER_SPAWNED:
             raise NeverSpawned(f"agent {agent.called} has not run: its daemon was killed before; spawn it again")
         if agent.row.cause == Cause.EXEC_FAILED:
@@ -119,6 +124,8 @@ class Verbs:
         return {"agent": agent.info()}
 
     async def _wait_gone(self, agent: Agent, patience: float) -> None:
+        if agent.is_alive and not self._effects.side(agent).reaches(agent):
+            raise Unavailable(f"agent {agent.called} cannot be reached: it is ended when it is found again")
         try:
             async with asyncio.timeout(patience):
                 await agent.gone.wait()

@@ -1,0 +1,97 @@
+"""Ask a runner, each time it has come, how our agents there are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from descartes_core.bus.messages import ListAgentsRequest, ListAgentsResponse, Peer
+from descartes_core.errors import DescartesError
+from descartes_core.ids import new_id
+from descartes_daemon.agent import Agent
+from descartes_daemon.agents import Agents
+from descartes_daemon.remote.body import body_of
+from descartes_daemon.remote.losing import elsewhere
+from descartes_daemon.remote.mirroring import Mirror
+from descartes_daemon.remote.runners import Runners
+from descartes_local.probe import reached
+
+_log = logging.getLogger(__name__)
+
+#: So many are asked about at once.
+_MANY = 500
+_PATIENCE = 30.0
+#: Before a runner that is there and does not answer is asked again (seconds).
+_PAUSE = 5.0
+
+
+class Comparing:
+    """One question at a time to each runner."""
+
+    def __init__(self, agents: Agents, runners: Runners, mirror: Mirror) -> None:
+        self._agents = agents
+        self._runners = runners
+        self._mirror = mirror
+        #: Which start of each runner was asked.
+        self._asked: dict[str, int] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def forget(self, name: str | None = None) -> None:
+        """Ask this one again, or all, when they are back."""
+        if name is None:
+            self._asked.clear()
+        else:
+            self._asked.pop(name, None)
+
+    def came(self, peer: Peer) -> None:
+        """Ask a runner that is there, unless this start of it was asked already."""
+        if self._asked.get(peer.name) != peer.generation:
+            self._asked[peer.name] = peer.generation
+            self.soon(peer.name)
+
+    def soon(self, name: str) -> None:
+        """Ask it, once more where it is being asked."""
+        task = self._tasks.get(name)
+        self._tasks[name] = self._agents.background.start(self._after(task, name), f"compare with {name}")
+
+    async def _after(self, task: asyncio.Task[None] | None, name: str) -> None:
+        if task is not None and not task.done():
+            await asyncio.wait([task])
+        while agents := [agent for agent in elsewhere(self._agents) if agent.row.host == name]:
+            try:
+                for first in range(0, len(agents), _MANY):
+                    await self._compare(name, agents[first : first + _MANY])
+                break
+            except DescartesError as error:
+                _log.warning("%s was not asked how its agents are: %s", name, error)
+            await asyncio.sleep(_PAUSE)
+            if not any(self._runners.reach(agent) for agent in agents):
+                return
+        reached("remote.compared")
+
+    async def _compare(self, name: str, agents: list[Agent]) -> None:
+        fit = [agent for agent in agents if self._runners.reach(agent)]
+        if not fit:
+            return
+        request = ListAgentsRequest(request_id=new_id(), agent_ids=tuple(agent.id for agent in fit))
+        answer = await self._runners.ask(fit[0], request, timeout=_PATIENCE)
+        assert isinstance(answer, ListAgentsResponse), "nothing else answers that"
+        told = {info.id: info for info in answer.agents}
+        for agent in fit:
+            if (info := told.get(agent.id)) is not None:
+                self._found(agent)
+                self._mirror.told(agent, info)
+            else:
+                await self._mirror.absent(agent)
+        _log.info("%s knows %d of %d agents", name, len(told), len(fit))
+
+    def _found(self, agent: Agent) -> None:
+        if (body := body_of(agent)) is not None:
+            body.why_lost = None
+            body.ask()
+
+    def doubt(self, agents: Iterable[Agent]) -> None:
+        """Ask how these are, whose runners and we may differ about them."""
+        for name in {agent.row.host for agent in agents if agent.row.host is not None}:
+            self.soon(name)
