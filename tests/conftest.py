@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from descartes_local.supervisor_client import ensure
+from tests.support import household
+from tests.support.household import Household
 from tests.support.leftovers import doors_of, end_everything, left_open, logs_of, open_now, processes_of, wait_and_kill
 from tests.support.moments import Moments
 from tests.support.person import Person, Ran
@@ -58,28 +62,72 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, runtime_directory: Path) -> Non
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def households() -> Iterator[list[Household]]:
+    """Give what tests with a shared supervisor live in: one, once there is a test that wants it."""
+    made: list[Household] = []
+    yield made
+    for one in made:
+        one.close()
+
+
 @pytest.fixture
 def person(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_settings: None) -> Iterator[Person]:
     """Give somebody with a fresh, short HOME; at the end nothing of theirs may be left."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    marker = request.node.get_closest_marker("supervisor")
+    living = _in_a_household if marker and marker.args == ("shared",) else _alone
+    with living(request, monkeypatch) as somebody:
+        yield somebody
+
+
+@contextlib.contextmanager
+def _alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     descriptors = open_now()
     directory = Path(tempfile.mkdtemp(prefix="d", dir="/tmp"))
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.setenv("DESCARTES_SUPERVISOR_LINGER", LINGER)
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     somebody = Person(directory)
     try:
         yield somebody
         end_everything(somebody.home)
-        stayed = wait_and_kill(directory)
-        if stayed or request.node.stash.get(_FAILED, False):
-            print(logs_of(somebody.home))
-        left = [f"process {process.pid}: {command}" for process, command in stayed.items()]
-        left += [f"file {name}" for name in doors_of(somebody.home)]
-        left += [f"descriptor {what}" for what in left_open(descriptors)]
-        assert not left, f"left behind: {left}"
+        _assert_nothing_is_left(request, somebody, descriptors, set())
     finally:
         wait_and_kill(directory, 0.0) if processes_of(directory) else None
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _in_a_household(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    households: list[Household] = request.getfixturevalue("households")
+    if not households:
+        households.append(Household())
+    descriptors = open_now()
+    monkeypatch.setenv("HOME", str(households[0].person.directory))
+    monkeypatch.setenv("DESCARTES_SUPERVISOR_LINGER", household.LINGER)
+    try:
+        # Here, as nothing of this test's variables shall be passed on to the next one's.
+        ensure(households[0].person.home).close()
+        yield households[0].person
+        residents = households[0].end_sessions()
+        _assert_nothing_is_left(request, households[0].person, descriptors, residents)
+        households[0].tidy()
+    except BaseException:
+        # The next test shall not inherit what is wrong here.
+        households.pop().close()
+        raise
+
+
+def _assert_nothing_is_left(
+    request: pytest.FixtureRequest, somebody: Person, descriptors: dict[int, str], residents: set[int]
+) -> None:
+    stayed = wait_and_kill(somebody.directory, residents=residents)
+    if stayed or request.node.stash.get(_FAILED, False):
+        print(logs_of(somebody.home))
+    left = [f"process {process.pid}: {command}" for process, command in stayed.items()]
+    left += [f"file {name}" for name in doors_of(somebody.home) if not (residents and name in household.DOORS)]
+    left += [f"descriptor {what}" for what in left_open(descriptors)]
+    assert not left, f"left behind: {left}"
 
 
 @pytest.fixture

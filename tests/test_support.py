@@ -186,3 +186,13 @@ def test_an_open_descriptor_is_seen() -> None:
     with socket.socket() as left:
         assert set(leftovers.open_descriptors()) - set(before) == {left.fileno()}
     assert leftovers.open_descriptors() == before
+
+
+@pytest.mark.supervisor("shared")
+@pytest.mark.parametrize("turn", [1, 2])
+def test_who_shares_a_supervisor_finds_it_and_nothing_else(person: Person, turn: int) -> None:
+    assert person.run("supervisor", "status").code == 0
+    assert person.run("ps", "-a", "--json").json == {"sessions": [], "agents": [], "unattributed": []}
+    assert not (person.directory / "projects").exists()
+    assert list((person.home.path / "sessions").iterdir()) == []
+    person.spawn(person.workspace(), ["sleep", "600"])

@@ -17,6 +17,8 @@ from descartes_local.run_file import RunFile, remove_run_file, write_run_file
 from tests.support.person import Person
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.supervisor("shared")
+
 
 @pytest.fixture
 def following(person: Person) -> Iterator[subprocess.Popen[bytes]]:

@@ -9,6 +9,8 @@ import pytest
 from tests.support.person import Person
 from tests.support.programs import agent
 
+pytestmark = pytest.mark.supervisor("shared")
+
 G = 1024**3
 
 

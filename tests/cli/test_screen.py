@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.terminals import AGENT, Attached
 
+pytestmark = pytest.mark.supervisor("shared")
+
 SCREEN = {"type": "screen", "vt": "$ make\r\n", "rows": 24, "cols": 80, "offset": 1000, "exact": False}
 OURS = {"type": "pen", "holder": "me", "yours": True}
 THEIRS = {"type": "pen", "holder": "ada@pts/7 (pid 7)", "yours": False}

@@ -11,6 +11,8 @@ from tests.support.person import Person
 from tests.support.programs import agent
 from tests.support.serving import said
 
+pytestmark = pytest.mark.supervisor("shared")
+
 needs_emulator = pytest.mark.skipif(load() is None, reason="pyghostty has no wheel here")
 
 

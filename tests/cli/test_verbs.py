@@ -19,6 +19,8 @@ from tests.support.person import Person, Ran
 from tests.support.programs import installed
 from tests.support.waiting import process_gone, wait_until
 
+pytestmark = pytest.mark.supervisor("shared")
+
 AGENT_KEYS = [
     "id",
     "name",
@@ -294,6 +296,7 @@ def test_agents_without_a_daemon_are_still_shown(person: Person, shop: Path) -> 
     assert person.run("ps", "--json").json["sessions"][0]["status"] == "Active"
 
 
+@pytest.mark.supervisor("own")
 def test_agents_that_died_with_daemon_and_supervisor_are_shown_as_lost(person: Person, shop: Path) -> None:
     agent = person.spawn(shop, ["sleep", "600"])
     run = read_run_files(person.home)[0]

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 from descartes_core.errors import DescartesError
@@ -18,11 +19,16 @@ from tests.support.waiting import process_gone
 
 def end_everything(home: Home) -> None:
     """Ask every daemon and the supervisor of a home to end, agents and all; whoever does not answer is left."""
+    end_sessions(home)
+    _ask(home.supervisor_socket, "shutdown", {})
+
+
+def end_sessions(home: Home) -> None:
+    """Ask every daemon of a home to end, and the supervisor to keep nothing more."""
     for run in read_run_files(home):
         _ask(run.socket, "system.shutdown", {"force": True, "grace": 0.5})
     for session in (_ask(home.supervisor_socket, "list", {}) or {}).get("sessions", []):
         _ask(home.supervisor_socket, "stop", {"id": session["id"], "grace": 1.0})
-    _ask(home.supervisor_socket, "shutdown", {})
 
 
 def processes_of(directory: Path) -> dict[Process, str]:
@@ -37,10 +43,14 @@ def processes_of(directory: Path) -> dict[Process, str]:
     return found
 
 
-def wait_and_kill(directory: Path, deadline: float = 5.0) -> dict[Process, str]:
-    """Wait for the end of a home's processes; kill and return those that stayed."""
+def wait_and_kill(
+    directory: Path, deadline: float = 5.0, residents: Collection[int] = frozenset()
+) -> dict[Process, str]:
+    """Wait for the end of a home's processes but the residents; kill and return those that stayed."""
     stayed = {}
     for process, command in processes_of(directory).items():
+        if process.pid in residents:
+            continue
         try:
             process_gone(process.pid, deadline)
         except AssertionError:

@@ -15,7 +15,7 @@ from tests.support.person import Person
 from tests.support.programs import COMMANDS, installed
 from tests.support.tmux import IS_THERE, Tmux
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.supervisor("shared")]
 needs_tmux = pytest.mark.skipif(not IS_THERE, reason="tmux is not installed")
 
 

@@ -14,6 +14,8 @@ from descartes_core.messages.common import LARGEST_MESSAGE
 from tests.support.person import Person
 from tests.support.raw_doors import RawDoors, assert_unharmed, log_of, started
 
+pytestmark = pytest.mark.supervisor("shared")
+
 SPAWN = json.dumps({"command": ["true"]}).encode()
 
 

@@ -6,9 +6,13 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.person import Person
 from tests.support.programs import installed
 from tests.support.refusing import refused
+
+pytestmark = pytest.mark.supervisor("shared")
 
 NOBODY = "nobody-of-that-name"
 

@@ -14,6 +14,8 @@ from descartes_core.messages.common import LARGEST_MESSAGE
 from tests.support.person import Person
 from tests.support.serving import only_run
 
+pytestmark = pytest.mark.supervisor("shared")
+
 #: A method with parameters, and the code that must come back.
 WRONG: list[tuple[str, Any, str]] = [
     ("no.such.method", {}, "method_not_found"),

@@ -25,6 +25,8 @@ from tests.support.refusing import refused
 from tests.support.serving import only_run
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.supervisor("shared")
+
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root mounts")
 
 #: prctl(2) and capabilities(7).
@@ -50,6 +52,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.mark.supervisor("own")
 def test_what_is_no_directory_or_no_workspace_is_refused(person: Person) -> None:
     file, plain = person.directory / "file", person.directory / "plain"
     file.write_text("")
@@ -139,6 +142,7 @@ def test_a_lone_daemon_names_the_port_a_stranger_has(person: Person, shop: Path,
     person.run("sessions", "start", shop)
 
 
+@pytest.mark.supervisor("own")
 def test_the_supervisor_passes_over_ports_of_strangers(person: Person, shop: Path) -> None:
     base = 21_000 + os.getpid() % 400 * 20  # below what the system gives to those who ask for any port
     person.home.make()
@@ -188,6 +192,7 @@ def test_a_strangers_server_on_our_port_is_not_taken_for_ours(person: Person, sh
             serving.join()
 
 
+@pytest.mark.supervisor("own")
 def test_a_deep_home_works(person: Person, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its sockets would have longer paths than the 107 bytes there are, and lie elsewhere."""
     deep = person.directory / "/".join(["a-long-name-of-a-directory"] * 8)
@@ -209,6 +214,7 @@ def test_a_deep_home_works(person: Person, shop: Path, monkeypatch: pytest.Monke
         shutil.rmtree(home.sockets, ignore_errors=True)
 
 
+@pytest.mark.supervisor("own")
 def test_a_home_that_is_none_is_told(person: Person, shop: Path) -> None:
     file = person.directory / "file"
     file.write_text("")

@@ -11,6 +11,8 @@ from descartes_core.ids import new_id
 from tests.support.person import Person
 from tests.support.raw_doors import RawDoors, assert_unharmed, log_of, started
 
+pytestmark = pytest.mark.supervisor("shared")
+
 JSON = {"Content-Type": "application/json"}
 FOREIGN = {"Origin": "https://evil.example"}
 SPAWN = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "agent.spawn", "params": {"command": ["true"]}}).encode()

@@ -8,9 +8,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.cgroups import may_make_some
 from tests.support.person import Person
 from tests.support.waiting import process_gone
+
+pytestmark = pytest.mark.supervisor("shared")
 
 
 def remarks(person: Person, level: str, *, code: int = 0) -> dict[str, Any]:
@@ -19,6 +23,7 @@ def remarks(person: Person, level: str, *, code: int = 0) -> dict[str, Any]:
     return {remark["about"]: remark for remark in ran.json["remarks"] if remark["level"] == level}
 
 
+@pytest.mark.supervisor("own")
 def test_a_fresh_home_is_well_and_nothing_is_made_or_started(person: Person) -> None:
     assert not remarks(person, "error")
     assert not remarks(person, "warning")
@@ -62,6 +67,7 @@ def test_a_broken_configuration_is_an_error(person: Person) -> None:
     assert "server.http_prot" in remarks(person, "error", code=1)["configuration"]["text"]
 
 
+@pytest.mark.supervisor("own")
 def test_a_home_that_cannot_be_looked_into_is_an_error_and_no_end(person: Person) -> None:
     ran = person.run("doctor", "--json", check=False, env={"DESCARTES_HOME": f"/tmp/{'x' * 300}"})
     assert ran.code == 1

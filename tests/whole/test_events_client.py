@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from descartes_local.run_file import read_run_files
 from tests.support.listener import Listener
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent
 from tests.support.waiting import process_gone
+
+pytestmark = pytest.mark.supervisor("shared")
 
 
 def test_a_client_written_from_the_docs_misses_nothing(person: Person, moments: Moments) -> None:

@@ -16,6 +16,8 @@ from tests.support.misfits import EACH_TYPE, fitting, misfits
 from tests.support.person import Person
 from tests.support.serving import only_run
 
+pytestmark = pytest.mark.supervisor("shared")
+
 #: One takes an id for what is not there yet; the other is answered on the Unix socket alone.
 NOT_OF_THEM = {"agent.spawn", "agent.attach"}
 OF_AGENTS = sorted({name for name, one in METHODS.items() if "agent_id" in one.request.model_fields} - NOT_OF_THEM)

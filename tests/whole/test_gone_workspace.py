@@ -6,9 +6,13 @@ import os
 import shutil
 import signal
 
+import pytest
+
 from descartes_local.run_file import read_run_files
 from tests.support.person import Person
 from tests.support.waiting import process_gone, wait_until
+
+pytestmark = pytest.mark.supervisor("shared")
 
 
 def test_agents_outlive_their_workspace_and_then_their_daemon(person: Person) -> None:

@@ -15,7 +15,7 @@ from tests.support.person import Person
 from tests.support.raw_doors import started
 from tests.support.serving import kill_daemon, only_run
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.supervisor("shared")]
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from tests.support.programs import agent
 from tests.support.serving import kill_daemon
 from tests.support.waiting import process_gone, wait_until
 
+pytestmark = pytest.mark.supervisor("shared")
+
 
 def spawn(person: Person, shop: Path, name: str, *command: object, options: tuple[object, ...] = ()) -> dict[str, Any]:
     return person.spawn(shop, [*map(str, command)], "--no-tty", "--name", name, *options)

@@ -23,6 +23,8 @@ from tests.support.serving import only_run
 from tests.support.storm import ask
 from tests.support.waiting import process_gone, wait_until
 
+pytestmark = pytest.mark.supervisor("shared")
+
 MEBIBYTE = 1024 * 1024
 LINES = 300_000
 

@@ -16,6 +16,8 @@ from tests.support.programs import agent, installed
 from tests.support.serving import kill_daemon, said
 from tests.support.waiting import process_gone
 
+pytestmark = pytest.mark.supervisor("shared")
+
 DESCARTES = installed("descartes")
 
 
@@ -26,6 +28,7 @@ def piped(person: Person, line: str, **variables: object) -> subprocess.Complete
     return subprocess.run(command, cwd=person.directory, env=env, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.supervisor("own")
 def test_a_pipeline_ends_though_what_it_started_goes_on(person: Person, shop: Path) -> None:
     """Supervisor, daemon and agent are started behind the pipe, and hold neither its end nor stderr's."""
     done = piped(person, '"$D" spawn "$SHOP" --name sleeper -- sleep 600 2>&1 | cat', SHOP=shop)

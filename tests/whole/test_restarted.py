@@ -29,6 +29,8 @@ from tests.support.serving import only_run, said
 from tests.support.storm import Hand, Knocker, complaints, run_of
 from tests.support.waiting import process_gone
 
+pytestmark = pytest.mark.supervisor("shared")
+
 
 def restart(person: Person, *words: object) -> dict[str, Any]:
     """Restart the only session and return what is told of it."""
@@ -189,6 +191,7 @@ def test_a_daemon_that_was_stopped_gives_way_too(person: Person) -> None:
     assert living(person) == {one["id"]: one["pid"]}
 
 
+@pytest.mark.supervisor("own")
 def test_one_that_has_just_died_is_followed_by_one_of_the_installed_code_anyway(
     person: Person, moments: Moments
 ) -> None:
@@ -231,6 +234,7 @@ def installation(tmp_path: Path) -> Installation:
     return Installation.make(tmp_path / "installed")
 
 
+@pytest.mark.supervisor("own")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "breaks", ["this is no Python\n", pytest.param("import sys; sys.exit(3)\n", marks=pytest.mark.soak)]

@@ -13,6 +13,8 @@ from tests.support.programs import installed
 from tests.support.raw_doors import RawDoors, log_of, started
 from tests.support.serving import only_run
 
+pytestmark = pytest.mark.supervisor("shared")
+
 
 def attack(person: Person, doors: RawDoors, seconds: int, *options: str) -> subprocess.CompletedProcess[str]:
     """Run schemathesis against a daemon, but for its end; harmless commands are started instead of what it makes up."""

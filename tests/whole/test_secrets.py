@@ -12,6 +12,8 @@ from descartes_local.rpc_client import call
 from tests.support.person import Person
 from tests.support.serving import only_run
 
+pytestmark = pytest.mark.supervisor("shared")
+
 #: Nothing else has this in it.
 SECRET = "hunter2hunter2"
 #: Given by --env alone, it is not even in the store.

@@ -17,6 +17,8 @@ from tests.support.person import Person
 from tests.support.serving import only_run
 from tests.support.waiting import process_gone
 
+pytestmark = pytest.mark.supervisor("shared")
+
 
 def record_of(workspace: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((workspace / ".scud/session.json").read_text())

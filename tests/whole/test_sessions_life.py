@@ -19,6 +19,8 @@ from tests.support.programs import installed
 from tests.support.refusing import refused
 from tests.support.serving import kill_daemon, only_run
 
+pytestmark = pytest.mark.supervisor("shared")
+
 
 def listed(person: Person, *words: object) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = person.run("sessions", "list", "--json", *words).json["sessions"]

@@ -13,6 +13,7 @@ from tests.support.tmux import IS_THERE, Tmux
 from tests.support.waiting import wait_until
 
 pytestmark = [
+    pytest.mark.supervisor("shared"),
     pytest.mark.timeout(150),
     pytest.mark.skipif(not IS_THERE, reason="tmux is not installed"),
 ]

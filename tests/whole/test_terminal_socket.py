@@ -19,7 +19,7 @@ from tests.support.programs import agent
 from tests.support.serving import kill_daemon, only_run
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.timeout(150), pytest.mark.supervisor("shared")]
 
 
 def needs(program: str) -> pytest.MarkDecorator:

@@ -21,6 +21,8 @@ from tests.support.programs import agent, installed
 from tests.support.serving import family, kill_daemon, only_run, said
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.supervisor("shared")
+
 KINDS = {"child", "setsid", "double", "ready"}
 
 
@@ -98,6 +100,7 @@ def test_who_shed_every_mark_ends_with_its_agent_by_the_control_group(
     assert living(tree.values()) == set()
 
 
+@pytest.mark.supervisor("own")
 @needs_cgroups
 def test_a_supervisor_that_an_agent_has_started_is_not_its_own(person: Person, shop: Path) -> None:
     """It was in the agent's tree by its control group, and would have ended with it; then with the session."""
@@ -134,6 +137,7 @@ def test_of_several_sessions_each_keeps_what_its_adopted_agents_shed(person: Per
     assert living(shed.values()) == set()
 
 
+@pytest.mark.supervisor("own")
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "after-kill-nine"])
 def test_stopping_by_force_leaves_no_process_no_socket_no_run_file(person: Person, shop: Path, is_killed: bool) -> None:
     person.spawn(shop, agent("forker", "--deaf", "--closed"), "--name", "tree", "--grace", "0.2")

@@ -10,6 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.person import Person, Ran
 from tests.support.waiting import process_gone
 
@@ -55,6 +57,7 @@ def test_sessions(person: Person, shop: Path) -> None:
     assert codes(both(person, "supervisor", "stop")) == [DONE, DONE]
 
 
+@pytest.mark.supervisor("shared")
 def test_a_session_s_whole_life(person: Person, shop: Path) -> None:
     """The second of two finds it done, does it again, or is refused: never is anything torn."""
     missing = 3
@@ -91,6 +94,7 @@ def test_spawns_with_one_name(person: Person, shop: Path) -> None:
     assert [one["name"] for one in person.run("ps", "--json").json["agents"]] == ["cat"]
 
 
+@pytest.mark.supervisor("shared")
 def test_what_reads(person: Person, shop: Path) -> None:
     person.spawn(shop, ["cat"], "--name", "cat")
     assert codes(both(person, "send", "cat", "hello", "--enter")) == [DONE, DONE]
@@ -106,6 +110,7 @@ def test_what_reads(person: Person, shop: Path) -> None:
     assert typed.count("hello") == 4  # each is echoed, and repeated by cat
 
 
+@pytest.mark.supervisor("shared")
 def test_what_changes_an_agent(person: Person, shop: Path) -> None:
     """The second of two either comes too late, or finds done what it asked for."""
     for words, after in (
@@ -126,6 +131,7 @@ def test_what_changes_an_agent(person: Person, shop: Path) -> None:
             person.run("kill", "--force", made["id"])
 
 
+@pytest.mark.supervisor("shared")
 def test_stops_by_force_with_agents(person: Person, shop: Path) -> None:
     made = [person.spawn(shop, ["sleep", "600"])["id"] for _ in range(3)]
     ran = both(person, "sessions", "stop", "--force", shop, "--json")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.person import Person
 from tests.support.programs import agent
+
+pytestmark = pytest.mark.supervisor("shared")
 
 HEADS = ["CPU", "MEMORY", "PEAK", "PROCS", "READ", "WRITTEN", "LIMITS"]
 

@@ -21,6 +21,8 @@ from tests.support.serving import kill_daemon, only_run
 from tests.support.storm import ask
 from tests.support.waiting import process_gone, wait_until
 
+pytestmark = pytest.mark.supervisor("shared")
+
 WATCHED, REWRITTEN = "daemon.scud.watched", "daemon.scud.rewritten"
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.wire import Wire, permitted
 
+pytestmark = pytest.mark.supervisor("shared")
+
 _LISTENS = """
 import hashlib, socket
 with socket.create_server(("10.77.0.1", 5000)) as server:
