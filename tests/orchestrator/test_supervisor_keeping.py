@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from descartes_core.errors import Forbidden
+from descartes_local import cgroup2
+from descartes_local.cgroup2 import Cgroup
 from descartes_local.processes import Process, is_alive, process_of, send_signal, stat_of
 from tests.orchestrator.supervised import Speaking, Supervised
+from tests.support.cgroups import needs_cgroups
 from tests.support.waiting import process_gone, wait_until
 
 WAIT = "import sys; sys.stdin.read()"
@@ -175,6 +179,22 @@ def test_what_an_agent_left_is_shown_and_ends_with_its_session(supervised: Super
     shop.stop()
     assert not is_alive(orphan)
     assert not is_alive(agent)
+
+
+@needs_cgroups
+def test_stopping_a_session_kills_who_is_only_in_its_control_group(supervised: Supervised) -> None:
+    """It has no parent of ours, no session and no mark any more."""
+    shop = supervised.session()
+    own = cgroup2.own()
+    assert own is not None
+    group = Cgroup(cgroup2.base_of(own).path / shop.id / AGENT)
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as stranger:
+        group.make()
+        group.take_in(stranger.pid)
+        shop.stop()
+        assert stranger.wait(10) == -signal.SIGKILL
+    assert group.remove()
+    group.path.parent.rmdir()
 
 
 def test_stopping_a_session_kills_its_agents(supervised: Supervised) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from descartes_core.kept import ALL_KEPT, HTTP, NOT_KEPT, RPC, WS
+from descartes_local import cgroup2
 from descartes_local.descriptors import let_go
 from descartes_local.processes import Process
 from descartes_local.run_file import remove_run_file
@@ -102,7 +103,8 @@ class Belongings:
         """Kill what the session's agents left, in keeping, here as orphans, or marked; return what was killed."""
         roots = self.keeping.leaders | self._house.orphans(self._session)
         mark = ("DESCARTES_SESSION_ID", self._session)
-        killed = kill_tree(lambda: find_tree(roots, mark))
+        group = cgroup2.of_session(self._session)
+        killed = kill_tree(lambda: find_tree(roots, mark, group.pids if group is not None else tuple))
         if killed:
             note(f"session {self._session}: killed {', '.join(str(process.pid) for process in sorted(killed))}")
         return killed
