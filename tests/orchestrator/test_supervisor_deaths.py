@@ -21,9 +21,10 @@ from descartes_local.locks import lock_directory
 from descartes_local.processes import process_of
 from tests.orchestrator.supervised import Speaking, Supervised
 from tests.support.leftovers import doors_of
+from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.traced import kept_from_going
-from tests.support.waiting import wait_until
+from tests.support.waiting import process_gone, wait_until
 
 #: Every death counts as an early one, and the pauses are short.
 HASTY = {"stable": 3600.0, "first_pause": 0.01, "longest_pause": 0.05, "early_deaths": 3}
@@ -170,6 +171,24 @@ def test_an_error_is_written_into_session_json(supervised: Supervised, person: P
     written = session_file.load(workspace)
     assert written is not None
     assert (written.status, written.daemon_info) == (State.ERROR, None)
+
+
+def test_a_workspace_whose_disk_hangs_stops_nobody_else(supervised: Supervised, moments: Moments) -> None:
+    """Its session.json is on a network disk that does not answer; all others once stood still with it."""
+    shop, other = Speaking(supervised, new_id(), "fail"), Speaking(supervised, new_id())
+    with moments.hold("supervisor.recording") as hangs, ThreadPoolExecutor(1) as pool:
+        failed = pool.submit(shop.start)
+        child = hangs.wait()
+        assert child != supervised.call("ping")["pid"]
+        assert supervised.call("orphans", {"session_id": shop.id}) == {"processes": []}
+        other.start()
+        assert isinstance(failed.exception(), DaemonStartFailed)
+        process_gone(child)
+    assert "session.json of" in (supervised.home.log / "supervisor.log").read_text()
+    shop.manner = ""
+    shop.start()
+    shop.stop()
+    other.stop()
 
 
 def test_session_json_is_left_to_whoever_holds_the_lock(supervised: Supervised, person: Person) -> None:

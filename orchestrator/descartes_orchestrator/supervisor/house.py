@@ -11,6 +11,7 @@ from descartes_orchestrator.supervisor.forks import Forks
 from descartes_orchestrator.supervisor.loop import Loop
 from descartes_orchestrator.supervisor.numbers import Numbers
 from descartes_orchestrator.supervisor.ports import Pair
+from descartes_orchestrator.supervisor.scribe import Scribe
 from descartes_orchestrator.supervisor.start import python
 
 
@@ -42,6 +43,8 @@ class House:
     command: Command
     #: How it is started.
     forks: Forks
+    #: What writes where a disk may hang.
+    scribe: Scribe
     #: What every daemon finds in its environment.
     environment: Mapping[str, str]
     #: The ports of all sessions.

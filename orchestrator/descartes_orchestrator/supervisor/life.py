@@ -9,6 +9,7 @@ import random
 import signal
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from descartes_core.errors import DaemonStartFailed, DeadlineOver, DescartesError
@@ -129,9 +130,26 @@ class Life(Standing):
             self._answer_all()
 
     def _close_up(self) -> None:
-        keeping = self.belongings.keeping
         self.belongings.shut()
-        write_state(Path(self.wanted.path), self.id, self.state, holds_lock=keeping.workspace_lock is not None)
+        if self.writing is not None:
+            return  # who closes up looks again
+        self.writing = self.state
+        lock = self.belongings.keeping.workspace_lock
+        self._house.scribe.write(
+            f"session.json of {self.wanted.path}",
+            partial(write_state, Path(self.wanted.path), self.id, self.state, holds_lock=lock is not None),
+            () if lock is None else (lock,),
+            self._closed_up,
+        )
+
+    def _closed_up(self) -> None:
+        written, self.writing = self.writing, None
+        if not self.rest.is_over:
+            return  # more is ended meanwhile: whoever waits for that goes on
+        if written is not self.state:
+            self._close_up()
+            return
+        keeping = self.belongings.keeping
         if self.lets_go or not keeping.agents:
             keeping.clear()
         self._house.look()

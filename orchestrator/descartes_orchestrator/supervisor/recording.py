@@ -10,6 +10,7 @@ from pathlib import Path
 from descartes_core.errors import Locked
 from descartes_core.session_life import State
 from descartes_local.locks import lock_directory
+from descartes_local.probe import reached
 from descartes_local.session_file import Unreadable, load, save
 from descartes_orchestrator.supervisor.journal import note
 
@@ -19,6 +20,7 @@ _TAIL = 16_384
 
 def write_state(workspace: Path, session: str, state: State, *, holds_lock: bool) -> None:
     """Write the state into session.json, unless somebody else holds the session; a workspace that is gone is let be."""
+    reached("supervisor.recording")
     if not (workspace / ".scud").is_dir():
         return
     lock = None

@@ -21,6 +21,7 @@ from descartes_orchestrator.supervisor.numbers import Numbers
 from descartes_orchestrator.supervisor.reaping import Reaper
 from descartes_orchestrator.supervisor.rows import rows
 from descartes_orchestrator.supervisor.saving import SavedSession
+from descartes_orchestrator.supervisor.scribe import Scribe
 from descartes_orchestrator.supervisor.session import Session
 from descartes_orchestrator.supervisor.vacancy import refuse_a_twin, refuse_the_same_name, served_by_another
 
@@ -45,13 +46,15 @@ class Sessions:
             loop, numbers.rule, program.fork_server, told, home.log / "supervisor.log", lambda: self.have_daemons
         )
         self.exits = Exits(home.run / "exits")
-        self.reaper = Reaper(self.all, lambda: self.forks.pids | own(), self.exits)
+        scribe = Scribe(loop)
+        self.reaper = Reaper(self.all, lambda: self.forks.pids | scribe.pids | own(), self.exits)
         self._house = House(
             loop=loop,
             home=home,
             numbers=numbers,
             command=program.daemon,
             forks=self.forks,
+            scribe=scribe,
             environment=environment,
             held_ports=self.held_ports,
             orphans=self.reaper.orphans,

@@ -44,6 +44,8 @@ class Standing:
         self.is_stuck = False
         self.callers = Callers()
         self.rest = Rest(house, self.belongings, on_rest_over)
+        #: The state that is just being written into session.json.
+        self.writing: State | None = None
 
     @property
     def id(self) -> str:
@@ -81,7 +83,11 @@ class Standing:
     @property
     def is_free(self) -> bool:
         """Whether a daemon may begin here: none is there, also none that was killed and is not gone yet."""
-        return self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and self.rest.is_over
+        return self.state in (State.INACTIVE, State.ERROR) and self.daemon is None and self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        return self.rest.is_over and self.writing is None
 
     @property
     def is_at_rest(self) -> bool:
@@ -93,7 +99,7 @@ class Standing:
         """Whether nothing is under way: all there is to know is in fields that can be written down."""
         is_asked = self.replacing.is_asked or not self.questioning.is_over
         is_still = (self.is_served and not is_asked) or self.daemon is None or self.is_stuck
-        is_over = self.rest.is_over and not self.callers
+        is_over = self._is_over and not self.callers
         return self.state not in (State.STARTING, State.STOPPING) and is_still and is_over
 
     @property

@@ -59,7 +59,7 @@ def _become(wanted: Start, log: int) -> None:
     try:
         os.setsid()
         os.chdir("/")
-        _reset_signals()
+        reset_signals()
         arrange(log, [descriptor for _, descriptor in wanted.descriptors])
         contract = variables([name for name, _ in wanted.descriptors])
         os.execve(wanted.command[0], list(wanted.command), {**wanted.environment, **contract})
@@ -70,7 +70,8 @@ def _become(wanted: Start, log: int) -> None:
         os._exit(4)
 
 
-def _reset_signals() -> None:
+def reset_signals() -> None:
+    """Shed, in a child, the handlers of our loop, and let every signal in."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         # Ours, and what Python ignores: a program would go on ignoring it.

@@ -34,7 +34,7 @@ class Vigil:
             self._finish()
 
     def _give_up(self) -> None:
-        note(f"killed, but not gone: {', '.join(str(process.pid) for process in self._watched.values())}")
+        note(f"not gone in time: {', '.join(str(process.pid) for process in self._watched.values())}")
         for descriptor in list(self._watched):
             self._loop.unwatch(descriptor)
             os.close(descriptor)
