@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import logging
@@ -12,7 +11,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-from descartes_core import VERSION, kept
+from descartes_core import kept
 from descartes_core.errors import DescartesError, NoWorkspace
 from descartes_core.ids import stable_id
 from descartes_core.redaction import is_secret_name
@@ -20,6 +19,7 @@ from descartes_core.session_record import SessionRecord
 from descartes_core.times import written
 from descartes_daemon import app, terminal_socket
 from descartes_daemon.daemon_log import log_to, set_levels
+from descartes_daemon.options import Options, read_options
 from descartes_daemon.schema import fresh_database
 from descartes_daemon.serve import serve
 from descartes_daemon.setup import Setup
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until told to end; return the exit code of what went wrong, or of giving way to the next; else 0."""
-    options = _parser().parse_args(arguments)
+    options = read_options(arguments)
     loaded_stamp()
     try:
         setup = _prepare(options)
@@ -53,8 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def warm() -> None:
     """Do what every start does alike, in a process that is about to fork many; it begins nothing."""
-    # What is parsed once, patterns too, is not compiled in each of them.
-    _parser().parse_args(["--http-port=1", "--ws-port", "1", "--workdir=.", "--session-id=", "--name="])
+    # Patterns that are compiled once are not compiled in each of them.
     is_secret_name("")
     app.warm(terminal_socket.PATH)
     _default_values()
@@ -85,32 +84,7 @@ def _known(group: BaseExceptionGroup[BaseException]) -> DescartesError | None:
     return only if isinstance(only, DescartesError) else None
 
 
-@cache
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="descartes-daemon",
-        description="Serve one workspace: its agents, over HTTP, WebSocket and a Unix socket.",
-        epilog="Usually `descartes` starts it. It ends on TERM or INT.",
-    )
-    parser.add_argument("--workdir", type=Path, default=Path(), help="the workspace (default: the current directory)")
-    parser.add_argument("--http-port", type=_port, help="default: server.http_port, 8080")
-    parser.add_argument("-w", "--ws-port", type=_port, help="default: server.ws_port, 8081")
-    parser.add_argument("-c", "--config", type=Path, help="a configuration file")
-    parser.add_argument("-l", "--log-level", choices=["debug", "info", "warning", "error"], help="default: log.level")
-    parser.add_argument("--session-id", help="the session's id (default: what session.json says)")
-    parser.add_argument("--name", help="the session's name (default: what session.json says)")
-    parser.add_argument("--version", action="version", version=VERSION)
-    return parser
-
-
-def _port(text: str) -> int:
-    port = int(text) if text.isdecimal() else 0
-    if not 1 <= port <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port (1 to 65535)")
-    return port
-
-
-def _prepare(options: argparse.Namespace) -> Setup:
+def _prepare(options: Options) -> Setup:
     inherited = take_inherited(os.environ)
     home = find_home()
     home.make()
@@ -167,7 +141,7 @@ def _workspace(given: Path, *, goes_on: bool) -> Path:
     return path
 
 
-def _record(home: Home, workspace: Path, options: argparse.Namespace) -> SessionRecord:
+def _record(home: Home, workspace: Path, options: Options) -> SessionRecord:
     """Return what session.json tells, or the record that will be written."""
     found = None
     try:

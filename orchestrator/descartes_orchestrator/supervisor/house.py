@@ -68,7 +68,7 @@ class Program:
 def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
     """Return how a session's daemon is called."""
     http, ws = ports
-    command = [*python("descartes_daemon"), "--http-port", str(http), "--ws-port", str(ws)]
+    command = [*python("descartes_daemon"), f"--http-port={http}", f"--ws-port={ws}"]
     # In one word: a name that begins with a dash would be taken for an option.
     command += [f"--workdir={wanted.path}", f"--session-id={wanted.id}", f"--name={wanted.name}"]
     return command + ([f"--config={wanted.config}"] if wanted.config else [])
