@@ -14,18 +14,22 @@ from typing import Any
 _COLOURS = {
     "running": "32",
     "Active": "32",
+    "Connected": "32",
     "initializing": "33",
     "paused": "33",
     "stopping": "33",
     "lost": "33",
     "Starting": "33",
     "Stopping": "33",
+    "Reconnecting": "33",
     "failed": "31",
+    "Failed": "31",
     "Error": "31",
     "completed": "2",
     "terminated": "2",
     "Inactive": "2",
     "Archived": "2",
+    "Disconnected": "2",
 }
 _STEPS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 

@@ -29,14 +29,24 @@ _PIECE = 1024 * 1024
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many of the last.")
 def logs(follow: bool, lines: int) -> None:
     """Read what the supervisor noted: starts, ends, renewals, and what went wrong."""
-    path = find_home().log / "supervisor.log"
+    show_log(find_home().log / "supervisor.log", "no supervisor", follow=follow, lines=lines)
+
+
+def show_log(path: Path, nobody: str, *, follow: bool, lines: int) -> None:
+    """Print a log's last lines, and what comes, on request.
+
+    Raises:
+        NotFound: nobody has written one.
+        NotHere: it cannot be followed.
+
+    """
     watch = _watch(path) if follow else None
     log = _Log(path)
     for line in log.last(lines):
         _say(line)
     if watch is None:
         if not path.exists():
-            raise NotFound(f"no supervisor has noted anything yet: {path} is not there")
+            raise NotFound(f"{nobody} has noted anything yet: {path} is not there")
         return
     while True:
         log.say_news()

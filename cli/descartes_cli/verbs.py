@@ -30,6 +30,8 @@ VERBS = {
     "config": ("descartes_cli.config:config", "What is configured, and where it comes from."),
     "upgrade": ("descartes_cli.upgrade:upgrade", "Let everything go on with the code that was just installed."),
     "supervisor": ("descartes_cli.supervisor:supervisor", "The process that keeps everything alive."),
+    "hub": ("descartes_cli.hub:hub", "The middle of the bus between machines."),
+    "runners": ("descartes_cli.runners:runners", "Machines that run agents for others."),
     "system": ("descartes_cli.system:system", "The daemons themselves."),
     "doctor": ("descartes_cli.doctor:doctor", "Look for what is wrong, and say what to type."),
     "completion": ("descartes_cli.completion:completion", "Print what makes a shell complete these commands."),

@@ -12,6 +12,8 @@ from descartes_core.errors import Ambiguous, InvalidParams, NotFound
 #: Long enough for a sentence, short enough for a table.
 LONGEST_NAME = 100
 
+#: The hub is held for like a session, by this id.
+HUB_ID = "6875622d-7468-4570-9562-6a6f696e7321"
 #: Stable ids are derived within this namespace (a random UUID, fixed here once).
 _WORKSPACES = "5b0c8a6e-1a0f-4f39-9a55-0d1a0cbe4b7e"
 #: A UUID in its usual form.

@@ -36,6 +36,7 @@ from descartes_local.config_places import files as files
 from descartes_local.config_sections import (
     Agents,
     Discovery,
+    Hub,
     Log,
     Output,
     Retention,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     terminals: Terminals = Terminals()
     supervisor: Supervisor = Supervisor()
+    hub: Hub = Hub()
     log: Log = Log()
 
     @classmethod

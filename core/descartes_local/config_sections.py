@@ -190,6 +190,27 @@ class Supervisor(Section):
         )
 
 
+class Hub(Section):
+    """The bus between machines; only `descartes hub` reads it."""
+
+    #: Where it listens: tcp://ADDRESS:PORT or ipc://PATH; always with CURVE, so only enrolled keys come in.
+    endpoint: Annotated[str, StringConstraints(pattern=r"^(tcp|ipc)://[^\x00\s]+$", max_length=500)] = (
+        "tcp://0.0.0.0:5555"
+    )
+    #: What it calls itself; empty: the machine's name.
+    server_id: Annotated[str, StringConstraints(max_length=100)] = ""
+    #: The most agents of a runner that does not say itself how many it takes.
+    max_agents: Count = 100
+    #: Seconds between two status updates of a living agent.
+    status_update_interval_secs: Annotated[float, _NUMBER, Field(ge=0.1, le=86_400, allow_inf_nan=False)] = 10.0
+    #: Whether runners send status updates at all between changes.
+    enable_status_updates: bool = True
+    #: Seconds between two heartbeats of a peer, and of the hub's answer …
+    heartbeat_secs: Annotated[float, _NUMBER, Field(ge=0.05, le=3600, allow_inf_nan=False)] = 2.0
+    #: … and how many may be missed before it is lost.
+    misses: Annotated[int, _NUMBER, Field(ge=1, le=100)] = 3
+
+
 class Log(Section):
     """What is written to daemon.log."""
 

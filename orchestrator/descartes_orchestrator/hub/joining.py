@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -14,7 +15,8 @@ from descartes_core.bus.invitation import Invitation, read_token
 from descartes_core.bus.messages import EnrollRequest, EnrollResponse, Problem
 from descartes_core.errors import Conflict, Unauthorized, Unavailable, from_wire
 from descartes_core.ids import new_id
-from descartes_local.bus_file import Keys
+from descartes_local.bus_file import Keys, read_keys, write_keys
+from descartes_local.home import make_private
 
 #: A hub answers at once; a TCP connection that nobody takes may hang longer than anybody waits.
 PATIENCE = 20.0
@@ -26,6 +28,24 @@ def make_keys() -> Keys:
     """Return a fresh CURVE key pair."""
     public, secret = zmq.curve_keypair()
     return Keys(public.decode(), secret.decode())
+
+
+def keys_of(path: Path) -> Keys:
+    """Return the key pair of a file; made by who comes first, and never again: others know us by it.
+
+    Raises:
+        Unavailable: it cannot be read, or not be made.
+
+    """
+    keys = read_keys(path)
+    if keys is None:
+        keys = make_keys()
+        try:
+            make_private(path.parent)
+            write_keys(path, keys)
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be written: {error.strerror or error}") from error
+    return keys
 
 
 def enroll(token: str, keys: Keys, *, name: str = "", patience: float = PATIENCE) -> tuple[Invitation, EnrollResponse]:

@@ -20,6 +20,8 @@ from descartes_orchestrator.supervisor.ports import Pair, bind_pair
 from descartes_orchestrator.supervisor.saving import SavedSession
 from descartes_orchestrator.supervisor.sockets import Sockets, inherited_sockets, open_sockets
 
+#: As they are written down; what has no ports has the last alone.
+_DOORS = (HTTP, WS, RPC)
 #: What is still told of why something is not kept.
 _LONGEST_REASON = 300
 
@@ -39,7 +41,7 @@ class Belongings:
         #: The same, until something is kept again: for people.
         self.trouble: str | None = None
 
-    def open(self, preferred: Pair | None) -> Sockets:
+    def open(self, preferred: Pair | None, *, has_ports: bool = True) -> Sockets:
         """Open the doors and the ear, where they are not open, and return the doors.
 
         Raises:
@@ -51,7 +53,8 @@ class Belongings:
         self.listen()
         self._forget_coming()
         if self.sockets is None:
-            pair = bind_pair(preferred, bases=house.numbers.bases, held=house.held_ports())
+            held = house.held_ports()
+            pair = bind_pair(preferred, bases=house.numbers.bases, held=held) if has_ports else None
             self.sockets = open_sockets(pair, house.home.daemon_socket(self._session))
         return self.sockets
 
@@ -82,7 +85,8 @@ class Belongings:
         """
         home = self._house.home
         if saved.doors is not None:
-            self.sockets = inherited_sockets(*saved.doors, home.daemon_socket(self._session))
+            doors = dict(zip(_DOORS[-len(saved.doors) :], saved.doors, strict=True))
+            self.sockets = inherited_sockets(doors, home.daemon_socket(self._session))
         if saved.ear is not None:
             self._ear = NotifySocket(home.notify_socket(self._session), saved.ear)
             self._house.loop.watch(saved.ear, self._on_notice)
@@ -154,7 +158,7 @@ class Belongings:
         return True
 
     def _add(self, name: str, notice: Notice) -> None:
-        add = self._add_door if name in (HTTP, WS, RPC) else self.keeping.add
+        add = self._add_door if name in _DOORS else self.keeping.add
         reasons = [add(name, descriptor) for descriptor in notice.descriptors]
         if not notice.is_whole:
             reasons.append("the supervisor had no descriptor free, and the kernel closed it: raise ulimit -Hn")
@@ -172,11 +176,11 @@ class Belongings:
         if name in self._coming:
             let_go([self._coming[name]])
         self._coming[name] = descriptor
-        if len(self._coming) < len((HTTP, WS, RPC)):
+        if len(self._coming) < len(_DOORS):
             return None
         path = self._house.home.daemon_socket(self._session)
         try:
-            self.sockets = inherited_sockets(self._coming[HTTP], self._coming[WS], self._coming[RPC], path)
+            self.sockets = inherited_sockets({name: self._coming[name] for name in _DOORS}, path)
         except OSError as error:
             self._forget_coming()
             return f"http, ws and rpc are no doors: {error.strerror}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from descartes_core.errors import DaemonStartFailed
+from descartes_core.ids import HUB_ID
 from descartes_local.home import Home, make_private
 from descartes_local.processes import Process, send_signal
 from descartes_orchestrator.supervisor.belongings import Belongings
@@ -57,7 +58,9 @@ class Daemon:
 
 
 def log_of(home: Home, session: str) -> Path:
-    """Return where the daemons of a session write."""
+    """Return where the daemons of a session write, and where the hub does."""
+    if session == HUB_ID:
+        return home.log / "hub.log"
     return home.session(session) / "daemon.log"
 
 
@@ -70,9 +73,9 @@ def start_daemon(house: House, wanted: Wanted, belongings: Belongings, news: Map
         OSError: something cannot be opened, or no process can be made.
 
     """
-    sockets = belongings.open(wanted.ports)
-    make_private(house.home.session(wanted.id))
+    sockets = belongings.open(wanted.ports, has_ports=wanted.has_ports)
     log = log_of(house.home, wanted.id)
+    make_private(log.parent)
     log_start = size_of(log)
     command = house.command(wanted, sockets.ports)
     environment = {

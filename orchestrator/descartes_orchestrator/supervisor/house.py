@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from descartes_core.ids import HUB_ID
 from descartes_local.home import Home
 from descartes_local.processes import Process
 from descartes_orchestrator.supervisor.forks import Forks
@@ -17,7 +18,7 @@ from descartes_orchestrator.supervisor.start import python
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a caller asked to be started."""
+    """What a caller asked to be started: a session's daemon, or the hub."""
 
     id: str
     name: str
@@ -28,8 +29,13 @@ class Wanted:
     #: The caller's settings, which reach the daemon.
     environment: Mapping[str, str] | None = None
 
+    @property
+    def has_ports(self) -> bool:
+        """Whether it has a pair of ports: the hub binds its own."""
+        return self.id != HUB_ID
 
-Command = Callable[[Wanted, Pair], Sequence[str]]
+
+Command = Callable[[Wanted, Pair | None], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,10 @@ class Program:
     fork_server: Sequence[str] = ()
 
 
-def daemon_command(wanted: Wanted, ports: Pair) -> list[str]:
-    """Return how a session's daemon is called."""
+def daemon_command(wanted: Wanted, ports: Pair | None) -> list[str]:
+    """Return how a session's daemon is called, or the hub."""
+    if ports is None:
+        return python("descartes_orchestrator.hub")
     http, ws = ports
     command = [*python("descartes_daemon"), f"--http-port={http}", f"--ws-port={ws}"]
     # In one word: a name that begins with a dash would be taken for an option.

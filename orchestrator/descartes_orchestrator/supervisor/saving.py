@@ -50,8 +50,8 @@ class SavedSession:
     #: By the clock that goes on from one program to the next in the same process.
     deaths: tuple[float, ...] = ()
     daemon: Plain | None = None
-    #: http, ws, rpc.
-    doors: tuple[int, int, int] | None = None
+    #: http, ws, rpc; rpc alone of what has no ports.
+    doors: tuple[int, ...] | None = None
     ear: int | None = None
     kept: tuple[SavedKept, ...] = ()
     #: Why something was not kept, for the daemon that has not asked yet.

@@ -199,7 +199,7 @@ class Sessions:
     def held_ports(self) -> set[int]:
         """Return the ports of all sessions."""
         held = [session.belongings.sockets for session in self.all()]
-        return {port for sockets in held if sockets is not None for port in sockets.ports}
+        return {port for sockets in held if sockets is not None for port in sockets.ports or ()}
 
     def forget(self) -> None:
         """Forget the sessions that are inactive and of which nothing is held."""

@@ -1,0 +1,79 @@
+"""List runners, drain them, remove them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from descartes_cli import options
+from descartes_cli.hub_peers import heard
+from descartes_cli.render import print_json, print_table, printable
+from descartes_local.home import find_home
+from descartes_orchestrator import hub_service
+
+_LIST = """\b
+Examples:
+  descartes runners list
+  descartes runners list --json | jq '.runners[] | select(.state == "Connected") | .name'
+"""
+
+
+@click.command("list", epilog=_LIST)
+@options.as_json
+def list_runners(as_json: bool) -> None:
+    """List the runners that this machine's hub has enrolled, and how they are."""
+    rows: list[dict[str, Any]] = hub_service.ask(find_home(), "hub.peers", {"role": "runner"})["peers"]
+    if as_json:
+        print_json({"runners": rows})
+        return
+    print_table(
+        ("NAME", "STATE", "AGENTS", "LOAD", "LAST HEARD", "VERSION", "LABELS"),
+        [_cells(row) for row in rows],
+        coloured=1,
+    )
+
+
+_DRAIN = """\b
+Examples:
+  descartes runners drain big
+  descartes runners drain big --undo
+"""
+
+
+@click.command("drain", epilog=_DRAIN)
+@click.argument("name", metavar="NAME")
+@click.option("--undo", is_flag=True, help="Let it have new agents again.")
+@options.as_json
+def drain(name: str, undo: bool, as_json: bool) -> None:
+    """Give a runner no new agents; those it has go on. It is remembered until it is undone."""
+    told = hub_service.ask(find_home(), "hub.drain", {"name": name, "drain": not undo})
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(f"{printable(name)} gets {'agents again' if undo else 'no new agents'}")
+
+
+_REMOVE = """\b
+Examples:
+  descartes runners remove big
+"""
+
+
+@click.command("remove", epilog=_REMOVE)
+@click.argument("name", metavar="NAME")
+@options.as_json
+def remove(name: str, as_json: bool) -> None:
+    """Let a runner in no more, at once. Its agents go on there until somebody ends them on that machine."""
+    told = hub_service.ask(find_home(), "hub.revoke", {"name": name, "role": "runner"})
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(f"{printable(name)} is no runner of this hub any more")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    agents = f"{row['agents']}/{row['capacity']}" if row["capacity"] else str(row["agents"])
+    state = row["state"] + (" draining" if row["draining"] else "")
+    more = "  ".join(filter(None, (",".join(row["labels"]), row["failure"])))
+    return printable(row["name"]), state, agents, f"{row['load']:.2f}", heard(row), row["version"], printable(more)
