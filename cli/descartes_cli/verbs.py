@@ -31,6 +31,7 @@ VERBS = {
     "upgrade": ("descartes_cli.upgrade:upgrade", "Let everything go on with the code that was just installed."),
     "supervisor": ("descartes_cli.supervisor:supervisor", "The process that keeps everything alive."),
     "hub": ("descartes_cli.hub:hub", "The middle of the bus between machines."),
+    "runner": ("descartes_cli.runner:runner", "Lend this machine to daemons elsewhere."),
     "runners": ("descartes_cli.runners:runners", "Machines that run agents for others."),
     "system": ("descartes_cli.system:system", "The daemons themselves."),
     "doctor": ("descartes_cli.doctor:doctor", "Look for what is wrong, and say what to type."),

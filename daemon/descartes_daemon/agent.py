@@ -190,6 +190,7 @@ class Agent:
             "limits": None if row.limits is None else row.limits.as_json(),
             "limited_by": row.limited_by,
             "ended_by": row.ended_by,
+            "owner": row.owner,
         }
 
     def detail(self) -> dict[str, Any]:

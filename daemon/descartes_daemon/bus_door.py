@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 #: Everything of zmq's, and of the bus's own messages; imported only where there is a bus, and never before a fork.
 _MEMBERSHIP = "descartes_daemon.bus.membership"
+#: Who asks to connect is told how that went, if that does not take long (seconds).
+_PATIENCE = 3.0
 _GENERATION = "bus generation"
 
 Reply = dict[str, Any]
@@ -60,6 +62,9 @@ class BusDoor:
         await self._look()
         if self.membership is not None:
             self.membership.bus.look_again()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    await self.membership.bus.tried()
         return self.status(Nothing())
 
     async def drain(self, request: DrainBus, asking: Asking) -> Reply:

@@ -40,6 +40,7 @@ AGENT_KEYS = [
     "limits",
     "limited_by",
     "ended_by",
+    "owner",
 ]
 SESSION_KEYS = ["id", "name", "path", "status", "pid", "http_endpoint", "ws_endpoint", "started_at", "agents"]
 

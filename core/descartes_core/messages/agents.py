@@ -89,6 +89,8 @@ class AgentInfo(Model):
     limited_by: Literal["cgroup", "daemon", "both"] | None
     #: Which limit ended it, e.g. "limit: memory 2.1G > 2G"; else null.
     ended_by: str | None
+    #: Another session's daemon for which it runs here, by its name on the bus; null: it is this session's own.
+    owner: str | None
     #: What it has taken; only in `agent.get` and where a list was asked for it, null while its program does not run.
     usage: AgentUsage | None = None
 

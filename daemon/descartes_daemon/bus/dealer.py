@@ -127,6 +127,16 @@ class Bus:
         self.link.report(time.monotonic(), **self.doing())
         self._turn()
 
+    async def tried(self) -> None:
+        """Wait until it is known whether the hub can be reached."""
+        settled = asyncio.Event()
+        self._on_state.append(settle := lambda state: None if state is LinkState.CONNECTING else settled.set())
+        try:
+            if self.state in (LinkState.CONNECTING, LinkState.DISCONNECTED):
+                await settled.wait()
+        finally:
+            self._on_state.remove(settle)
+
     async def run(self) -> None:
         """Belong to the bus until cancelled."""
         self._context = zmq.Context()
@@ -252,7 +262,7 @@ class Bus:
     def _tell_state(self) -> None:
         if self.state is not self._told_state:
             self._told_state = self.state
-            for on_state in self._on_state:
+            for on_state in tuple(self._on_state):
                 on_state(self.state)
 
 

@@ -96,7 +96,8 @@ SELECT * FROM agents ORDER BY created_at, id;
 -- history -- what lists show of each, oldest first; what no row knows is put in its place
 SELECT
     id, name, state AS status, NULL AS session_id, host, pid, command, cwd, started_at, ended_at,
-    exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, usage, output_from, errors_from
+    exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, owner, usage,
+    output_from, errors_from
 FROM agents ORDER BY created_at, id;
 
 -- living_agents -- oldest first; which states are final only the table of lives knows
