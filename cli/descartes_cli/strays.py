@@ -16,6 +16,7 @@ from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_local.strays import Stray, end_strays, find_strays
 from descartes_local.supervisor_file import read_supervisor_file
+from descartes_orchestrator import sessions
 
 #: They are asked first, like any agent.
 _GRACE = 3.0
@@ -23,13 +24,18 @@ _GRACE = 3.0
 
 def look_for_strays(home: Home) -> list[Stray]:
     """Return what lives of sessions that have no daemon, and of which neither supervisor nor systemd holds anything."""
-    question = Question(str(home.supervisor_socket), "list", {})
-    answer = ask_all({"list": question})["list"]
-    listed = [] if isinstance(answer, DescartesError) else answer["sessions"]
-    if isinstance(answer, DescartesError) and read_supervisor_file(home) is not None:
-        return []  # it hangs: nobody knows what it holds
-    held = {entry["id"] for entry in listed if not entry["at_rest"]}
+    held = _held(home)
+    if held is None:
+        return []
     return find_strays(home, held | {run.session_id for run in read_run_files(home) if _is_served(run)})
+
+
+def _held(home: Home) -> set[str] | None:
+    """Return the sessions that the supervisor holds something of; None where it hangs: nobody knows then."""
+    answer = ask_all({"list": Question(str(home.supervisor_socket), "list", {})})["list"]
+    if isinstance(answer, DescartesError):
+        return None if read_supervisor_file(home) is not None else set()
+    return {entry["id"] for entry in answer["sessions"] if not entry["at_rest"]}
 
 
 def _is_served(run: RunFile) -> bool:
@@ -54,6 +60,8 @@ def end_after_asking(
         _ask(len(strays), yes=yes)
         with lasting("ending what was left"):
             end_strays(strays, _GRACE)
+    if not dry_run and (held := _held(home)) is not None:
+        sessions.tidy(home, held)
     return [
         {
             "pid": stray.process.pid,

@@ -39,6 +39,7 @@ from descartes_orchestrator.places import relocate as relocate
 from descartes_orchestrator.renaming import rename as rename
 from descartes_orchestrator.rivals import copy_beside, remember_copies
 from descartes_orchestrator.stopping import stop as stop
+from descartes_orchestrator.stopping import tidy as tidy
 
 #: The supervisor has its own deadline for a start, which may be configured; this one is for a supervisor that hangs.
 _LONGEST_START = 600.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from descartes_local.locks import lock_directory
 from descartes_local.peer import is_held
 from descartes_local.processes import Process, every_stat, send_signal, wait_for_end
 from descartes_local.rpc_client import Connection, call
-from descartes_local.run_file import RunFile, read_run_file, remove_run_file
+from descartes_local.run_file import RunFile, read_run_file, read_run_files, remove_run_file
 from descartes_local.tree import find_tree, kill_tree
 from descartes_orchestrator.identity import Session, living_run, refuse_copy
 
@@ -149,6 +150,21 @@ def _end(process: Process, grace: float) -> None:
         send_signal(process, signal.SIGKILL)
         if not wait_for_end(process, DAEMON_GRACE):
             raise DeadlineOver(f"the daemon (pid {process.pid}) does not end even by SIGKILL: see its state with ps")
+
+
+def tidy(home: Home, held: Collection[str]) -> None:
+    """Remove the run files and the doors of daemons that died with whoever kept them; but not of held sessions."""
+    for run in read_run_files(home):
+        if run.is_alive or run.keeper == "systemd" or run.session_id in held:
+            continue
+        # A daemon that is just beginning has the lock, or waits for it.
+        with contextlib.suppress(Locked, OSError):
+            lock = lock_directory(home.session(run.session_id))
+            try:
+                _remove_leftovers(home, run.session_id)
+            finally:
+                if lock is not None:
+                    os.close(lock)
 
 
 def _remove_leftovers(home: Home, session_id: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ from descartes_core.session_life import State
 from descartes_local.home import Home
 from descartes_local.locks import lock_directory
 from descartes_local.processes import Process, is_alive, process_of, send_signal, wait_for_end
+from descartes_local.run_file import RunFile, read_run_files, write_run_file
 from descartes_local.session_file import load, save
 from descartes_orchestrator.identity import Session, session_of
-from descartes_orchestrator.stopping import stop
+from descartes_orchestrator.stopping import stop, tidy
 from tests.orchestrator.supervised import Supervised
 from tests.support.person import Person
 from tests.support.programs import agent
@@ -204,3 +206,25 @@ def test_agents_kept_for_a_daemon_that_does_not_answer_are_not_killed_unforced(s
         assert wait_for_end(Process(pid, started), 10.0)
     finally:
         send_signal(Process(pid, started), signal.SIGKILL)
+
+
+def test_run_files_of_the_dead_are_removed_and_nobody_elses(home: Home) -> None:
+    home.make()
+    me = process_of(os.getpid())
+    assert me is not None
+    dead, living, held, kept = (new_id() for _ in range(4))
+    for identity, started, keeper in (
+        (dead, 1, "supervisor"),
+        (living, me.started, "supervisor"),
+        (held, 1, "supervisor"),
+        (kept, 1, "systemd"),
+    ):
+        home.session(identity).mkdir(parents=True)
+        where = ("h", "w", str(home.daemon_socket(identity)), "then", "0", keeper)
+        write_run_file(home, RunFile(identity, "shop", "/", me.pid, started, new_id(), *where))
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(home.daemon_socket(identity)))
+    tidy(home, {held})
+    assert {run.session_id for run in read_run_files(home)} == {living, held, kept}
+    assert not home.daemon_socket(dead).exists()
+    assert all(home.daemon_socket(identity).exists() for identity in (living, held, kept))
