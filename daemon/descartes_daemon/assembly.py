@@ -130,6 +130,7 @@ class Daemon:
 
     async def place(self, request: Spawn) -> Starter:
         """Return where an agent is to be started that is to run elsewhere."""
+        await self.bus.tried()
         return await self.reach_others().place(request)
 
     async def _keep_lock(self, locks: Mapping[str, int]) -> None:

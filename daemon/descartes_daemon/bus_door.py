@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 #: Everything of zmq's, and of the bus's own messages; imported only where there is a bus, and never before a fork.
 _MEMBERSHIP = "descartes_daemon.bus.membership"
-#: Who asks to connect is told how that went, if that does not take long (seconds).
+#: Who wants to know how a first try goes waits so long at most (seconds).
 _PATIENCE = 3.0
 _GENERATION = "bus generation"
 
@@ -47,6 +47,8 @@ class BusDoor:
         self.membership: Any = None
         self._running: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
+        #: Whether it was looked for a bus.
+        self._begun = asyncio.Event()
         self._was_connected = False
 
     async def begin(self) -> None:
@@ -55,6 +57,8 @@ class BusDoor:
             await self._look()
         except Unavailable as error:
             _log.error("the bus: %s", error)
+        finally:
+            self._begun.set()
 
     async def connect(self, _request: ConnectBus, asking: Asking) -> Reply:
         """bus.connect: look again, and connect now."""
@@ -62,10 +66,16 @@ class BusDoor:
         await self._look()
         if self.membership is not None:
             self.membership.bus.look_again()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
-                    await self.membership.bus.tried()
+        await self.tried()
         return self.status(Nothing())
+
+    async def tried(self) -> None:
+        """Wait until it is known whether there is a hub and whether it can be reached, if that does not take long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._begun.wait()
+                if self.membership is not None:
+                    await self.membership.bus.tried()
 
     async def drain(self, request: DrainBus, asking: Asking) -> Reply:
         """bus.drain: start nothing more for others, or again."""
