@@ -31,6 +31,8 @@ class BareHub:
         self.keys = new_keys()
         self.heartbeat_secs = heartbeat_secs
         self.endpoint = "tcp://127.0.0.1:*"
+        #: The one that everybody is said to have.
+        self.key = "k" * 40
         #: What was heard, by whom: the hub's own, and what was forwarded.
         self.heard: list[tuple[str, m.Message]] = []
         #: Says of (from, to, message) whether it is lost on its way.
@@ -61,7 +63,9 @@ class BareHub:
         self._thread.start()
 
     def end(self) -> None:
-        """Go, without a word."""
+        """Go, without a word; a second time it changes nothing."""
+        if self._over.is_set():
+            return
         self._over.set()
         self._thread.join()
         self._router.close(0)
@@ -100,7 +104,7 @@ class BareHub:
     def _welcome(self, identity: bytes, hello: m.Hello) -> None:
         peer = m.Peer(
             state="connected",
-            key="k" * 40,
+            key=self.key,
             since=THEN,
             **hello.model_dump(include={"name", "role", "generation", "version", "title", "labels", "capacity"}),
             updates=hello.updates,

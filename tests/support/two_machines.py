@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core.bus.link import LinkState
-from descartes_core.bus.messages import Hello
 from descartes_daemon.agent import Agent
 from descartes_daemon.bus.dealer import Bus
 from descartes_local.bus_file import BusFile, bus_file_of, keys_in, write_bus_file, write_keys
@@ -24,7 +23,6 @@ from descartes_local.run_file import read_run_files
 from tests.support.bare_hub import BareHub, new_keys
 from tests.support.inside import PATIENCE, Inside, open_inside
 from tests.support.on_the_bus import until
-from tests.support.waiting import wait_until
 
 
 class RunnerProcess:
@@ -116,8 +114,6 @@ def running(runner: RunnerProcess) -> Iterator[RunnerProcess]:
 async def two_machines(directory: Path, *, heartbeat_secs: float = 2.0) -> AsyncIterator[TwoMachines]:
     """Begin with both connected; at the end nothing runs on either."""
     with BareHub(heartbeat_secs) as hub, running(RunnerProcess(directory / "r", hub, "big")) as runner:
-        # Its connection is a descriptor of this process, too: what is opened later must be closed again.
-        await asyncio.to_thread(wait_until, lambda: any(isinstance(said, Hello) for _, said in hub.heard), "the runner")
         async with open_inside(directory / "d") as inside:
             join(inside.daemon.setup.home, hub.file("laptop"))
             await inside.daemon.bus.begin()
@@ -128,3 +124,4 @@ async def two_machines(directory: Path, *, heartbeat_secs: float = 2.0) -> Async
                 await inside.daemon.leaving.end_all(0.0)
             finally:
                 await inside.daemon.bus.leave()
+                hub.end()  # whose descriptors are of this process, too

@@ -97,10 +97,10 @@ class Elsewhere:
             if elsewhere(self._agents):
                 self._losing.soon()
             return
-        self._losing.never_mind()
+        # A hub that was started anew knows nobody yet: the runners are given as long as it had itself.
+        self._losing.anew()
         for peer in list(self.runners.peers.values()):
             self._peer_moved(peer)
-        self._losing.look(elsewhere(self._agents))
 
     def _keep_pace(self) -> None:
         """Beat seldom while no agent of ours runs elsewhere."""
@@ -116,7 +116,8 @@ class Elsewhere:
             self._comparing.came(peer)
         else:
             self._comparing.forget(peer.name)
-        self._losing.look(theirs)
+        if not self._losing.is_patient:
+            self._losing.look(theirs)
 
     def _heard(self, sender: str, message: Message) -> None:
         """Hear what a runner says."""

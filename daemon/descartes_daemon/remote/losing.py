@@ -26,11 +26,17 @@ class Losing:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._runners.patience, self._over)
 
-    def never_mind(self) -> None:
-        """Know that the hub is there."""
+    def anew(self) -> None:
+        """Begin to wait anew."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.soon()
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether somebody is being waited for."""
+        return self._timer is not None
 
     def _over(self) -> None:
         self._timer = None
