@@ -48,7 +48,7 @@ def _run(home: Home, *, is_kept: bool) -> int:
     _raise_descriptor_limit()
     settings = read_settings(home)
     make_private(directory_of(home))
-    lock = lock_directory(directory_of(home), patience=_PATIENCE)
+    lock = lock_directory(directory_of(home), patience=_PATIENCE if is_kept else 0.0)
     with socket.socket(fileno=_FIRST) if is_kept else _listening(home) as listener:
         hub = Hub(home, settings, listener)
         follows = False

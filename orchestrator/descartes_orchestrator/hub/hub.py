@@ -30,8 +30,8 @@ from descartes_orchestrator.supervisor.loop import Loop, Timer
 
 #: Milliseconds.
 _LAST_WORDS = 200
-#: Later than this, and we stood still ourselves, or the machine did.
-_LATE = 1.0
+#: Seconds. Later than this, and we stood still ourselves, or the machine did, or had no processor for us.
+_LATE = 0.05
 
 
 class Hub:
