@@ -224,20 +224,6 @@ def base_of(group: Cgroup) -> Cgroup:
     return Cgroup(start / OURS)
 
 
-def of_session(session: str) -> Cgroup | None:
-    """Return the group that holds those of a session's agents, as seen from ours; None where there is none."""
-    group = own()
-    found = None if group is None else Cgroup(base_of(group).path / session)
-    return found if found is not None and found.is_there else None
-
-
-def of_session(session: str) -> Cgroup | None:
-    """Return the group that holds those of a session's agents, as seen from ours; None where there is none."""
-    group = own()
-    found = None if group is None else Cgroup(base_of(group).path / session)
-    return found if found is not None and found.is_there else None
-
-
 def is_serving(group: Cgroup) -> bool:
     """Say whether a group is that of supervisors and daemons, where these have a group of their own."""
     return group.path.name == SERVING and group.path.parent.name == OURS

@@ -8,6 +8,7 @@ from typing import Any
 
 from descartes_core.kept import ALL_KEPT, HTTP, NOT_KEPT, RPC, WS
 from descartes_local import cgroup2
+from descartes_local.cgroup2 import Cgroup
 from descartes_local.descriptors import let_go
 from descartes_local.processes import Process
 from descartes_local.run_file import remove_run_file
@@ -107,8 +108,9 @@ class Belongings:
         """Kill what the session's agents left, in keeping, here as orphans, or marked; return what was killed."""
         roots = self.keeping.leaders | self._house.orphans(self._session)
         mark = ("DESCARTES_SESSION_ID", self._session)
-        group = cgroup2.of_session(self._session)
-        killed = kill_tree(lambda: find_tree(roots, mark, group.pids if group is not None else tuple))
+        own = cgroup2.own()
+        members = tuple if own is None else Cgroup(cgroup2.base_of(own).path / self._session).pids
+        killed = kill_tree(lambda: find_tree(roots, mark, members))
         if killed:
             note(f"session {self._session}: killed {', '.join(str(process.pid) for process in sorted(killed))}")
         return killed
