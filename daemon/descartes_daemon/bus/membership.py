@@ -61,7 +61,7 @@ class Membership:
         self.bus.doing = self._doing
         if not is_runner:
             self.bus.link.set_pace(_AT_REST, time.monotonic())
-        belonging = Belonging(agents, hello.role, self.bus.peers.get)
+        belonging = Belonging(agents, hello.role, lambda name: self.bus.peers.get(name))
         self.channels = Channels(agents.store)
         self.streams = Streams(self.bus)
         commands = Commands(dispatcher, self.channels, forget)
