@@ -9,18 +9,21 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import selectors
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 from descartes_core.kept import ALL_KEPT
 from descartes_local.home import Home
 from descartes_local.processes import Process, children_of_self, command_of, environ_of, is_alive, process_of
+from descartes_orchestrator.fork_server.loading import load_daemon
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -31,6 +34,8 @@ class Keeper:
     def __init__(self, home: Path, workspace: Path, session: str) -> None:
         self.home, self.workspace, self.session = Home(home), workspace, session
         self.home.make()
+        # Loaded once: each daemon would take half a second to begin.
+        self.serve = load_daemon()
         self.selector = selectors.DefaultSelector()
         self.kept: dict[str, int] = {}
         self.daemon = 0
@@ -91,8 +96,15 @@ class Keeper:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.setsid()
-        words = [sys.executable, "-P", "-m", "descartes_daemon", "--workdir", str(self.workspace)]
-        os.execve(words[0], [*words, "--session-id", self.session], {**os.environ, **told})
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.environ.update(told)
+        gc.enable()
+        try:
+            os._exit(self.serve(["--workdir", str(self.workspace), "--session-id", self.session]))
+        finally:
+            traceback.print_exc()
+            os._exit(1)
 
     def hear(self) -> None:
         """Take one message of the daemon."""
