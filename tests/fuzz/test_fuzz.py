@@ -13,21 +13,22 @@ from tests.fuzz.running import complaint_of, corpus_of, fuzz
 from tests.fuzz.targets import TARGETS, Target
 from tests.support.house import ROOT
 
-#: So many at once, each for so many seconds.
-_TOGETHER, _SECONDS = 7, 5
-_GROUPS = [list(TARGETS)[start : start + _TOGETHER] for start in range(0, len(TARGETS), _TOGETHER)]
+#: Of each target (seconds).
+_A_MOMENT = 0.4
 
 
-@pytest.mark.parametrize("names", _GROUPS, ids=" ".join)
-def test_a_few_seconds_find_nothing(names: list[str]) -> None:
-    base = [sys.executable, "-m", "tests.fuzz"]
-    commands = {name: [*base, name, "--seconds", str(_SECONDS)] for name in names}
-    runs = {
-        name: subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for name, command in commands.items()
-    }
-    told = {name: run.communicate(timeout=50)[0] for name, run in runs.items()}
-    assert {name: told[name] for name, run in runs.items() if run.returncode} == {}
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_moment_finds_nothing(name: str) -> None:
+    run = fuzz(TARGETS[name], _A_MOMENT, random.SystemRandom().randrange(2**32))
+    assert run.tried > 0
+    assert run.finding is None, str(run.finding)
+
+
+def test_the_command_tells_what_it_tried_and_with_which_seed() -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "jsonrpc", "--seconds", "0.3", "--seed", "7"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.startswith("jsonrpc: ")) == (0, True), done
+    assert done.stdout.endswith("seed 7\n")
 
 
 @pytest.mark.parametrize("name", TARGETS)
