@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from descartes_cli.strays import look_for_strays
+from descartes_local.run_file import read_run_files
 from descartes_local.supervisor_file import read_supervisor_file
-from tests.support.leftovers import doors_of
 from tests.support.person import Person
 from tests.support.programs import agent
 from tests.support.serving import only_run, said
@@ -49,7 +49,7 @@ def test_it_is_told_and_ended_after_asking(person: Person, left: dict[str, Any])
     assert left["pid"] in {one["pid"] for one in told}
     process_gone(left["pid"])
     assert "nobody serves" not in warnings(person)
-    assert doors_of(person.home) == [], "who is found there has been dead"
+    assert read_run_files(person.home) == [], "who is found there has been dead"
 
 
 def test_what_has_a_daemon_again_is_left_to_it(person: Person, shop: Path, left: dict[str, Any]) -> None:
