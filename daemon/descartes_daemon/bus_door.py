@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 _MEMBERSHIP = "descartes_daemon.bus.membership"
 #: Who wants to know how a first try goes waits so long at most (seconds).
 _PATIENCE = 3.0
-_GENERATION = "bus generation"
+_GENERATION, _DRAINING = "bus generation", "bus draining"
 
 Reply = dict[str, Any]
 
@@ -78,10 +78,10 @@ class BusDoor:
                     await self.membership.bus.tried()
 
     async def drain(self, request: DrainBus, asking: Asking) -> Reply:
-        """bus.drain: start nothing more for others, or again."""
-        del asking
+        """bus.drain: start nothing more for others, or again; the next daemon does likewise."""
         if self.membership is None or self.membership.told.role != "runner":
             raise Refused("this session is no runner")
+        await self._agents.store.commit(asking.accepted(Unit()).note(_DRAINING, str(int(request.is_draining))))
         self.membership.drain(is_draining=request.is_draining)
         return self.status(Nothing())
 
@@ -133,17 +133,20 @@ class BusDoor:
         keys = read_keys(path)
         if keys is None:
             raise Unavailable(f"{path} is not there: enroll anew")
+        is_draining = await self._agents.store.noted(_DRAINING) == "1"
+        generation = await self._generation()
         kind = (await asyncio.to_thread(importlib.import_module, _MEMBERSHIP)).Membership
         self.membership = kind(
             told,
             keys,
             title=self.title(),
-            generation=await self._generation(),
+            generation=generation,
             capacity=min(told.capacity or self._most_agents, self._most_agents),
             agents=self._agents,
             dispatcher=self._dispatcher,
             forget=self.forget,
         )
+        self.membership.serving.is_draining = is_draining
         self._was_connected = False
         self.membership.bus.subscribe(on_state=self._state_changed)
         for on_member in self.on_member:
