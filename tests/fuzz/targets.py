@@ -37,6 +37,7 @@ from descartes_local.config import load
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_orchestrator.supervisor.notify import NotifySocket
+from tests.fuzz import bus
 from tests.support.asked import questions_of
 
 ID = "5d3e1c9a-0000-4000-8000-000000000001"
@@ -469,6 +470,9 @@ _TARGETS = (
         _order,
     ),
     Target("marks", (b"go\n", b"go\nfailed 2 not found\n"), (b"go", b"failed ", b"\n", b"\xff", b" "), _marks),
+    Target("bus_codec", bus.MESSAGES, bus.WORDS, bus.codec),
+    Target("bus_link", (bus.CONVERSATION,), (*bus.WORDS, *bus.MESSAGES), bus.link),
+    Target("bus_token", (bus.TOKEN,), (b"descartes-", b"=", b"\n", b"gaF2", b"-_"), bus.token),
 )
 
 TARGETS = MappingProxyType({target.name: target for target in _TARGETS})

@@ -168,8 +168,9 @@ ONE_OF_EACH: tuple[m.Message, ...] = (
         status_interval_secs=5.0,
         status_updates=False,
         peers=(PEER,),
+        told=11,
     ),
-    m.PeerUpdate(peer=PEER),
+    m.PeerUpdate(peer=PEER, number=12),
     m.Heartbeat(generation=FAR, agents=3, load=0.75, is_draining=True, interval_secs=20.0, told=12),
     m.Output(
         agent_id=AGENT_ID, stream="stderr", offset=FAR, data=b"hi\r\n\x00\xff", gap="dropped to keep 1G", is_last=True

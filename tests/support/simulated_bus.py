@@ -25,8 +25,9 @@ class Weather:
 
     loss: float = 0.0
     repeats: float = 0.0
-    #: Seconds at most; frames overtake one another.
+    #: Seconds at most.
     delay: float = 0.001
+    #: Else frames overtake one another, as they never do on a connection.
     in_order: bool = True
 
 
@@ -37,7 +38,6 @@ class Peer:
     hello: m.Hello
     heard: float
     is_lost: bool = False
-    told: int = 0
 
 
 class Hub:
@@ -47,6 +47,7 @@ class Hub:
         self._send = send
         self.starts = 0
         self.peers: dict[int, Peer] = {}
+        self.told = 0
 
     def restart(self) -> None:
         self.starts += 1
@@ -66,7 +67,7 @@ class Hub:
         elif peer is None:
             self._say(connection, m.Goodbye(code="greet"))
         elif isinstance(message, m.Heartbeat):
-            self._say(connection, m.Heartbeat(told=peer.told))
+            self._say(connection, m.Heartbeat(told=self.told))
         elif isinstance(message, m.Goodbye):
             self._tell_others(connection, "gone")
             del self.peers[connection]
@@ -90,12 +91,14 @@ class Hub:
             if peer.hello.generation < hello.generation:
                 self._say(other, m.Goodbye(code="twin", reason="a younger one is here"))
             del self.peers[other]
+        is_new = connection not in self.peers
         self.peers[connection] = Peer(hello, now)
         others = tuple(_shown(one) for where, one in self.peers.items() if where != connection)
-        welcome = {"server_id": "hub", "instance_id": str(self.starts), "peers": others}
+        welcome = {"server_id": "hub", "instance_id": str(self.starts), "peers": others, "told": self.told}
         beat = {"heartbeat_secs": HEARTBEAT, "misses": MISSES}
         self._say(connection, m.Welcome.model_validate({"protocol_version": "1.0.0", **welcome, **beat}))
-        self._tell_others(connection, "connected")
+        if is_new:
+            self._tell_others(connection, "connected")
 
     def _forward(self, connection: int, peer: Peer, to: str, body: bytes) -> None:
         for other, known in self.peers.items():
@@ -105,11 +108,10 @@ class Hub:
         self._say(connection, m.Problem(code="unavailable", error=f"{to} is not there", to=to))
 
     def _tell_others(self, connection: int, state: str) -> None:
-        news = m.PeerUpdate(peer=_shown(self.peers[connection], state))
-        for other, peer in self.peers.items():
-            if other != connection:
-                peer.told += 1
-                self._say(other, news)
+        self.told += 1
+        news = m.PeerUpdate(peer=_shown(self.peers[connection], state), number=self.told)
+        for other in self.peers:
+            self._say(other, news)
 
     def _say(self, connection: int, message: m.Message) -> None:
         self._send(connection, [b"", encode(message)])
@@ -145,6 +147,8 @@ class World:
         self._numbers = itertools.count(1)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._cut: set[int] = set()
+        #: When the last frames came through a wire, by connection and direction.
+        self._last: dict[tuple[int, bool], float] = {}
         self._generations = itertools.count(1)
         self.ends = {name: End(self._link(name)) for name in names}
 
@@ -215,8 +219,11 @@ class World:
         for _ in range(2 if self.chance.random() < self.weather.repeats else 1):
             if self.chance.random() < self.weather.loss:
                 continue
-            wait = self.weather.delay * (1.0 if self.weather.in_order else self.chance.random())
-            self.at(self.now + wait, lambda: deliver(connection, frames) if connection not in self._cut else None)
+            then = self.now + self.weather.delay * self.chance.random()
+            if self.weather.in_order:
+                wire = connection, deliver == self._to_hub
+                then = self._last[wire] = max(then, self._last.get(wire, 0.0))
+            self.at(then, lambda: deliver(connection, frames) if connection not in self._cut else None)
 
     def _to_hub(self, connection: int, frames: list[bytes]) -> None:
         self.hub.receive(connection, frames, self.now)

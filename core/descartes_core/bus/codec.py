@@ -11,6 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from descartes_core.bus.messages import LARGEST, AnyMessage, Message
 from descartes_core.errors import ProtocolError, TooLarge
 
+#: Values of one message, all together: each takes a hundred times the memory and the time of its bytes. A list of
+#: agents has as many when it is about LARGEST.
+MOST_VALUES = 500_000
+
 
 @cache
 def _any() -> TypeAdapter[Any]:
@@ -34,15 +38,34 @@ def decode(frame: bytes | memoryview) -> Any:
     """Return the message that a frame holds.
 
     Raises:
-        TooLarge: it has more than LARGEST bytes; it was not looked at.
+        TooLarge: it has more than LARGEST bytes, and was not looked at, or more than MOST_VALUES values.
         ProtocolError: it holds none; the text says why, without any of its content.
 
     """
     if len(frame) > LARGEST:
         raise TooLarge(f"a message of {len(frame)} bytes is more than the {LARGEST} that the bus takes")
+    left = MOST_VALUES
+
+    def counted(container: Any) -> Any:
+        nonlocal left
+        left -= len(container)
+        if left < 0:
+            raise ValueError
+        return container
+
     try:
-        value = msgpack.unpackb(frame, use_list=False, strict_map_key=True)
+        value = msgpack.unpackb(
+            frame,
+            use_list=False,
+            strict_map_key=True,
+            object_hook=counted,
+            list_hook=counted,
+            max_array_len=MOST_VALUES,
+            max_map_len=MOST_VALUES,
+        )
     except Exception as error:  # msgpack raises many kinds, ValueError and its own among them
+        if left < 0:
+            raise TooLarge(f"a message of more than {MOST_VALUES} values is more than the bus takes") from None
         raise ProtocolError(f"that is no msgpack: {type(error).__name__}") from None
     if not isinstance(value, dict):
         raise ProtocolError("a message is a map")

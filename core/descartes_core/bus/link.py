@@ -7,7 +7,7 @@ throws its socket away when the state is neither CONNECTING nor CONNECTED.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from descartes_core.bus.asked import Answer, Asked, Expired
 from descartes_core.bus.backoff import Backoff
 from descartes_core.bus.beats import Beats
 from descartes_core.bus.codec import decode, encode
+from descartes_core.bus.roster import Roster, has_come
 from descartes_core.bus.statistics import Statistics
 from descartes_core.bus.wire import addressed, received
 from descartes_core.errors import ProtocolError
@@ -62,8 +63,9 @@ class Link:
         #: Since when it is in this state.
         self.since = 0.0
         self.welcome: m.Welcome | None = None
+        self._roster = Roster()
         #: As the hub last told; those that are gone for good are not among them.
-        self.peers: dict[str, m.Peer] = {}
+        self.peers: Mapping[str, m.Peer] = self._roster.peers
         #: Why it failed, or was last not connected.
         self.failure: str | None = None
         #: When to open a fresh socket; None: one is open, or it has failed for good.
@@ -73,8 +75,6 @@ class Link:
         self._beats = Beats(me.generation)
         self._backoff = Backoff(random)
         self._waiting: list[list[bytes]] = []
-        #: Peer updates since the last welcome; None: another welcome was asked for.
-        self._told: int | None = 0
 
     def opened(self, now: float) -> None:
         """Greet through a fresh socket."""
@@ -190,27 +190,23 @@ class Link:
         if self.state is not LinkState.CONNECTED:
             return self._drop()
         if isinstance(message, m.Heartbeat):
-            self._compare(message)
+            if self._roster.misses(message.told):
+                self._send(self.me)
             return []
         if isinstance(message, m.PeerUpdate):
             return self._peer_moved(message, now)
         return self._taken("", message)
 
-    def _compare(self, heartbeat: m.Heartbeat) -> None:
-        if heartbeat.told is not None and heartbeat.told != self._told:
-            self._told = None
-            self._send(self.me)
-
     def _welcomed(self, welcome: m.Welcome, now: float) -> list[Received]:
-        is_missing = self.state is LinkState.CONNECTED and self._told is None
-        if self.state is not LinkState.CONNECTING and not is_missing:
+        is_first = self.state is LinkState.CONNECTING
+        if not is_first and not self._roster.is_behind:
             return self._drop()
         if _major(welcome.protocol_version) != _major(m.PROTOCOL_VERSION):
             self._fail(now, f"the hub speaks protocol {welcome.protocol_version}, and this is {m.PROTOCOL_VERSION}")
             return [Received("", welcome)]
-        self.welcome, self.failure, self._told = welcome, None, 0
-        self.peers = {peer.name: peer for peer in welcome.peers if peer.state != "gone"}
-        if not is_missing:
+        self.welcome, self.failure = welcome, None
+        self._roster.begin(welcome)
+        if is_first:
             self._move(LinkState.CONNECTED, now)
             self.statistics.connected(now)
             self._beats.begin(welcome.heartbeat_secs, welcome.misses, now)
@@ -240,15 +236,14 @@ class Link:
         return [Received("", problem)]
 
     def _peer_moved(self, update: m.PeerUpdate, now: float) -> list[Received]:
-        peer = update.peer
-        self._told = None if self._told is None else self._told + 1
-        if peer.state == "gone":
-            self.peers.pop(peer.name, None)
-        else:
-            before = self.peers.get(peer.name)
-            self.peers[peer.name] = peer
-            if peer.state == "connected" and _has_come(before, peer):
-                self._queue_all(self._asked.again(now, peer.name))
+        before = self.peers.get(update.peer.name)
+        was_behind = self._roster.is_behind
+        if not self._roster.take(update):
+            if not was_behind and self._roster.misses(update.number):
+                self._send(self.me)  # once; then each heartbeat reminds
+            return self._drop()
+        if has_come(before, update.peer):
+            self._queue_all(self._asked.again(now, update.peer.name))
         return [Received("", update)]
 
     def _taken(self, sender: str, message: m.Message) -> list[Received]:
@@ -293,7 +288,3 @@ class Link:
 
 def _major(version: str) -> str:
     return version.partition(".")[0]
-
-
-def _has_come(before: m.Peer | None, peer: m.Peer) -> bool:
-    return before is None or before.state != "connected" or before.generation != peer.generation

@@ -345,6 +345,8 @@ class Welcome(Message):
     status_updates: bool = True
     #: For daemons: all runners, and the clients that want updates; for runners: all daemons.
     peers: tuple[Peer, ...] = ()
+    #: The number of the last peer_update that is among these already.
+    told: Offset = 0
 
 
 class PeerUpdate(Message):
@@ -352,6 +354,8 @@ class PeerUpdate(Message):
 
     type: Literal["peer_update"] = "peer_update"
     peer: Peer
+    #: One more than that of the one before. Whoever missed one says hello again, to be welcomed with all peers.
+    number: Offset | None = None
 
 
 class Heartbeat(Message):
@@ -365,8 +369,7 @@ class Heartbeat(Message):
     #: When the next one comes: a peer that has nothing to do with others beats less often than the hub asks for, and
     #: `misses` counts in this.
     interval_secs: Annotated[float, Field(gt=0)] | None = None
-    #: Of the hub: how many peer_updates it meant you to have since its welcome. Who has another number missed some, and
-    #: says hello again, to be welcomed with all peers.
+    #: Of the hub: the number of the last peer_update it meant you to have.
     told: Offset | None = None
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgpack  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from descartes_core.bus.codec import decode, encode
@@ -11,17 +11,20 @@ from descartes_core.errors import ProtocolError, TooLarge
 from tests.support.bus_messages import AGENT_ID, BY_TYPE
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
-    lambda inside: st.lists(inside) | st.dictionaries(st.text() | st.integers(-5, 5) | st.binary(max_size=3), inside),
+    st.sampled_from([None, True, -1, 2**64 - 1, 0.5, float("nan"), "", "x" * 300]) | st.text(max_size=5) | st.binary(),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(-5, 5), inside),
+    max_leaves=5,
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(anything)
 def test_what_is_no_message_is_told_as_such(value: object) -> None:
     with pytest.raises(ProtocolError):
         decode(msgpack.packb(value))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(BY_TYPE)), st.data())
 def test_one_wrong_field_is_named_or_harmless(kind: str, data: st.DataObject) -> None:
     good = msgpack.unpackb(encode(BY_TYPE[kind]))
@@ -90,6 +93,16 @@ def test_what_is_too_large_is_neither_written_nor_looked_at() -> None:
     whole = encode(message.model_copy(update={"data": bytes(room)}))
     assert len(whole) == LARGEST
     assert decode(whole).data == bytes(room)
+
+
+@pytest.mark.parametrize(
+    "many",
+    [[None] * 500_001, [[]] * 300_000 + [[0]] * 200_000, [[0] * 100_000] * 6, {str(one): 0 for one in range(500_001)}],
+)
+def test_what_would_cost_much_is_refused(many: object) -> None:
+    bomb = {"type": "custom_action_request", "request_id": "1", "agent_id": "a", "action": "x", "params": {"a": many}}
+    with pytest.raises(ProtocolError):
+        decode(msgpack.packb(bomb))
 
 
 def test_what_is_unset_takes_no_room() -> None:

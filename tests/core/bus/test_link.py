@@ -137,14 +137,15 @@ def test_a_peer_that_comes_back_is_asked_again_in_order() -> None:
 
 def test_who_missed_news_of_peers_is_welcomed_again() -> None:
     link = connected()
-    link.ask(SPAWN, "big", now=0.0, deadline=30.0)
-    link.receive(from_hub(m.PeerUpdate(peer=a_peer())), 0.1)
-    sent(link)
+    news = [m.PeerUpdate(peer=a_peer(name), number=number) for number, name in enumerate(("big", "gone", "small"), 1)]
+    assert link.receive(from_hub(news[0]), 0.1) == [Received("", news[0])]
+    assert link.receive(from_hub(news[0]), 0.1) == []
     link.receive(from_hub(m.Heartbeat(told=1)), 0.2)
     assert sent(link) == []
-    link.receive(from_hub(m.Heartbeat(told=2)), 0.3)
-    assert sent(link) == [("", ME)]
-    welcome = WELCOME.model_copy(update={"peers": (a_peer("small"),)})
+    assert link.receive(from_hub(news[2]), 0.3) == []
+    link.receive(from_hub(m.Heartbeat(told=3)), 0.3)
+    assert sent(link) == [("", ME), ("", ME)]
+    welcome = WELCOME.model_copy(update={"peers": (a_peer("small"),), "told": 3})
     assert link.receive(from_hub(welcome), 0.4) == [Received("", welcome)]
     assert (list(link.peers), link.state, link.since) == (["small"], LinkState.CONNECTED, 0.0)
     assert link.statistics.reconnections == 0
