@@ -209,7 +209,7 @@ class Link:
         if is_first:
             self._move(LinkState.CONNECTED, now)
             self.statistics.connected(now)
-            self._beats.begin(welcome.heartbeat_secs, welcome.misses, now)
+        self._beats.begin(welcome.heartbeat_secs, welcome.misses, now)
         self._queue_all(self._asked.again(now))
         return [Received("", welcome)]
 

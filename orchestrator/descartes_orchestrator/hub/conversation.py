@@ -152,7 +152,7 @@ class Conversation:
                 self._mail.spread(sender.present)
             if sender.present.interval != interval:
                 self._on_change()
-        self._mail.answer(sender, m.Heartbeat())
+        self._mail.answer(sender, m.Heartbeat(told=self._mail.number(sender.who.role)))
 
     def _greet(self, sender: Connection, hello: m.Hello) -> None:
         refused = self._refused(sender, hello)
@@ -175,10 +175,12 @@ class Conversation:
                 self._mail.dismiss(rival.connection, reason, "twin")
         elif hello.role != "client":
             self.refusals.pop(sender.who.name, None)
+        is_known = sender.present is not None and sender.present.hello == hello
         present = self._roll.greet(sender, hello, self._mail.now, time.time())
         self._tally.greeted += 1
         self._mail.answer(sender, self._welcome(present))
-        self._mail.spread(present)
+        if not is_known:
+            self._mail.spread(present)
         self._on_change()
 
     def _refused(self, sender: Connection, hello: m.Hello) -> tuple[str, str] | None:
@@ -215,6 +217,7 @@ class Conversation:
             misses=settings.misses,
             status_interval_secs=settings.status_update_interval_secs,
             status_updates=settings.enable_status_updates,
+            told=self._mail.number(present.hello.role),
             peers=tuple(
                 self._mail.told(one)
                 for one in self._roll.by_name.values()

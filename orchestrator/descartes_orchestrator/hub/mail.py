@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
 from descartes_core.bus.codec import encode
 from descartes_core.bus.messages import Goodbye, Message, Peer, PeerUpdate, Problem
@@ -24,6 +23,8 @@ class Mail:
 
     def __init__(self, router: Router, roll: Roll, tally: Tally) -> None:
         self._router, self._roll, self._tally = router, roll, tally
+        #: News of peers so far, by the role of who is told: who misses one notices by its number.
+        self._numbers = dict.fromkeys(HEARS_OF, 0)
         #: Monotonic, as of what is being handled now.
         self.now = time.monotonic()
 
@@ -70,11 +71,17 @@ class Mail:
         """Tell those whom somebody's coming and going concerns."""
         if present.hello.role == "client" and not present.hello.updates:
             return
-        body: bytes | None = None
-        for other in self._hearing_of(present.hello.role):
-            if other.connection is not None and other is not present:
-                body = body or encode(PeerUpdate(peer=self.told(present)))
-                self.post(other.connection.route, body)
+        for role in [role for role, heard in HEARS_OF.items() if present.hello.role in heard]:
+            self._spread(present, role)
 
-    def _hearing_of(self, role: str) -> Iterable[Present]:
-        return [one for one in self._roll.by_name.values() if role in HEARS_OF[one.who.role]]
+    def number(self, role: str) -> int:
+        """Return the number of the last news that all of this role were told."""
+        return self._numbers[role]
+
+    def _spread(self, present: Present, role: str) -> None:
+        self._numbers[role] += 1
+        body: bytes | None = None
+        for other in self._roll.by_name.values():
+            if other.who.role == role and other.connection is not None:
+                body = body or encode(PeerUpdate(peer=self.told(present), number=self._numbers[role]))
+                self.post(other.connection.route, body)

@@ -119,6 +119,20 @@ def test_a_heartbeat_is_answered_and_tells_what_a_runner_does(hub: RunningHub, p
     assert hub.ask("hub.status")["agents"] == 3
 
 
+def test_news_of_peers_are_numbered_so_that_who_missed_one_notices(hub: RunningHub, peer: Connects) -> None:
+    daemon, runner = peer(hub.enrolled("daemon", "home")), peer(hub.enrolled("runner", "big"))
+    before = daemon.hello("daemon", NAME).told
+    runner.hello("runner", "big")
+    assert daemon.wait_for(m.PeerUpdate).number == before + 1
+    runner.hello("runner", "big")  # a peer that missed something: no news for others
+    runner.send(m.Heartbeat(is_draining=True))
+    assert daemon.wait_for(m.PeerUpdate).number == before + 2
+    daemon.send(m.Heartbeat())
+    assert daemon.wait_for(m.Heartbeat).told == before + 2
+    again = daemon.hello("daemon", NAME)
+    assert (again.told, [one.name for one in again.peers]) == (before + 2, ["big"])
+
+
 def test_another_name_than_the_keys_own_is_refused_by_both(hub: RunningHub, peer: Connects) -> None:
     hub.enrolled("runner", "big")
     said = peer(hub.enrolled("runner", "small")).hello("runner", "big")
