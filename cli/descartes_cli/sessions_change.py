@@ -6,9 +6,10 @@ import click
 
 from descartes_cli import options
 from descartes_cli.progress import lasting
-from descartes_cli.render import print_json, printable
+from descartes_cli.render import print_json, printable, say_wrong
 from descartes_cli.session_named import find_session
 from descartes_cli.sessions_show import as_object, print_changed, print_notes
+from descartes_cli.stored import stored_agents
 from descartes_local.home import find_home
 from descartes_orchestrator import sessions
 
@@ -71,6 +72,12 @@ def stop(session: str, force: bool, grace: float | None, as_json: bool) -> None:
         ended = sessions.stop(home, found, force=force, grace=grace)
     answer = {"id": found.id, "status": "Inactive"}
     print_changed(home, found, "Inactive", as_json, answer=answer, ended=ended)
+    if force:
+        for agent in stored_agents(home, found.id, ended=False):
+            say_wrong(
+                f"{printable(agent['name'])} on {printable(agent['host'])} could not be reached: it is ended when that "
+                f"is back, and {printable(found.name)} started"
+            )
 
 
 _USE = """\b

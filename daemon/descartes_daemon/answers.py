@@ -130,4 +130,4 @@ class Ending:
             raise AgentsAlive(f"agents are alive ({names}): end them first, or use --force")
         await self._leaving.end_all(request.grace)
         asking.afterwards.append(self._stop.set)
-        return {"ended": [agent.id for agent in living]}
+        return {"ended": [agent.id for agent in living if agent.gone.is_set()]}

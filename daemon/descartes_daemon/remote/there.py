@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 #: A runner answers soon; one that is away is asked again when it is back (seconds).
 _PATIENCE = 60.0
+#: Where somebody waits for it who leaves.
+_LAST = 10.0
 
 
 class There(Side):
@@ -49,7 +51,7 @@ class There(Side):
         """Have its stop signal sent, and what is left killed after the grace."""
         grace = agent.row.grace if agent.kill_at is None else max(0.0, agent.kill_at - time.monotonic())
         if _said(agent) is not State.STOPPING:
-            await self._have(agent, "stop", {"grace": grace}, longer=grace)
+            await self._have(agent, "stop", {"grace": grace}, patience=_PATIENCE + grace)
 
     async def kill_tree(self, agent: Agent) -> None:
         """Have all of it killed."""
@@ -84,9 +86,9 @@ class There(Side):
         agent.gone.set()
         await body.silence()
         await self._agents.commit_some_time(Unit().remain_gone(agent.id, agent.row.pid or 0, 0))
-        await self._forget(agent)
         await self._agents.let_go(agent)
         self.on_done()
+        await self._forget(agent)
 
     async def _forget(self, agent: Agent) -> None:
         try:
@@ -96,11 +98,12 @@ class There(Side):
 
     async def end_tree(self, agent: Agent) -> None:
         """Have it stopped."""
-        await self._have(agent, "stop", {"grace": agent.row.grace}, longer=agent.row.grace)
+        await self._have(agent, "stop", {"grace": agent.row.grace}, patience=_PATIENCE + agent.row.grace)
 
     async def kill_rest(self, agent: Agent) -> None:
         """Have what is left of it killed."""
-        await self.kill_tree(agent)
+        agent.kill_at = time.monotonic()
+        await self._have(agent, "kill", patience=_LAST)
 
     async def signal(self, agent: Agent, number: signal.Signals) -> None:
         """Have one signal sent to the program itself."""
@@ -114,7 +117,7 @@ class There(Side):
             _log.info("agent %s was not ended on %s: %s", agent.id, agent.row.host, error)
 
     async def _have(
-        self, agent: Agent, what: CommandType, payload: Payload | None = None, *, longer: float = 0.0
+        self, agent: Agent, what: CommandType, payload: Payload | None = None, *, patience: float = _PATIENCE
     ) -> None:
         """Have it done; what fails is held against what the runner says."""
         if (body := body_of(agent)) is None:
@@ -122,7 +125,7 @@ class There(Side):
         body.asked += 1
         body.said, is_done = None, False
         try:
-            await self._runners.command(agent, what, payload, timeout=_PATIENCE + longer)
+            await self._runners.command(agent, what, payload, timeout=patience)
             is_done = True
         except DescartesError as error:
             _log.info("agent %s: %s was not done on %s: %s", agent.id, what, agent.row.host, error)
