@@ -64,6 +64,12 @@ class _Action(Model):
     params: Data = Field(default_factory=dict)
 
 
+class _Names(Model):
+    """Which variables; all, without any."""
+
+    names: tuple[str, ...] | None = None
+
+
 class Refusal(Exception):
     """A refusal that carries data."""
 
@@ -207,7 +213,7 @@ class Commands:
         return {"pong": True, "timestamp": written(time.time())}
 
     async def _get_env(self, order: Order) -> Data:
-        names = order.payload.get("names")
+        names = checked(_Names, order.payload).names
         found = await asyncio.to_thread(environment_of, order.agent)
         return {"environment": found if names is None else {name: found[name] for name in names if name in found}}
 
