@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from weakref import WeakValueDictionary
 
+from descartes_core.agent_life import State
 from descartes_core.errors import InvalidParams, LimitReached, NotHere, Refused
 from descartes_core.messages.terminals import Resize, Write
 from descartes_core.pasting import pasted
@@ -61,7 +62,7 @@ class Keyboard:
         return _bytes_of(request)
 
     def _keys(self, agent: Agent) -> Any:
-        if not agent.is_alive or agent.body is None:
+        if not agent.is_alive or agent.body is None or agent.row.state is State.LOST:
             raise Refused(f"agent {agent.called} cannot be typed to: it is {agent.row.state}")
         return agent.body.keys
 

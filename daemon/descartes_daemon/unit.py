@@ -104,9 +104,9 @@ class Unit:
         """Write down when its program began."""
         return self._do("set_started", agent=agent_id, at=at)
 
-    def set_elsewhere(self, agent_id: str, pid: int | None, cwd: str) -> Self:
-        """Write down what a runner says of an agent that runs there: its process, and where it began."""
-        return self._do("set_elsewhere", agent=agent_id, pid=pid, cwd=cwd)
+    def set_elsewhere(self, agent_id: str, pid: int | None, cwd: str, limited_by: str | None) -> Self:
+        """Write down what a runner says of an agent there: its process, where it began, who holds its limits."""
+        return self._do("set_elsewhere", agent=agent_id, pid=pid, cwd=cwd, limited_by=limited_by)
 
     def also(self, other: Unit) -> Self:
         """Add what another one has."""

@@ -113,7 +113,8 @@ class AgentDetail(AgentInfo):
     #: Offsets before this were dropped (caps, `gc`); for stdout or the terminal, and for stderr.
     output_from: int
     errors_from: int
-    #: How the output is taken: splice, copy, file (without a terminal its program writes itself), or none any more.
+    #: How the output is taken: splice, copy, file (without a terminal its program writes itself),
+    #: bus (its runner sends it), or none any more.
     recording: str
 
 

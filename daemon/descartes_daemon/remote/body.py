@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from descartes_core.agent_life import State
 from descartes_core.bus.messages import AgentInfo, Credit, Output, Payload
 from descartes_core.errors import DescartesError
 from descartes_daemon.agent import Agent
+from descartes_daemon.agent_row import AgentRow
 from descartes_daemon.background import Background
 from descartes_daemon.body import Body
 from descartes_daemon.remote.keys import RemoteKeys
@@ -38,6 +40,8 @@ class RemoteBody(Body):
         self.follower: asyncio.Task[None] | None = None
         #: How much was asked of the runner and is not answered yet.
         self.asked = 0
+        #: The row with which it was last found that nothing is to be asked again.
+        self.settled: AgentRow | None = None
         #: Whether its start is under way, and nothing but that counts.
         self.is_starting = False
         #: Why it is lost.
@@ -148,3 +152,9 @@ class RemoteBody(Body):
 def body_of(agent: Agent) -> RemoteBody | None:
     """Return what is open for an agent elsewhere; None where it has ended and was let go of."""
     return agent.body if isinstance(agent.body, RemoteBody) else None
+
+
+def known_of(agent: Agent, info: AgentInfo) -> dict[str, Any]:
+    """Return what a row takes over of what a runner says when the program runs."""
+    limited_by = info.limited_by if info.limited_by in ("cgroup", "daemon", "both") else None
+    return {"pid": info.pid, "cwd": info.cwd or agent.row.cwd, "limited_by": limited_by}

@@ -10,15 +10,18 @@ import logging
 import time
 from typing import Any
 
+from pydantic import ValidationError
+
 from descartes_core.agent_life import ALIVE, FINAL, Cause, State
 from descartes_core.bus.messages import AgentInfo
 from descartes_core.bus.mirror import causes, causes_of_absence, state_of
 from descartes_core.errors import IllegalTransition
+from descartes_core.messages.agents import AgentUsage
 from descartes_core.times import read as read_time
 from descartes_core.usage import Usage
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
-from descartes_daemon.remote.body import RemoteBody, body_of
+from descartes_daemon.remote.body import RemoteBody, body_of, known_of
 from descartes_daemon.remote.remembering import Remembering
 from descartes_daemon.unit import Unit
 
@@ -42,7 +45,7 @@ class Mirror:
         body.info = info
         if body.asked == 0:
             body.said = state_of(info)
-        agent.usage = Usage.from_json(info.usage) or agent.usage
+        agent.usage = _usage(info) or agent.usage
         for name, size in (("stdout", info.stdout_bytes), ("stderr", info.stderr_bytes)):
             if (stream := body.streams.get(name)) is not None:
                 stream.look(size)
@@ -81,13 +84,13 @@ class Mirror:
     async def _move(self, agent: Agent, cause: Cause, info: AgentInfo) -> None:
         facts, changes = Unit(), dict[str, Any]()
         if cause is Cause.SPAWNED:
-            changes = {"started_at": _time(info.started_at), "pid": info.pid, "cwd": info.cwd or agent.row.cwd}
-            facts.set_started(agent.id, changes["started_at"]).set_elsewhere(agent.id, info.pid, changes["cwd"])
+            changes = {"started_at": _time(info.started_at), **known_of(agent, info)}
+            facts.set_started(agent.id, changes["started_at"]).set_elsewhere(agent.id, **known_of(agent, info))
         if info.ended_by is not None and agent.row.ended_by is None:
             changes["ended_by"] = info.ended_by
             facts.set_ended_by(agent.id, info.ended_by)
         if cause in _ENDS:
-            usage = None if info.usage is None else Usage.from_json(info.usage)
+            usage = _usage(info)
             changes |= {
                 "ended_at": _time(info.ended_at),
                 "exit_code": info.exit_code,
@@ -115,4 +118,15 @@ class Mirror:
 
 
 def _time(text: str | None) -> float:
-    return time.time() if text is None else read_time(text)
+    try:
+        return time.time() if text is None else read_time(text)
+    except ValueError:
+        return time.time()
+
+
+def _usage(info: AgentInfo) -> Usage | None:
+    """Return what it has taken; a runner's word is held against what it may say."""
+    try:
+        return None if info.usage is None else Usage(**AgentUsage.model_validate(info.usage).model_dump())
+    except ValidationError:
+        return None

@@ -10,6 +10,7 @@ from descartes_core.bus.messages import AgentInfo
 from descartes_core.bus.mirror import state_of
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
+from descartes_daemon.remote.body import body_of
 from descartes_daemon.remote.there import There
 from descartes_local.deadline import from_wall
 
@@ -27,8 +28,12 @@ class Remembering:
 
     async def ask_again(self, agent: Agent, info: AgentInfo) -> None:
         """Ask a living agent to end that was asked before, and that does not do so there."""
-        asked = await self._asked(agent)
-        if asked is None or agent.row.state is State.LOST:
+        body = body_of(agent)
+        if body is None or agent.row.state is State.LOST or body.settled is agent.row:
+            return
+        row, asked = agent.row, await self._asked(agent)
+        if asked is None:
+            body.settled = row
             return
         if agent.row.state is not State.STOPPING:
             # It was lost when it was asked, or since.
@@ -41,8 +46,6 @@ class Remembering:
 
     async def _asked(self, agent: Agent) -> Cause | None:
         """Return the strongest thing that was ever asked: nobody takes back a stop."""
-        if agent.row.cause in (Cause.SPAWNED, Cause.PAUSE_ASKED, Cause.RESUME_ASKED):
-            return None
         moves = {move.cause for move in await self._agents.store.transitions(agent.id)}
         if not _KILLED.isdisjoint(moves):
             return Cause.KILL_ASKED

@@ -14,7 +14,7 @@ from descartes_core.messages.agents import Spawn
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.launch import Order
-from descartes_daemon.remote.body import RemoteBody
+from descartes_daemon.remote.body import RemoteBody, known_of
 from descartes_daemon.remote.runners import Runners
 from descartes_daemon.start import Start, Starter
 from descartes_daemon.unit import Unit
@@ -118,12 +118,11 @@ class StartThere(Start):
     @property
     def known(self) -> Mapping[str, Any]:
         """Its process and where it began, as the runner says."""
-        info = self._info
-        return {} if info is None else {"pid": info.pid, "cwd": info.cwd or self._agent.row.cwd}
+        return {} if self._info is None else known_of(self._agent, self._info)
 
     def facts(self, unit: Unit) -> Unit:
         """Add these."""
-        return unit.set_elsewhere(self._agent.id, self.known.get("pid"), self.known.get("cwd", self._agent.row.cwd))
+        return unit if self._info is None else unit.set_elsewhere(self._agent.id, **known_of(self._agent, self._info))
 
     def begun(self) -> None:
         """Let its output come; its limits are held there."""

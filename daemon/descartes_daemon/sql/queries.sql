@@ -22,7 +22,7 @@ UPDATE agents SET pid = :pid, process_started = :process_started, boot_id = :boo
 UPDATE agents SET started_at = :at WHERE id = :agent;
 
 -- set_elsewhere -- a process of another machine is none to be looked for here
-UPDATE agents SET pid = :pid, cwd = :cwd WHERE id = :agent;
+UPDATE agents SET pid = :pid, cwd = :cwd, limited_by = :limited_by WHERE id = :agent;
 
 -- set_ended --
 UPDATE agents SET ended_at = :at, exit_code = :exit_code, signal = :signal WHERE id = :agent;

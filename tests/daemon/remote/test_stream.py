@@ -43,6 +43,7 @@ class Runner:
 @pytest.fixture
 async def runner(tmp_path: Path) -> AsyncIterator[Runner]:
     made = Runner(tmp_path)
+    made.stream.ask()
     yield made
     made.stream.close()
     made.log.close()
@@ -64,6 +65,7 @@ async def test_a_piece_counts_only_where_the_log_ends(runner: Runner) -> None:
 def test_whatever_is_lost_or_comes_twice_the_log_is_what_was_said(said: bytes, chance: random.Random) -> None:
     with tempfile.TemporaryDirectory() as directory:
         runner = Runner(Path(directory))
+        runner.stream.ask()
         while runner.log.size < len(said):
             at = chance.randint(0, len(said))
             runner.say(at, said[at : at + chance.randint(0, 40)])
@@ -74,7 +76,6 @@ def test_whatever_is_lost_or_comes_twice_the_log_is_what_was_said(said: bytes, c
 
 @pytest.mark.anyio
 async def test_credit_is_renewed_when_half_of_it_is_used(runner: Runner) -> None:
-    runner.stream.ask()
     assert runner.credits == [(0, WINDOW)]
     piece = bytes(256 * 1024)
     while len(runner.credits) == 1:
@@ -85,7 +86,6 @@ async def test_credit_is_renewed_when_half_of_it_is_used(runner: Runner) -> None
 
 @pytest.mark.anyio
 async def test_what_does_not_come_is_asked_for_again(runner: Runner) -> None:
-    runner.stream.ask()
     runner.stream.look(10)  # it may be on its way
     assert len(runner.credits) == 1
     runner.stream.look(10)
@@ -94,6 +94,14 @@ async def test_what_does_not_come_is_asked_for_again(runner: Runner) -> None:
     runner.stream.look(10)
     runner.stream.look(10)
     assert len(runner.credits) == 2
+
+
+@pytest.mark.anyio
+async def test_more_than_was_asked_for_is_not_taken(runner: Runner) -> None:
+    runner.say(0, bytes(WINDOW + 1))
+    assert runner.log.size == 0
+    runner.say(1 << 62, b"", gap="far away")
+    assert runner.log.size == 0
 
 
 @pytest.mark.anyio
@@ -122,7 +130,6 @@ async def test_who_waits_for_an_offset_goes_on_when_it_is_there_or_never_will_be
 
 @pytest.mark.anyio
 async def test_a_full_disk_gives_no_credit_until_there_is_room(runner: Runner) -> None:
-    runner.stream.ask()
     runner.say(0, b"some")
     real, runner.log.descriptor = runner.log.descriptor, os.open("/dev/full", os.O_RDWR)
     runner.say(4, b"more")
