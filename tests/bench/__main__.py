@@ -28,6 +28,7 @@ BENCHES = (
     "screens",
     "attach",
     "limits",
+    "hub",
     "pages",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

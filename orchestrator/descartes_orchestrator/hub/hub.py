@@ -82,7 +82,7 @@ class Hub:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             self._loop.on_signal(number, lambda number=number: on_signal(number))  # type: ignore[misc]
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        self._loop.run(self._after_each_round)
+        self._loop.run(self._router.look)
 
     @property
     def loop(self) -> Loop:
@@ -107,10 +107,6 @@ class Hub:
         self._door.close()
         self._context.destroy(linger=_LAST_WORDS)
         self._loop.close()
-
-    def _after_each_round(self) -> None:
-        self._doorkeeper.look()
-        self._router.look()
 
     def _arm(self) -> None:
         """Look for the silent when somebody may be; nobody there, nothing to look for."""

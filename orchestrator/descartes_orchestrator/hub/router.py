@@ -61,6 +61,8 @@ class Router:
         socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
         self._recv: Callable[..., Any] = socket.recv
         self._send: Callable[..., Any] = socket.send
+        #: Something was sent since the last look at what has come; sending takes note of that, and nobody would be told.
+        self._may_be_more = False
         self._is_watched = self._goes_on = False
 
     @property
@@ -85,6 +87,7 @@ class Router:
 
     def send(self, route: bytes, *frames: bytes | zmq.Frame) -> Sent:
         """Send a message, now or not at all."""
+        self._may_be_more = True
         try:
             self._send(route, _MORE)
         except zmq.Again:
@@ -99,7 +102,7 @@ class Router:
 
     def look(self) -> None:
         """Take what has come while something was sent: the descriptor tells of that only once."""
-        if self._is_watched and not self._goes_on and int(self._socket.EVENTS) & zmq.POLLIN:
+        if self._may_be_more and self._is_watched and not self._goes_on:
             self._drain()
 
     def close(self, linger: int = 0) -> None:
@@ -116,6 +119,7 @@ class Router:
             try:
                 first = self._recv(_NOW, copy=False)
             except zmq.Again:
+                self._may_be_more = False
                 return
             frames: list[zmq.Frame] = []
             frame = first

@@ -34,15 +34,11 @@ class Doorkeeper:
         self._loop.unwatch(self._socket.FD)
         self._socket.close()
 
-    def look(self) -> None:
-        """Answer who has come since; the descriptor tells only once."""
-        self._answer()
-
     def _answer(self) -> None:
         for _ in range(_AT_ONCE):
             try:
                 asked = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
+            except zmq.Again:  # the descriptor tells of whoever comes from now on
                 return
             self._socket.send_multipart(self._reply(asked))
         self._loop.later(0.0, self._answer)
