@@ -14,6 +14,7 @@ from descartes_core.errors import Unavailable
 from descartes_local.bus_file import BusFile
 from descartes_local.home import find_home
 from descartes_orchestrator import hub_service
+from descartes_orchestrator.hub_client import ask
 
 _NAME = click.option(
     "--name", metavar="NAME", help="What this machine's daemons are called there; default: its own name."
@@ -84,7 +85,7 @@ Examples:
 def status(as_json: bool) -> None:
     """Tell where the hub listens, its key, and how many are there. It starts none."""
     try:
-        told: dict[str, Any] = hub_service.ask(find_home(), "hub.status")
+        told: dict[str, Any] = ask(find_home(), "hub.status")
     except Unavailable as error:
         if as_json:
             print_json({"running": False, "error": error.message})

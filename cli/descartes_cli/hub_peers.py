@@ -11,7 +11,7 @@ from descartes_cli import options
 from descartes_cli.render import ago, print_json, print_table, printable
 from descartes_core import times
 from descartes_local.home import find_home
-from descartes_orchestrator import hub_service
+from descartes_orchestrator.hub_client import ask
 
 _ENROLL = """\b
 Examples:
@@ -43,10 +43,12 @@ def enroll(role: str, name: str, labels: tuple[str, ...], ttl: float, advertise:
 
     Who has the token is let in: give it as you would a password.
     """
+    from descartes_orchestrator import hub_service  # who lists peers does not pay for it
+
     home = find_home()
-    endpoint = hub_service.reachable_endpoint(hub_service.ask(home, "hub.status")["endpoint"], advertise)
+    endpoint = hub_service.reachable_endpoint(ask(home, "hub.status")["endpoint"], advertise)
     params = {"role": role, "name": name, "labels": list(labels), "ttl": ttl, "endpoint": endpoint}
-    told: dict[str, Any] = hub_service.ask(home, "hub.enroll", params)
+    told: dict[str, Any] = ask(home, "hub.enroll", params)
     if as_json:
         print_json(told)
         return
@@ -68,7 +70,7 @@ Examples:
 @options.as_json
 def peers(as_json: bool) -> None:
     """List everybody who is enrolled, and how they are."""
-    told: dict[str, Any] = hub_service.ask(find_home(), "hub.peers")
+    told: dict[str, Any] = ask(find_home(), "hub.peers")
     if as_json:
         print_json(told)
         return
@@ -90,7 +92,7 @@ Examples:
 @options.as_json
 def revoke(name: str, as_json: bool) -> None:
     """Let somebody in no more; living connections end at once. Its agents, if it runs any, go on there."""
-    told = hub_service.ask(find_home(), "hub.revoke", {"name": name})
+    told = ask(find_home(), "hub.revoke", {"name": name})
     if as_json:
         print_json(told)
     else:

@@ -10,7 +10,7 @@ from descartes_cli import options
 from descartes_cli.hub_peers import heard
 from descartes_cli.render import print_json, print_table, printable
 from descartes_local.home import find_home
-from descartes_orchestrator import hub_service
+from descartes_orchestrator.hub_client import ask
 
 _LIST = """\b
 Examples:
@@ -23,7 +23,7 @@ Examples:
 @options.as_json
 def list_runners(as_json: bool) -> None:
     """List the runners that this machine's hub has enrolled, and how they are."""
-    rows: list[dict[str, Any]] = hub_service.ask(find_home(), "hub.peers", {"role": "runner"})["peers"]
+    rows: list[dict[str, Any]] = ask(find_home(), "hub.peers", {"role": "runner"})["peers"]
     if as_json:
         print_json({"runners": rows})
         return
@@ -47,7 +47,7 @@ Examples:
 @options.as_json
 def drain(name: str, undo: bool, as_json: bool) -> None:
     """Give a runner no new agents; those it has go on. It is remembered until it is undone."""
-    told = hub_service.ask(find_home(), "hub.drain", {"name": name, "drain": not undo})
+    told = ask(find_home(), "hub.drain", {"name": name, "drain": not undo})
     if as_json:
         print_json(told)
     else:
@@ -65,7 +65,7 @@ Examples:
 @options.as_json
 def remove(name: str, as_json: bool) -> None:
     """Let a runner in no more, at once. Its agents go on there until somebody ends them on that machine."""
-    told = hub_service.ask(find_home(), "hub.revoke", {"name": name, "role": "runner"})
+    told = ask(find_home(), "hub.revoke", {"name": name, "role": "runner"})
     if as_json:
         print_json(told)
     else:

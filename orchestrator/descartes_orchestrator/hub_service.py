@@ -1,4 +1,4 @@
-"""Start and stop the user's hub, ask it, and let this home belong to one."""
+"""Start and stop the user's hub, and let this home belong to one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from descartes_local.processes import process_of, wait_for_end
 from descartes_local.rpc_client import Connection, call
 from descartes_local.run_file import read_run_files
 from descartes_orchestrator.hub.keeper import wanted
+from descartes_orchestrator.hub_client import ask
 
 #: A start is answered when the hub is ready; a stop when it has ended.
 _LONGEST = 60.0
@@ -24,23 +25,8 @@ _LONGEST = 60.0
 _GRACE = 10.0
 #: The file of the home's own key, in `keys`.
 _KEY = "bus.key"
-_NONE = "no hub is running here: descartes hub start"
 #: Hosts that mean every address of this machine.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "*": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - no address of ours is bound here
-
-
-def ask(home: Home, method: str, params: dict[str, Any] | None = None) -> Any:
-    """Ask the hub that runs here.
-
-    Raises:
-        Unavailable: none does.
-        DescartesError: it refused.
-
-    """
-    try:
-        return call(home.daemon_socket(HUB_ID), method, params, timeout=_LONGEST)
-    except DaemonUnreachable:
-        raise Unavailable(f"{_NONE}{_trouble(home)}") from None
 
 
 def start(home: Home) -> dict[str, Any]:
@@ -184,16 +170,3 @@ def _end_lone(home: Home) -> bool:
     if not wait_for_end(process, _GRACE):
         raise DeadlineOver(f"the hub (pid {pid}) was asked to end, and does not")
     return True
-
-
-def _trouble(home: Home) -> str:
-    """Return why it does not run, where the supervisor has given it up."""
-    with contextlib.suppress(DescartesError):
-        supervisor = supervisor_client.connect(home)
-        if supervisor is None:
-            return ""
-        with supervisor:
-            for entry in supervisor.call("list")["sessions"]:
-                if entry["id"] == HUB_ID and entry["error"]:
-                    return "".join(f"\n{line}" for line in (f"it was given up: {entry['error']}", *entry["log_tail"]))
-    return ""

@@ -29,6 +29,7 @@ BENCHES = (
     "attach",
     "limits",
     "hub",
+    "hub_many",
     "pages",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

@@ -61,7 +61,7 @@ class Router:
         socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
         self._recv: Callable[..., Any] = socket.recv
         self._send: Callable[..., Any] = socket.send
-        #: Something was sent since the last look at what has come; sending takes note of that, and nobody would be told.
+        #: Something was sent since the last look at what came; then the descriptor may tell nobody that there is more.
         self._may_be_more = False
         self._is_watched = self._goes_on = False
 

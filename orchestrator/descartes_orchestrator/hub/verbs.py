@@ -108,7 +108,11 @@ class Verbs:
 
     def _peers(self, params: Params) -> Params:
         role = _text(params, "role")
-        rows = [row for who in self._enrolment if role in ("", who.role) for row in self._rows(who)]
+        there: dict[str, list[Present]] = {}
+        for present in self._roll.by_name.values():
+            there.setdefault(present.who.key, []).append(present)
+        asked = (who for who in self._enrolment if role in ("", who.role))
+        rows = [row for who in asked for row in self._rows(who, there.get(who.key, []))]
         return {"peers": sorted(rows, key=lambda row: (row["role"], row["name"]))}
 
     def _revoke(self, params: Params) -> Params:
@@ -128,13 +132,12 @@ class Verbs:
         if role and who.role != role:
             raise InvalidParams(f"{name} is a {who.role}, and no {role}: descartes hub revoke {name}")
 
-    def _rows(self, who: Enrolled) -> list[Params]:
+    def _rows(self, who: Enrolled, there: list[Present]) -> list[Params]:
         """Return a row for each of its sockets that is there, or was; one where there is none."""
-        found: list[Present | None] = [one for one in self._roll.by_name.values() if one.who.key == who.key]
         refusal = self._conversation.refusals.get(who.name)
         now, wall = time.monotonic(), time.time()
         rows = []
-        for present in found or [None]:
+        for present in [*there, *([] if there else [None])]:
             told = self._roll.told(present, now, wall) if present is not None else None
             labels = labels_of(present) if present is not None else who.labels
             row = peer_row(who, told, state_of(told, refusal), labels)
