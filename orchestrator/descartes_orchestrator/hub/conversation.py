@@ -180,6 +180,7 @@ class Conversation:
         self._tally.greeted += 1
         self._mail.answer(sender, self._welcome(present))
         if not is_known:
+            note(f"connected: {hello.role} {present.name} {hello.title}")
             self._mail.spread(present)
         self._on_change()
 

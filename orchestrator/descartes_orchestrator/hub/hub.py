@@ -51,7 +51,7 @@ class Hub:
         self._context.setsockopt(zmq.MAX_SOCKETS, 64)
         self._tally = Tally()
         enrolment = Enrolment(directory_of(home) / "peers.json", time.time)
-        self._roll = Roll(settings.heartbeat_secs, settings.misses, secrets.token_hex(3))
+        self._roll = Roll(settings.heartbeat_secs, settings.misses, secrets.token_hex(3), settings.max_agents)
         self._doorkeeper = Doorkeeper(self._loop, self._context, enrolment.lets_in)
         self._router = Router(self._loop, self._context, keys)
         self._mail = Mail(self._router, self._roll, self._tally)

@@ -70,19 +70,21 @@ class Present:
 class Roll:
     """All who are there, and those of them who are lost."""
 
-    def __init__(self, interval: float, misses: int, mark: str) -> None:
+    def __init__(self, interval: float, misses: int, mark: str, most_agents: int = 0) -> None:
         """Begin with nobody.
 
         Args:
             interval: Seconds between heartbeats where a peer does not say.
             misses: How many may be missed.
             mark: What no other instance's addresses of clients have in them.
+            most_agents: How many a runner takes that does not say; 0: nobody knows.
 
         """
         self.by_route: dict[bytes, Connection] = {}
         self.by_address: dict[bytes, Connection] = {}
         self.by_name: dict[str, Present] = {}
         self._interval, self._misses, self._mark = interval, misses, mark
+        self._most_agents = most_agents
         self._count = 0
 
     def connect(self, route: bytes, who: Enrolled, now: float) -> Connection:
@@ -110,6 +112,8 @@ class Roll:
             connection.address = hello.name.encode()
         name = connection.address.decode()
         before = self.by_name.get(name)
+        if before is not None and before is connection.present and before.hello == hello:
+            return before  # it only wants to be told of everybody again
         if before is not None and before.connection not in (None, connection):
             self.disconnect(before.connection)
         made = Present(name, hello, connection.who, connection, wall, now, self._interval)
@@ -219,7 +223,7 @@ class Roll:
             version=hello.version,
             title=hello.title,
             labels=labels_of(present),
-            capacity=hello.capacity,
+            capacity=hello.capacity or (self._most_agents if hello.role == "runner" else 0),
             agents=beat.agents or 0,
             load=beat.load or 0.0,
             is_draining=present.is_draining,
