@@ -146,7 +146,7 @@ class BusDoor:
             dispatcher=self._dispatcher,
             forget=self.forget,
         )
-        self.membership.serving.is_draining = is_draining
+        self.membership.serving.spawns.is_draining = is_draining
         self._was_connected = False
         self.membership.bus.subscribe(on_state=self._state_changed)
         for on_member in self.on_member:

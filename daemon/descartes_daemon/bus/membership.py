@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from descartes_daemon.bus.commands import Commands
 from descartes_daemon.bus.dealer import Bus
 from descartes_daemon.bus.reports import Reports
 from descartes_daemon.bus.serving import Serving
+from descartes_daemon.bus.spawns import WORK
 from descartes_daemon.bus.streams import Streams
 from descartes_daemon.dispatch import Dispatcher
 from descartes_local.bus_file import BusFile, Keys
@@ -73,6 +75,14 @@ class Membership:
         self.reports.changed(agent)
         if agent.id not in self._agents.present:
             self.channels.forget(agent)
+            self._tidy(agent)
+
+    def _tidy(self, agent: Agent) -> None:
+        """Remove the directory that was made for an agent, where it left it empty."""
+        made = os.path.join(self._agents.place.workspace, WORK, agent.id)
+        if agent.row.cwd == made and not agent.row.leave:
+            with contextlib.suppress(OSError):
+                os.rmdir(made)
 
     def settle(self) -> None:
         """Leave to the next daemon what it goes on with, which nobody else is told of."""
@@ -86,7 +96,7 @@ class Membership:
 
     def drain(self, *, is_draining: bool) -> None:
         """Start nothing more, or again, and tell the hub."""
-        self.serving.is_draining = is_draining
+        self.serving.spawns.is_draining = is_draining
         self.bus.look_again()
 
     def _doing(self) -> dict[str, Any]:
@@ -95,7 +105,7 @@ class Membership:
         return {
             "agents": len(self._agents.living),
             "load": round(os.getloadavg()[0] / (os.cpu_count() or 1), 3),
-            "is_draining": self.serving.is_draining,
+            "is_draining": self.serving.spawns.is_draining,
         }
 
     def status(self) -> Reply:
@@ -111,7 +121,7 @@ class Membership:
             "server_id": None if link.welcome is None else link.welcome.server_id,
             "labels": list(me.labels),
             "capacity": me.capacity,
-            "is_draining": self.serving.is_draining,
+            "is_draining": self.serving.spawns.is_draining,
             "peers": [_peer(peer) for peer in link.peers.values()],
             "statistics": self.statistics(),
         }

@@ -5,25 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from descartes_core.bus import messages as m
 from descartes_core.errors import DeadlineOver, DescartesError, InternalError, LimitReached, Refused, TooLarge
-from descartes_core.ids import is_id
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.bus import looking
-from descartes_daemon.bus.backends import command_of, environment_of
 from descartes_daemon.bus.belonging import Belonging
 from descartes_daemon.bus.commands import Commands, Order, Refusal
 from descartes_daemon.bus.dealer import Bus
 from descartes_daemon.bus.describing import described
 from descartes_daemon.bus.failing import failed
+from descartes_daemon.bus.spawns import Spawns
 from descartes_daemon.bus.streams import Streams
 from descartes_daemon.dispatch import Dispatcher
 
@@ -33,8 +29,6 @@ _log = logging.getLogger(__name__)
 _MOST = 2000
 #: Agents in one answer where nobody says how many.
 _LISTED = 1000
-#: Ids of agents that their callers gave none: the same for a repeat.
-_SPAWNS = uuid.UUID("0f4ce4f5-2f0b-4d0f-8a53-6b6a5f0f6f7e")
 
 
 class Serving:
@@ -51,14 +45,11 @@ class Serving:
     ) -> None:
         self._bus, self._agents, self._dispatcher = bus, agents, dispatcher
         self._belonging, self._commands, self._streams = belonging, commands, streams
-        #: Whether nothing new is started here.
-        self.is_draining = False
+        self.spawns = Spawns(bus, agents, dispatcher, belonging, commands)
         self.began = time.monotonic()
-        #: Agents that are about to be there.
-        self._starting: set[str] = set()
         self._under_way: set[tuple[str, str]] = set()
         self._answers: dict[type[m.Message], Callable[[str, Any], Awaitable[m.Message]]] = {
-            m.SpawnRequest: self._spawn,
+            m.SpawnRequest: self.spawns.spawn,
             m.ControlCommand: self._control,
             m.CustomActionRequest: self._act,
             m.BatchControlCommand: self._batch,
@@ -116,50 +107,6 @@ class Serving:
             self._streams.credit(sender, agent or await self._belonging.find(sender, credit.agent_id), credit)
         except DescartesError as error:
             self._bus.tell(m.Problem(code=error.code, error=error.message), sender)
-
-    async def _spawn(self, sender: str, request: m.SpawnRequest) -> m.Message:
-        asker, config, began = self._belonging.asker(sender), request.config, time.monotonic()
-        made_up = str(uuid.uuid5(_SPAWNS, f"{sender} {request.request_id}"))
-        agent_id = made_up if config.agent_id is None else config.agent_id
-        if self._belonging.is_runner and not await self._is_known(agent_id):
-            self._check_room(agent_id)
-        params = _spawn_params(request, agent_id)
-        try:
-            if self._belonging.is_runner and config.cwd is None and is_id(agent_id):
-                params["cwd"] = await asyncio.to_thread(self._directory_for, agent_id)
-            answer = self._dispatcher.call("agent.spawn", params, client=f"bus {sender}", peer=asker)
-            if not isinstance(answer, dict):
-                await answer
-        finally:
-            self._starting.discard(agent_id)
-        agent = await self._belonging.find(sender, agent_id)
-        if request.timeout_secs is not None and time.monotonic() > began + request.timeout_secs and agent.is_alive:
-            await self._commands.call("agent.kill", Order(asker, agent, f"late {agent_id}", {}))
-            raise DeadlineOver(f"agent {agent.called} did not start within {request.timeout_secs:g} s")
-        welcome = self._bus.welcome
-        return m.SpawnResponse(
-            request_id=request.request_id,
-            success=True,
-            agent_info=described(agent),
-            server_id=None if welcome is None else welcome.server_id,
-        )
-
-    def _check_room(self, agent_id: str) -> None:
-        """Refuse what is new while this runner drains, or has as many as it takes."""
-        if self.is_draining:
-            raise Refused("this runner is draining: it starts nothing more")
-        there = {agent.id for agent in self._agents.living} | self._starting
-        if len(there) >= (most := self._bus.link.me.capacity):
-            raise LimitReached(f"this runner has {len(there)} agents, and takes {most}")
-        self._starting.add(agent_id)
-
-    async def _is_known(self, agent_id: str) -> bool:
-        return agent_id in self._agents.present or await self._agents.store.agent(agent_id) is not None
-
-    def _directory_for(self, agent_id: str) -> str:
-        directory = Path(self._agents.place.workspace) / "work" / agent_id
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        return str(directory)
 
     async def _order(self, sender: str, agent_id: str, request_id: str, payload: m.Payload | None) -> Order:
         agent = self._belonging.at_once(sender, agent_id) or await self._belonging.find(sender, agent_id)
@@ -260,31 +207,6 @@ class Serving:
 
     async def _query(self, sender: str, request: m.OutputQueryRequest) -> m.Message:
         return await looking.query(await self._belonging.find(sender, request.agent_id), request)
-
-
-def _spawn_params(request: m.SpawnRequest, agent_id: str) -> dict[str, Any]:
-    """Return the parameters of agent.spawn; what is not said is left to its defaults."""
-    config = request.config
-    said = {
-        "name": config.name or None,
-        "command": list(command_of(config)) or None,
-        "cwd": config.cwd,
-        "rows": config.rows,
-        "cols": config.cols,
-        "grace": config.grace,
-        "stop_signal": config.stop_signal,
-        "limits": config.limits,
-        "within": request.timeout_secs,
-    }
-    return {
-        "request_id": request.request_id,
-        "agent_id": agent_id,
-        "extra_env": dict(environment_of(config)),
-        "umask": config.umask,
-        "tty": config.tty,
-        "leave": config.leave,
-        **{name: value for name, value in said.items() if value is not None},
-    }
 
 
 def _part(request_id: str, number: int) -> str:

@@ -15,6 +15,9 @@ from descartes_daemon.output_log import OutputLog
 
 #: So long pieces are read and sent in one turn of the loop (seconds).
 _SLICE = 0.002
+#: Who has got all there was gets what comes next at once, and what follows within this together (seconds): a flood in
+#: large pieces takes a quarter of the time, and a key's echo waits for nothing.
+_GATHERED = 0.004
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +34,9 @@ class _Stream:
     #: From where its receiver asked last.
     asked: int
     is_in_line: bool = False
+    #: When it had all there was (monotonic), and who waits for more of what comes.
+    sent_at: float = 0.0
+    timer: asyncio.TimerHandle | None = None
 
 
 class Streams:
@@ -88,10 +94,24 @@ class Streams:
 
     def _drop(self, stream: _Stream) -> None:
         self._unfollow(stream)
+        if stream.timer is not None:
+            stream.timer.cancel()
+            stream.timer = None
         self._known.pop((stream.to, stream.agent_id, stream.name), None)
         stream.until = -1
 
+    def _grown(self, stream: _Stream) -> None:
+        """Stand in line where there is enough to be sent, or nothing was for a while; else a moment later."""
+        wait = stream.sent_at + _GATHERED - time.monotonic()
+        if wait <= 0 or stream.log.is_ended or stream.log.size - stream.offset >= LARGEST_PIECE:
+            self._stand_in_line(stream)
+        elif stream.timer is None:
+            stream.timer = asyncio.get_running_loop().call_later(wait, self._stand_in_line, stream)
+
     def _stand_in_line(self, stream: _Stream) -> None:
+        if stream.timer is not None:
+            stream.timer.cancel()
+            stream.timer = None
         if not stream.is_in_line:
             stream.is_in_line = True
             self._line.append(stream)
@@ -138,6 +158,8 @@ class Streams:
         if is_last:
             self._drop(stream)
             return False
+        if end >= log.size:
+            stream.sent_at = time.monotonic()
         if end < stream.until and end >= log.size:
             self._follow(stream)
             return False
@@ -161,4 +183,4 @@ class _Follower:
         self._streams, self._stream = streams, stream
 
     def __call__(self) -> None:
-        self._streams._stand_in_line(self._stream)
+        self._streams._grown(self._stream)

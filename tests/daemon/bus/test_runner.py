@@ -35,6 +35,7 @@ async def test_a_program_is_run_reported_and_heard_to_its_last_byte(short: Path)
         assert said == f"hi\r\n{there.inside.directory}/shop/work/{identity}\r\n".encode()
         gone = await shop.until_gone(identity)
         assert (gone.exit_code, gone.status, gone.stdout_bytes) == (7, "failed", len(said))
+        assert list((there.inside.directory / "shop" / "work").iterdir()) == []
 
 
 async def test_nobody_sees_anothers_agents(short: Path) -> None:
