@@ -11,9 +11,12 @@ from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, say_wrong
 from descartes_cli.sessions_restart import exit_code, failure_object, kept_runs, replace_each
 from descartes_cli.supervisor_verbs import print_renewed, renew
-from descartes_core.errors import DescartesError
+from descartes_core.errors import Conflict, DescartesError
+from descartes_core.ids import HUB_ID
+from descartes_local import supervisor_client
 from descartes_local.code_stamp import code_stamp
-from descartes_local.home import find_home
+from descartes_local.home import Home, find_home
+from descartes_orchestrator.hub_client import ask
 
 _EXAMPLES = """\b
 Examples:
@@ -47,6 +50,12 @@ def upgrade(force: bool, as_json: bool) -> int:
         _tell(renewed, current=[run.name for run in current], is_told=bool(failed))
     told, more = replace_each(home, [run.session_id for run in stale], quiet=as_json)
     failed += more
+    hub, trouble = _upgrade_hub(home, installed, force=force)
+    if trouble is not None:
+        failed.append(("hub", trouble))
+        say_wrong(trouble.message)
+    elif hub is not None and not as_json:
+        click.echo(f"hub  runs the installed code now (pid {hub})")
     if as_json:
         supervisor = {"running": renewed is not None or bool(failed), **(renewed or {})}
         failures = [failure_object(name, error) for name, error in failed]
@@ -56,10 +65,27 @@ def upgrade(force: bool, as_json: bool) -> int:
                 "supervisor": supervisor,
                 "restarted": told,
                 "current": [run.session_id for run in current],
+                "hub": hub,
                 "failed": failures,
             }
         )
     return exit_code(told, failed)
+
+
+def _upgrade_hub(home: Home, installed: str, *, force: bool) -> tuple[int | None, DescartesError | None]:
+    """Let the next hub take the place of one that runs other code; who is connected finds that one."""
+    if not home.daemon_socket(HUB_ID).exists():
+        return None, None
+    try:
+        if not force and ask(home, "hub.status")["stamp"] == installed:
+            return None, None
+        with supervisor_client.ensure(home) as supervisor:
+            told = supervisor.call("restart", {"id": HUB_ID})
+    except Conflict:
+        return None, Conflict("the hub was not started by the supervisor: restart it where it was")
+    except DescartesError as error:
+        return None, error
+    return int(told["pid"]), None
 
 
 def _tell(renewed: dict[str, Any] | None, *, current: list[str], is_told: bool) -> None:

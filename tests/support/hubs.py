@@ -137,7 +137,7 @@ class Dealer:
 
 
 @contextlib.contextmanager
-def running_hub(directory: Path, **configured: object) -> Iterator[RunningHub]:
+def running_hub(directory: Path, **configured: Any) -> Iterator[RunningHub]:
     """Give a hub."""
     hub = RunningHub(Home(directory / ".descartes"), **configured)
     try:

@@ -42,6 +42,14 @@ def test_the_hub_outlives_its_death_and_its_supervisors(person: Person) -> None:
     assert _runners(person) == expected
     assert enroll(told["token"], keys)[1].name == "big"
 
+    person.run("supervisor", "upgrade")
+    assert person.run("hub", "status", "--json").json["pid"] == third["pid"]
+    upgraded = person.run("upgrade", "--force", "--json").json
+    assert upgraded["failed"] == []
+    fourth = person.run("hub", "status", "--json").json
+    assert third["pid"] != upgraded["hub"] == fourth["pid"]
+    assert fourth["endpoint"] == endpoint
+
     assert "listens at" in person.run("hub", "logs").stdout
     assert person.run("runners", "drain", "big", "--json").json == {"name": "big", "is_drained": True}
     person.run("runners", "remove", "big")
@@ -67,7 +75,7 @@ def test_a_home_elsewhere_belongs_to_it_by_a_token(person: Person) -> None:
     names = {row["name"] for row in person.run("hub", "peers", "--json").json["peers"]}
     assert "laptop" in names
     person.run("hub", "revoke", "laptop")
-    person.run("hub", "stop")
+    assert "hub has stopped" in person.run("supervisor", "stop").stdout
 
 
 def test_in_the_foreground_it_ends_with_ctrl_c(person: Person) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import zmq
@@ -14,7 +16,7 @@ from descartes_core.bus.codec import encode
 from descartes_core.errors import NameTaken, NotFound, Unauthorized
 from descartes_core.ids import new_id
 from descartes_orchestrator.hub.joining import enroll, make_keys
-from tests.support.hubs import Dealer, RunningHub, invited
+from tests.support.hubs import Dealer, RunningHub, invited, running_hub
 from tests.support.waiting import wait_until
 
 Connects = Callable[..., Dealer]
@@ -373,6 +375,34 @@ def test_what_is_far_too_large_ends_one_connection_only(hub: RunningHub, peer: C
     # libzmq connects anew by itself, and the hub does not know that socket.
     runner.send(m.Heartbeat())
     assert runner.receive()[1].code == "greet"
+
+
+def test_who_speaks_without_a_key_is_not_heard(hub: RunningHub, peer: Connects) -> None:
+    client, before = peer(hub.enrolled("client", "ci")), hub.ask("hub.status")["messages"]
+    context = zmq.Context()
+    plain = context.socket(zmq.DEALER)
+    refused = plain.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+    plain.connect(hub.endpoint)
+    plain.send(encode(health()))
+    assert refused.poll(10_000)
+    plain.disable_monitor()
+    context.destroy(linger=0)
+    host, _, port = hub.endpoint.removeprefix("tcp://").rpartition(":")
+    for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, b"\xff\0\0\0\0\0\0\0\0\x7f\3\0CURVE" + b"\0" * 100):
+        with socket.create_connection((host, int(port)), timeout=10.0) as raw:
+            raw.sendall(garbage)
+    client.send(health())
+    assert client.receive()[1].healthy
+    assert hub.ask("hub.status")["messages"] == before + 1
+
+
+def test_a_unix_socket_asks_for_a_key_too(directory: Path) -> None:
+    with running_hub(directory, endpoint=f"ipc://{directory}/bus") as hub:
+        with Dealer(hub, hub.enrolled("client", "ci")) as client:
+            client.send(health())
+            assert client.receive()[1].metadata["endpoint"] == hub.endpoint
+        with Dealer(hub, make_keys()) as stranger:
+            assert stranger.refused.poll(10_000)
 
 
 # Loss and return.
