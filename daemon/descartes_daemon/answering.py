@@ -34,7 +34,7 @@ def register(daemon: Daemon) -> None:
     here = StarterHere(daemon.agents, daemon.watch, daemon.limiting, settings.command, daemon.setup.soft_nofile)
     spawner = Spawner(daemon.agents, here, habits, spare, daemon.place)
     verbs = Verbs(daemon.agents, spawner, daemon.effects)
-    answers = Answers(daemon.agents, daemon.orphans, daemon.upkeep, daemon.endpoints)
+    answers = Answers(daemon.agents, daemon.orphans, daemon.upkeep, daemon.endpoints, daemon.ask_others)
     ending = Ending(daemon.agents, daemon.leaving, daemon.stop)
     each = {"pause": verbs.pause, "resume": verbs.resume, "stop": verbs.stop, "kill": verbs.kill}
     batches = Batches(daemon.agents, {**each, "signal": verbs.signal})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from descartes_core import VERSION
@@ -27,9 +28,18 @@ Reply = dict[str, Any]
 class Answers:
     """The methods that look at what is there, and the one that ends the daemon."""
 
-    def __init__(self, agents: Agents, orphans: Orphans, upkeep: Upkeep, endpoints: Endpoints) -> None:
+    def __init__(
+        self,
+        agents: Agents,
+        orphans: Orphans,
+        upkeep: Upkeep,
+        endpoints: Endpoints,
+        ask_others: Callable[[list[Agent]], Awaitable[None]],
+    ) -> None:
         self._agents = agents
         self._orphans = orphans
+        #: Asks other machines what agents there take.
+        self._ask_others = ask_others
         self._upkeep = upkeep
         self._endpoints = endpoints
         self._began = time.monotonic()
@@ -66,6 +76,7 @@ class Answers:
         return reply
 
     async def _usage(self, agents: list[Agent]) -> dict[str, Any]:
+        await self._ask_others(agents)
         return {key: usage.as_json() for key, usage in (await asyncio.to_thread(look, agents)).items()}
 
     async def get_agent(self, request: OneAgent) -> Reply:

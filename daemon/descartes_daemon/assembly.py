@@ -11,6 +11,7 @@ from typing import Any
 from descartes_core import VERSION, agent_life
 from descartes_core.messages.agents import Spawn
 from descartes_daemon.adopt import Adoption
+from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents, Place
 from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
@@ -132,6 +133,11 @@ class Daemon:
         """Return where an agent is to be started that is to run elsewhere."""
         await self.bus.tried()
         return await self.reach_others().place(request)
+
+    async def ask_others(self, agents: list[Agent]) -> None:
+        """Ask the machines that these run on how they are, and what they take."""
+        if self.machines is not None:
+            await self.machines.ask(agents)
 
     async def _keep_lock(self, locks: Mapping[str, int]) -> None:
         if self.keeping.has_keeper:

@@ -88,6 +88,9 @@ class Machines(Protocol):
     def adopt(self, rows: Iterable[AgentRow]) -> None:
         """Go on with agents of an earlier daemon that run there."""
 
+    async def ask(self, agents: list[Agent]) -> None:
+        """Ask how these are now, those of them that run there; who does not answer soon is not waited for."""
+
     def connect(self, bus: Any) -> None:
         """Reach them by this bus from now on."""
 

@@ -42,7 +42,7 @@ def described(agent: Agent) -> AgentInfo:
         notice=info["notice"],
         limited_by=row.limited_by,
         ended_by=row.ended_by,
-        usage=row.usage,
+        usage=row.usage if row.usage is not None or agent.usage is None else agent.usage.as_json(),
         stdout_bytes=out.size,
         stderr_bytes=0 if errors is None else errors.size,
         stdout_from=out.begin,

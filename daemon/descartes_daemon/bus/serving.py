@@ -22,6 +22,7 @@ from descartes_daemon.bus.failing import failed
 from descartes_daemon.bus.spawns import Spawns
 from descartes_daemon.bus.streams import Streams
 from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.usage import look
 
 _log = logging.getLogger(__name__)
 
@@ -174,6 +175,7 @@ class Serving:
         if request.filter_status is not None:
             agents = [agent for agent in agents if agent.row.state == request.filter_status]
         most = request.limit or (_LISTED if request.agent_ids is None else len(request.agent_ids))
+        await asyncio.to_thread(look, [agent for agent in agents if agent.is_alive])
         # Of too many the newest: the oldest have ended long ago.
         return m.ListAgentsResponse(
             request_id=request.request_id, success=True, agents=tuple(map(described, agents[-most:]))

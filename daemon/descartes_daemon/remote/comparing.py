@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 
-from descartes_core.bus.messages import ListAgentsRequest, ListAgentsResponse, Peer
+from descartes_core.bus.messages import AgentInfo, ListAgentsRequest, ListAgentsResponse, Peer
 from descartes_core.errors import DescartesError
 from descartes_core.ids import new_id
 from descartes_daemon.agent import Agent
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 #: So many are asked about at once.
 _MANY = 500
 _PATIENCE = 30.0
+#: Where a person waits for figures (seconds).
+_SOON = 1.5
 #: Before a runner that is there and does not answer is asked again (seconds).
 _PAUSE = 5.0
 
@@ -70,14 +73,35 @@ class Comparing:
                 return
         reached("remote.compared")
 
+    async def ask(self, agents: Iterable[Agent]) -> None:
+        """Ask how these are now; who does not answer soon is not waited for."""
+        by_host: dict[str, list[Agent]] = defaultdict(list)
+        for agent in agents:
+            if agent.row.host is not None and agent.is_alive and self._runners.reach(agent):
+                by_host[agent.row.host].append(agent)
+        await asyncio.gather(*(self._look(theirs[:_MANY]) for theirs in by_host.values()))
+
+    async def _look(self, agents: list[Agent]) -> None:
+        try:
+            told = await self._told(agents, _SOON)
+        except DescartesError as error:
+            _log.info("%s does not tell what its agents take: %s", agents[0].row.host, error)
+            return
+        for agent in agents:
+            if (info := told.get(agent.id)) is not None:
+                self._mirror.told(agent, info)
+
+    async def _told(self, agents: list[Agent], patience: float) -> dict[str, AgentInfo]:
+        request = ListAgentsRequest(request_id=new_id(), agent_ids=tuple(agent.id for agent in agents))
+        answer = await self._runners.ask(agents[0], request, timeout=patience)
+        assert isinstance(answer, ListAgentsResponse), "nothing else answers that"
+        return {info.id: info for info in answer.agents}
+
     async def _compare(self, name: str, agents: list[Agent]) -> None:
         fit = [agent for agent in agents if self._runners.reach(agent)]
         if not fit:
             return
-        request = ListAgentsRequest(request_id=new_id(), agent_ids=tuple(agent.id for agent in fit))
-        answer = await self._runners.ask(fit[0], request, timeout=_PATIENCE)
-        assert isinstance(answer, ListAgentsResponse), "nothing else answers that"
-        told = {info.id: info for info in answer.agents}
+        told = await self._told(fit, _PATIENCE)
         for agent in fit:
             if (info := told.get(agent.id)) is not None:
                 self._found(agent)

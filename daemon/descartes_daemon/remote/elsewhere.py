@@ -62,6 +62,10 @@ class Elsewhere:
         starter.on_settled = self._settled
         return starter
 
+    async def ask(self, agents: list[Agent]) -> None:
+        """Ask how these are now, those of them that run there."""
+        await self._comparing.ask(agents)
+
     def _settled(self, agent: Agent) -> None:
         """Go where its runner said it is while its start was under way."""
         if (body := body_of(agent)) is not None and body.info is not None:

@@ -82,6 +82,16 @@ async def test_stop_kill_pause_and_signals_reach_its_tree(short: Path) -> None:
         assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
 
 
+async def test_what_it_takes_is_looked_up_there(short: Path) -> None:
+    async with two_machines(short) as both:
+        spawned = await both.spawn(agent("echoer"), limits={"pids": 50})
+        await both.inside.until(spawned["id"], b"ready")
+        (listed,) = (await both.inside.call("agent.list", usage=True))["agents"]
+        assert listed["usage"]["processes"] >= 1
+        assert listed["usage"]["memory_bytes"] > 1_000_000
+        assert listed["limited_by"] in ("daemon", "cgroup")
+
+
 async def test_what_cannot_run_there_is_told_as_here(short: Path) -> None:
     async with two_machines(short) as both:
         with pytest.raises(SpawnFailed, match="/no/such"):
