@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from descartes_core.messages.common import Nothing
-from descartes_daemon.answers import Answers, Ending
+from descartes_daemon.answers import Answers, Ending, Reply
 from descartes_daemon.assembly import Daemon
 from descartes_daemon.audit import Audits
 from descartes_daemon.batch import Batches
@@ -70,11 +70,15 @@ def register(daemon: Daemon) -> None:
 
 
 def _renaming(daemon: Daemon, answers: Answers) -> Renaming:
+    def info() -> Reply:
+        daemon.bus.renamed()
+        return answers.session(Nothing())
+
     return Renaming(
         daemon.upkeep,
         daemon.store,
         daemon.background,
-        info=lambda: answers.session(Nothing()),
+        info=info,
         tell_keeper=lambda name: daemon.keeping.tell_name(daemon.upkeep.record.id, name),
         tell_later=daemon.disk_news.tell,
     )

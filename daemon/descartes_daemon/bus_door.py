@@ -102,6 +102,12 @@ class BusDoor:
         peers, streams = len(self.membership.bus.peers), len(self.membership.streams)
         return {"state": state, "role": role, "peers": peers, "streams": streams, **self.membership.statistics()}
 
+    def renamed(self) -> None:
+        """Tell the hub the session's name, where that is another one by now."""
+        member, title = self.membership, self.title()
+        if member is not None and member.told.role == "daemon" and title != member.bus.link.me.title:
+            member.bus.rename(title)
+
     def settle(self) -> None:
         """Let the next daemon go on, without a goodbye."""
         if self.membership is not None:
@@ -111,8 +117,7 @@ class BusDoor:
         """Belong to it no more."""
         if self._running is not None:
             self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+            await asyncio.wait([self._running])
             self.membership.close()
             self._running = self.membership = None
 

@@ -109,6 +109,8 @@ class BareHub:
             **hello.model_dump(include={"name", "role", "generation", "version", "title", "labels", "capacity"}),
             updates=hello.updates,
         )
+        for before in [one for one, known in self._known.items() if known.name == peer.name]:
+            del self._known[before]  # it has come back by another connection
         others = tuple(self._known.values())
         self._known[identity] = peer
         welcome = m.Welcome(

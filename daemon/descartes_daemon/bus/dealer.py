@@ -98,6 +98,7 @@ class Bus:
         if self.state is LinkState.FAILED:
             raise Unavailable(f"no connection with the hub: {self.link.failure}")
         now = time.monotonic()
+        self._give_up(message.request_id, Unavailable("the same was asked once more, and that is waited for"))
         answer = self._answers[message.request_id] = asyncio.get_running_loop().create_future()
         try:
             self.link.ask(message, to, now=now, deadline=now + timeout)
@@ -125,6 +126,12 @@ class Bus:
         if self.link.wants_socket is not None:
             self.link.wants_socket = time.monotonic()
         self.link.report(time.monotonic(), **self.doing())
+        self._turn()
+
+    def rename(self, title: str) -> None:
+        """Be called otherwise: said with a greeting, and so on a fresh connection."""
+        self.link.me = self.link.me.model_copy(update={"title": title})
+        self.link.closed(time.monotonic(), "its session has another name")
         self._turn()
 
     async def tried(self) -> None:
@@ -158,9 +165,13 @@ class Bus:
         if self._connection is not None:
             self._connection.close(linger=self.says_goodbye)
             self._connection = None
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(Unavailable("this daemon leaves the bus"))
+        for request_id in self._answers:
+            self._give_up(request_id, Unavailable("this daemon leaves the bus"))
+
+    def _give_up(self, request_id: str, why: Unavailable) -> None:
+        answer = self._answers.get(request_id)
+        if answer is not None and not answer.done():
+            answer.set_exception(why)
 
     def _turn(self) -> None:
         """Do what is due, send what is to be sent, and wake up when the next is due."""
@@ -238,7 +249,10 @@ class Bus:
             return
         self._tell_state()
         for sender, message in came:
-            self._act(sender, message)
+            try:
+                self._act(sender, message)
+            except Exception:  # what one message does must not keep the next one from being read
+                _log.exception("%s of %s", type(message).__name__, sender or "the hub")
 
     def _act(self, sender: str, message: Message) -> None:
         if isinstance(message, Answer) and (answer := self._answers.get(message.request_id or "")) is not None:
@@ -254,10 +268,8 @@ class Bus:
             on_message(sender, message)
 
     def _expire(self, expired: Expired) -> None:
-        answer = self._answers.get(expired.request_id)
-        if answer is not None and not answer.done():
-            why = "" if self.state is LinkState.CONNECTED else f" ({self.state}: {self.link.failure})"
-            answer.set_exception(DeadlineOver(f"{expired.to or 'the hub'} did not answer in time{why}"))
+        why = "" if self.state is LinkState.CONNECTED else f" ({self.state}: {self.link.failure})"
+        self._give_up(expired.request_id, DeadlineOver(f"{expired.to or 'the hub'} did not answer in time{why}"))
 
     def _tell_state(self) -> None:
         if self.state is not self._told_state:

@@ -187,6 +187,30 @@ async def test_a_runner_may_ask_a_daemon_for_nothing(short: Path) -> None:
                 await caller.spawn(agent("silent"))
 
 
+async def test_a_session_is_known_by_its_new_name(short: Path) -> None:
+    async with joined(short, "daemon", "ada") as there:
+        (ada,) = there.callers
+        await there.inside.call("session.rename", name="storefront")
+        await ada.until(lambda: there.name in ada.bus.peers and ada.bus.peers[there.name].title == "storefront")
+        assert (await ada.spawn(agent("silent"))).status == "running"
+
+
+async def test_a_message_that_breaks_something_breaks_nothing_else(
+    short: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with joined(short, "daemon", "ada") as there:
+        (ada,) = there.callers
+
+        def break_something(_sender: str, message: m.Message) -> None:
+            if isinstance(message, m.HealthCheckRequest):
+                raise RuntimeError("on purpose")
+
+        there.inside.daemon.bus.membership.bus.subscribe(on_message=break_something)
+        for _ in range(3):
+            assert (await ada.ask(m.HealthCheckRequest(request_id=new_id()))).healthy
+        assert "on purpose" in caplog.text
+
+
 async def test_a_terminal_is_one_stream(short: Path) -> None:
     async with joined(short, "daemon", "ada") as there:
         (ada,) = there.callers
