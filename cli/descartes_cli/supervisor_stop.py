@@ -38,9 +38,9 @@ Examples:
 @click.option("--grace", type=options.Seconds(0, 3600), metavar="SECONDS", help="Instead of each agent's own.")
 @options.as_json
 def stop(policy: str, grace: float | None, as_json: bool) -> None:
-    """End every session's daemon, one after the other, and then the supervisor.
+    """End every session's daemon, one after the other, then the hub and the supervisor.
 
-    It also ends by itself, 10 s after the last session.
+    It also ends by itself, 10 s after the last of them.
     """
     home = find_home()
     connection = supervisor_client.connect(home)
@@ -48,13 +48,19 @@ def stop(policy: str, grace: float | None, as_json: bool) -> None:
     if connection is not None:
         with connection:
             process = process_of(connection.call("ping")["pid"])
-            held = [entry for entry in connection.call("list")["sessions"] if not entry["at_rest"]]
+            told = connection.call("list")
+            held = [entry for entry in told["sessions"] if not entry["at_rest"]]
+            services = [entry for entry in told["services"] if not entry["at_rest"]]
             if policy == "refuse":
                 _refuse_living(home, held)
             for entry in held:
                 ended[entry["id"]] = _stop(home, connection, entry, policy == "end", grace)
                 if not as_json:
                     _say_stopped(entry, ended[entry["id"]])
+            for entry in services:  # last: agents that end elsewhere are told of by it
+                connection.call("stop", {"id": entry["id"]})
+                if not as_json:
+                    _say_stopped(entry, [])
             connection.call("shutdown")
         if process is not None and not wait_for_end(process, supervisor_client.PATIENCE):
             raise DeadlineOver(f"the supervisor (pid {process.pid}) was asked to end, and does not")

@@ -9,6 +9,7 @@ import socket
 from descartes_core.ids import HUB_ID
 from descartes_local.bus_file import bus_file_of, read_bus_file
 from descartes_local.home import Home
+from descartes_local.processes import process_of
 from descartes_orchestrator.hub.joining import enroll, make_keys
 from tests.support.person import Person
 from tests.support.waiting import wait_until
@@ -54,10 +55,21 @@ def test_the_hub_outlives_its_death_and_its_supervisors(person: Person) -> None:
     assert person.run("runners", "drain", "big", "--json").json == {"name": "big", "is_drained": True}
     person.run("runners", "remove", "big")
     assert _runners(person) == []
-    assert person.run("ps", "--json").json["sessions"] == []
     person.run("hub", "stop")
     assert person.run("hub", "status", "--json").json["running"] is False
     assert person.run("runners", "list", check=False).code == 4
+
+
+def test_the_hub_is_no_session_and_ends_with_the_supervisor(person: Person) -> None:
+    hub = person.run("hub", "start", "--endpoint", f"tcp://127.0.0.1:{free_port()}", "--json").json
+    assert person.run("ps", "-a", "--json").json["sessions"] == []
+    assert person.run("sessions", "list", "-a", "--json").json["sessions"] == []
+    status = person.run("supervisor", "status", "--json").json
+    assert (status["sessions"], status["services"]) == (0, ["hub"])
+    assert [one for one in person.run("doctor", "--json").json["remarks"] if one["about"] == "session hub"] == []
+    stopped = person.run("supervisor", "stop")
+    assert stopped.stdout.splitlines() == ["hub has stopped", "the supervisor has ended"]
+    assert process_of(hub["pid"]) is None
 
 
 def test_a_home_elsewhere_belongs_to_it_by_a_token(person: Person) -> None:

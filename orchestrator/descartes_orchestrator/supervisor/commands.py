@@ -46,7 +46,7 @@ class Commands:
         self._verbs: dict[str, Callable[[Params], Any]] = {
             "ping": lambda _: {"pid": os.getpid(), "version": VERSION, "ends": self._departure.is_asked},
             "status": self._status,
-            "list": lambda _: {"sessions": self._sessions.listed()},
+            "list": lambda _: {"sessions": self._sessions.listed(), "services": self._sessions.services()},
             "exit_status": self._exit_status,
             "orphans": self._orphans,
             "renamed": self._renamed,
@@ -106,6 +106,7 @@ class Commands:
             "renewal_failed": self._renewal.failure,
             "stays": self._departure.stays,
             "sessions": len(listed),
+            "services": [service["name"] for service in self._sessions.services()],
             "kept": sum(session["kept"] for session in listed),
             "restarts": sum(session["restarts"] for session in listed),
             "fork_server": self._sessions.forks.told(),
@@ -139,9 +140,10 @@ class Commands:
         return {}
 
     def _shutdown(self, _: Params) -> Params:
-        busy = [session["name"] for session in self._sessions.listed() if not session["at_rest"]]
+        held = [*self._sessions.listed(), *self._sessions.services()]
+        busy = [one["name"] for one in held if not one["at_rest"]]
         if busy:
-            raise AgentsAlive(f"sessions are not stopped: {', '.join(sorted(busy))}; stop them first")
+            raise AgentsAlive(f"not everything is stopped: {', '.join(sorted(busy))}; stop them first")
         self._departure.end()
         return {}
 

@@ -73,7 +73,7 @@ def start_daemon(house: House, wanted: Wanted, belongings: Belongings, news: Map
         OSError: something cannot be opened, or no process can be made.
 
     """
-    sockets = belongings.open(wanted.ports, has_ports=wanted.has_ports)
+    sockets = belongings.open(wanted.ports, has_ports=wanted.is_session)
     log = log_of(house.home, wanted.id)
     make_private(log.parent)
     log_start = size_of(log)

@@ -30,8 +30,8 @@ class Wanted:
     environment: Mapping[str, str] | None = None
 
     @property
-    def has_ports(self) -> bool:
-        """Whether it has a pair of ports: the hub binds its own."""
+    def is_session(self) -> bool:
+        """Whether it is a session's daemon, with a pair of ports; the hub is none, and binds its own."""
         return self.id != HUB_ID
 
 

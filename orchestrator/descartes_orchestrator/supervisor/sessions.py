@@ -218,5 +218,9 @@ class Sessions:
         return any(session.daemon is not None for session in self.all())
 
     def listed(self) -> list[dict[str, Any]]:
-        """Return what `list` tells, by name."""
-        return rows(self._home, self.all())
+        """Return what `list` tells of sessions, by name."""
+        return rows(self._home, (session for session in self.all() if session.wanted.is_session))
+
+    def services(self) -> list[dict[str, Any]]:
+        """Return what `list` tells of what is kept and is no session: the hub."""
+        return rows(self._home, (session for session in self.all() if not session.wanted.is_session))
