@@ -27,6 +27,7 @@ BENCHES = (
     "memory",
     "screens",
     "attach",
+    "remote",
     "limits",
     "hub",
     "hub_many",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard, get_args
 
 from descartes_core.bus import messages as m
 from descartes_core.bus.codec import encode
@@ -37,6 +37,8 @@ Answer = (
     | m.Problem
 )
 
+_ANSWERS = frozenset(get_args(Answer))
+
 #: Unanswered at once.
 MOST = 10_000
 #: A request that stays unanswered is sent again after this many times its first wait at the latest.
@@ -59,6 +61,11 @@ class _Question:
     deadline: float
     wait: float
     again_at: float
+
+
+def is_answer(message: m.Message) -> TypeGuard[Answer]:
+    """Say whether it is one; `isinstance` of so many models takes longer than decoding."""
+    return type(message) in _ANSWERS
 
 
 class Asked:

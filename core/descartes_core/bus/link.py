@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from descartes_core.bus import messages as m
-from descartes_core.bus.asked import Answer, Asked, Expired
+from descartes_core.bus.asked import Asked, Expired, is_answer
 from descartes_core.bus.backoff import Backoff
 from descartes_core.bus.beats import Beats
 from descartes_core.bus.codec import decode, encode
@@ -34,7 +34,7 @@ FOR_GOOD = frozenset({"twin", "impostor", "version", "unauthorized", "forbidden"
 #: Why nobody will get what was sent to an addressee, now or later.
 UNREACHABLE = frozenset({"not_found", "ambiguous", "forbidden"})
 #: Only the hub says these.
-_OF_THE_HUB = (m.Hello, m.Welcome, m.PeerUpdate, m.Heartbeat, m.Goodbye, m.PeersResponse, m.EnrollResponse)
+_OF_THE_HUB = frozenset({m.Hello, m.Welcome, m.PeerUpdate, m.Heartbeat, m.Goodbye, m.PeersResponse, m.EnrollResponse})
 
 
 class LinkState(StrEnum):
@@ -113,7 +113,7 @@ class Link:
             raise
         if not sender:
             return self._from_hub(message, now)
-        if self.state is not LinkState.CONNECTED or isinstance(message, _OF_THE_HUB):
+        if self.state is not LinkState.CONNECTED or type(message) in _OF_THE_HUB:
             return self._drop()
         return self._taken(sender, message)
 
@@ -247,7 +247,7 @@ class Link:
         return [Received("", update)]
 
     def _taken(self, sender: str, message: m.Message) -> list[Received]:
-        if isinstance(message, Answer):
+        if is_answer(message):
             is_loose = self.me.role == "client"  # the hub finds for it whom it means
             if not self._asked.settle(message, sender, is_loose=is_loose):
                 return self._drop()

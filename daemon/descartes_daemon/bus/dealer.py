@@ -12,7 +12,7 @@ from typing import Any
 
 import zmq
 
-from descartes_core.bus.asked import Answer
+from descartes_core.bus.asked import is_answer
 from descartes_core.bus.link import Expired, Link, LinkState
 from descartes_core.bus.messages import Hello, Message, Peer, PeerUpdate, Problem, Request, Welcome
 from descartes_core.errors import DeadlineOver, ProtocolError, Unavailable, from_wire
@@ -255,7 +255,7 @@ class Bus:
                 _log.exception("%s of %s", type(message).__name__, sender or "the hub")
 
     def _act(self, sender: str, message: Message) -> None:
-        if isinstance(message, Answer) and (answer := self._answers.get(message.request_id or "")) is not None:
+        if is_answer(message) and (answer := self._answers.get(message.request_id or "")) is not None:
             if not answer.done():
                 answer.set_result(message)
             return
