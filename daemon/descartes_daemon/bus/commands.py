@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from descartes_core.bus.messages import Id, Offset
-from descartes_core.errors import Conflict, InvalidParams
+from descartes_core.errors import Conflict, Forbidden, InvalidParams
 from descartes_core.messages.common import Model
 from descartes_core.times import written
 from descartes_daemon.agent import Agent
@@ -230,6 +230,8 @@ class Commands:
         return {"ended": waited["ended"], "agent": described(order.agent).model_dump(exclude_none=True)}
 
     async def _forget_output(self, order: Order) -> Data:
+        if order.asker.owner is None:
+            raise Forbidden("only a runner forgets what an agent said, when its daemon has all of it")
         await self._forget(order.agent.id)
         return {}
 

@@ -155,6 +155,23 @@ async def test_typing_is_in_order_and_once(short: Path) -> None:
         assert (await there.inside.call("agent.audit", agent_id=spawned.id))["bytes"] >= 29
 
 
+async def test_what_its_daemon_has_taken_is_forgotten(short: Path) -> None:
+    async with joined(short, "runner", "laptop/shop") as there:
+        (shop,) = there.callers
+        spawned = await shop.spawn(["sh", "-c", "echo hi; read word"])
+        await there.inside.until(spawned.id, b"hi")
+        with pytest.raises(Refused, match="has not ended"):
+            await shop.act(spawned.id, "forget")
+        await shop.command(spawned.id, "kill")
+        await shop.until_gone(spawned.id)
+        for _ in range(2):
+            assert await shop.act(spawned.id, "forget") == {}
+        assert (await shop.command(spawned.id, "read_stdout")).data["bytes"] == 0
+        shop.credit(spawned.id, 0, 1000)
+        await shop.until(lambda: any(piece.is_last for piece in shop.pieces))
+        assert "removed" in (shop.pieces[-1].gap or "")
+
+
 async def test_a_hub_that_was_killed_loses_nothing(short: Path) -> None:
     async with joined(short, "runner", "laptop/shop") as there:
         (shop,) = there.callers
