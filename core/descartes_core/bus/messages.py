@@ -21,6 +21,7 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Word = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 Offset = Annotated[int, Field(ge=0, lt=1 << 63)]
+Count = Annotated[int, Field(ge=0, lt=1 << 31)]
 Role = Literal["client", "daemon", "runner"]
 StreamName = Literal["stdout", "stderr"]
 CommandType = Literal[
@@ -44,7 +45,8 @@ Payload = dict[str, Any]
 class Message(BaseModel):
     """What crosses the bus."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, defer_build=True)
+    # Numbers that are none (NaN) would be told on as JSON that is none.
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, defer_build=True, allow_inf_nan=False)
 
 
 class Request(Message):
@@ -300,9 +302,9 @@ class Hello(Message):
     version: Word = ""
     #: A daemon's session, by the name that people use.
     title: Word = ""
-    labels: tuple[Word, ...] = ()
+    labels: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
     #: The most agents a runner takes; 0: it says nothing of that.
-    capacity: Annotated[int, Field(ge=0)] = 0
+    capacity: Count = 0
     #: Whether it wants every daemon's status updates.
     updates: bool = False
 
@@ -363,12 +365,12 @@ class Heartbeat(Message):
 
     type: Literal["heartbeat"] = "heartbeat"
     generation: Offset = 0
-    agents: int | None = None
-    load: float | None = None
+    agents: Count | None = None
+    load: Annotated[float, Field(ge=0)] | None = None
     is_draining: bool | None = None
     #: When the next one comes: a peer that has nothing to do with others beats less often than the hub asks for, and
     #: `misses` counts in this.
-    interval_secs: Annotated[float, Field(gt=0)] | None = None
+    interval_secs: Annotated[float, Field(gt=0, le=3600)] | None = None
     #: Of the hub: the number of the last peer_update it meant you to have.
     told: Offset | None = None
 

@@ -28,10 +28,11 @@ class Belonging:
             Forbidden: this peer may ask for nothing here.
 
         """
-        # The hub lets clients speak to daemons, and daemons to runners; whoever is a daemon has a session in its name.
+        # The hub gives a daemon its session's id behind a slash and a client its number behind a #, and lets nobody be
+        # enrolled with either: a runner whose coming this daemon has not heard of is not taken for a client.
         peer = self._peer(name)
         is_daemon = "/" in name if peer is None else peer.role == "daemon"
-        is_client = not is_daemon if peer is None else peer.role == "client"
+        is_client = "/" not in name and "#" in name if peer is None else peer.role == "client"
         if not name or not (is_daemon if self.is_runner else is_client):
             whom = "a runner does what daemons ask" if self.is_runner else "a daemon does what clients ask"
             raise Forbidden(f"{whom}: {name or 'the hub'} may not")

@@ -13,7 +13,7 @@ from descartes_orchestrator.hub.enrolment import Enrolled, Enrolment, Invited
 from descartes_orchestrator.hub.exchange import Exchange
 from descartes_orchestrator.hub.mail import GREET, Mail
 from descartes_orchestrator.hub.rights import FOR_THE_DAEMON, HEARS_OF, MAY_LIST
-from descartes_orchestrator.hub.roll import Connection, Present, Roll
+from descartes_orchestrator.hub.roll import MOST_SESSIONS, Connection, Present, Roll
 from descartes_orchestrator.hub.settings import Settings
 from descartes_orchestrator.hub.tally import Tally
 from descartes_orchestrator.supervisor.journal import note
@@ -148,7 +148,7 @@ class Conversation:
                 return
         else:
             interval = sender.present.interval
-            if self._roll.beat(sender.present, beat):
+            if self._roll.beat(sender.present, beat, self._mail.now):
                 self._mail.spread(sender.present)
             if sender.present.interval != interval:
                 self._on_change()
@@ -192,9 +192,17 @@ class Conversation:
             return "version", spoken
         if hello.role != who.role:
             return "forbidden", f"{who.name} is enrolled as a {who.role}, and greets as a {hello.role}"
-        home = hello.name.partition("/")[0] if who.role == "daemon" else hello.name
-        if home != who.name and who.role != "client":
-            return "impostor", f"{who.name} calls itself {home[:100]}, which is not the name its key is enrolled by"
+        return None if who.role == "client" else self._refused_name(sender, hello.name)
+
+    def _refused_name(self, sender: Connection, name: str) -> tuple[str, str] | None:
+        who = sender.who
+        home, slash, session = name.partition("/")
+        if home != who.name or bool(slash) != (who.role == "daemon") or (slash and not _is_session(session)):
+            return "impostor", f"{who.name} calls itself {name}, which is not the name its key is enrolled by"
+        if sender.present is not None and sender.present.name != name:
+            return "impostor", f"{sender.present.name} calls itself {name} too: each needs a connection of its own"
+        if name not in self._roll.by_name and self._roll.sessions(who) >= MOST_SESSIONS:
+            return "limit_reached", f"{who.name} has {MOST_SESSIONS} sessions here, which is the limit"
         return None
 
     def _leave(self, sender: Connection) -> None:
@@ -255,6 +263,10 @@ class Conversation:
         found = (one for one in self._roll.by_name.values() if one.hello.role in allowed)
         told = (self._mail.told(one) for one in found if asked.role in (None, one.hello.role))
         return m.PeersResponse(request_id=asked.request_id, success=True, peers=tuple(told))
+
+
+def _is_session(text: str) -> bool:
+    return bool(text) and text.isprintable() and not set("/#") & set(text)
 
 
 def _kind(message: m.Message) -> str:

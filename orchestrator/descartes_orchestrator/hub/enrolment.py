@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from descartes_core.bus.placing import ANY
 from descartes_core.errors import ConfigInvalid, InvalidParams, NameTaken, NotFound, Unauthorized
 from descartes_core.ids import check_name, fitting_name
 from descartes_local.json_file import read_json, write_json
@@ -152,16 +153,24 @@ class Enrolment:
         return made
 
     def revoke(self, name: str) -> Enrolled:
-        """Know a key no longer.
+        """Know a key no longer, and take back the tokens of its name that nobody has used.
 
         Raises:
-            NotFound: nobody has that name.
+            NotFound: nobody has that name, and no token.
             OSError: it cannot be written; it is known on.
 
         """
-        found = self.named(name)
+        # Whoever has another token for the name would come by it.
+        invited = {key: one for key, one in self._invited.items() if one.spent_for or not name or one.name != name}
+        taken_back = [one for key, one in self._invited.items() if key not in invited]
+        try:
+            found = self.named(name)
+        except NotFound:
+            if not taken_back:
+                raise
+            found = Enrolled(name, taken_back[0].role, taken_back[0].key)
         left = {key: one for key, one in self._by_key.items() if one is not found}
-        self._write(left, self._invited)
+        self._write(left, invited)
         return found
 
     def drain(self, name: str, *, is_drained: bool) -> Enrolled:
@@ -186,6 +195,8 @@ class Enrolment:
             check_name(text, _LONGEST_LABEL)
             if any(sign in text for sign in _NOT_IN_NAMES):
                 raise InvalidParams(f"{text!r}: names and labels hold none of {' '.join(_NOT_IN_NAMES)}")
+            if text.startswith(".") or text == ANY:
+                raise InvalidParams(f"{text!r} is no name: it would mean something else")
         if len(labels) > _MOST_LABELS:
             raise InvalidParams(f"{_MOST_LABELS} labels are enough")
 
@@ -195,8 +206,9 @@ class Enrolment:
 
     def _free(self, wish: str) -> str:
         """Return a name that nobody has, as near as may be to the one that is wished for."""
-        base = fitting_name(wish.translate({ord(sign): "-" for sign in _NOT_IN_NAMES}))[: _LONGEST_LABEL - 8]
-        taken = {one.name for one in self._by_key.values()}
+        plain = wish.translate({ord(sign): "-" for sign in _NOT_IN_NAMES}).lstrip(". ")
+        base = fitting_name(plain)[: _LONGEST_LABEL - 8]
+        taken = {ANY, *(one.name for one in self._by_key.values())}
         names = (base if count == 1 else f"{base}-{count}" for count in range(1, len(taken) + 2))
         return next(name for name in names if name not in taken)
 

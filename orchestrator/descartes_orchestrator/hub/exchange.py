@@ -20,6 +20,9 @@ from descartes_orchestrator.hub.tally import Tally
 
 #: Bytes on their way to somebody who has not said a word meanwhile, not even a heartbeat.
 MOST_UNHEARD = 64 * 1024 * 1024
+#: What is said to the hub itself is short; values of what a client says to a daemon, which the hub reads too: while it
+#: does that, everybody waits.
+_LONGEST_WORD, _MOST_VALUES = 64 * 1024, 100_000
 #: A name in a frame.
 _LONGEST_NAME = 800
 #: Answers to keys that are not enrolled any more, all together: in a row, and a second.
@@ -81,7 +84,8 @@ class Exchange:
         request_id = None
         try:
             self._tally.bytes += len(body)
-            message = decode(body.buffer)
+            largest = LARGEST if sender.who.role == "client" else _LONGEST_WORD
+            message = decode(body.buffer, largest=largest, most_values=_MOST_VALUES)
             request_id = _id_of(message)
             self.hub.take(sender, message)
         except DescartesError as error:
@@ -104,7 +108,7 @@ class Exchange:
             if role == "client":
                 request_id = _checked(body)
             if target is None:
-                target = self._roll.find(_name(to), self._enrolment)
+                target = self._roll.find(_name(to), self._enrolment, by_title=role == "client")
             if (role, target.who.role) not in MAY_SEND:
                 raise Forbidden(refusal(role, target.who.role))
             self._send(sender, target, body, request_id)
@@ -143,7 +147,7 @@ class Exchange:
             if invited is None:
                 raise Unauthorized("this key is not enrolled, or not any more")
             _, body, _ = _unfolded(frames)
-            self.hub.enroll(route, invited, decode(body.buffer))
+            self.hub.enroll(route, invited, decode(body.buffer, largest=_LONGEST_WORD))
         except DescartesError as error:
             self._tally.problems += 1
             self._mail.post(route, encode(Problem(code=error.code, error=error.message[:1000])))
@@ -183,7 +187,7 @@ def _checked(body: zmq.Frame) -> str | None:
         Forbidden: it is not for clients to say.
 
     """
-    message = decode(body.buffer)
+    message = decode(body.buffer, most_values=_MOST_VALUES)
     if not isinstance(message, OF_CLIENTS):
         raise Forbidden(f"a client does not send {message.type}")
     return _id_of(message)

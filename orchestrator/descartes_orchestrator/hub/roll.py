@@ -14,8 +14,12 @@ from descartes_orchestrator.hub.enrolment import Enrolled
 
 #: Problems that one connection is told of: in a row, and a second.
 _IN_A_ROW, _A_SECOND = 100.0, 20.0
-#: Clients do not say when they leave; beyond this those that were silent for longest are forgotten.
-MOST_CLIENTS = 10_000
+#: Who has not greeted does not say either when it leaves; beyond this those that were silent for longest are forgotten.
+MOST_NAMELESS = 10_000
+#: Sessions of one home.
+MOST_SESSIONS = 1000
+#: Seconds between two news of one peer that are only figures.
+_PAUSE = 0.25
 #: A daemon that does not come back is another one's past; a runner is waited for as long as it is enrolled.
 FORGOTTEN_AFTER = 3600.0
 #: Named in a refusal.
@@ -60,6 +64,9 @@ class Present:
     interval: float
     state: State = "connected"
     beat: Heartbeat = field(default_factory=Heartbeat)
+    #: What others were last told of it unasked, and when (monotonic).
+    told_beat: Heartbeat = field(default_factory=Heartbeat)
+    told_at: float = float("-inf")
 
     @property
     def is_draining(self) -> bool:
@@ -91,8 +98,8 @@ class Roll:
         """Know a route; a client has an address by it, others once they have greeted."""
         bucket = Bucket(_A_SECOND, _IN_A_ROW, _IN_A_ROW, now)
         made = Connection(route, who, b"", now, bucket)
+        self._make_room()
         if who.role == "client":
-            self._make_room()
             self._count += 1
             made.address = f"{who.name}#{self._mark}{self._count}".encode()
             self.by_address[made.address] = made
@@ -121,12 +128,20 @@ class Roll:
         self.by_address[connection.address] = connection
         return made
 
-    def beat(self, present: Present, beat: Heartbeat) -> bool:
+    def beat(self, present: Present, beat: Heartbeat, now: float) -> bool:
         """Take a heartbeat; say whether others should know what it tells."""
-        was, present.beat = present.beat, beat
+        was, present.beat = present.told_beat, beat
         present.interval = max(self._interval, beat.interval_secs or 0.0)
-        is_other = (was.agents, was.is_draining) != (beat.agents, beat.is_draining)
-        return is_other or abs((was.load or 0.0) - (beat.load or 0.0)) >= 0.25
+        is_other = was.agents != beat.agents or abs((was.load or 0.0) - (beat.load or 0.0)) >= 0.25
+        # What is told to many must not come as fast as one can say it; the next beat tells what this one did.
+        is_told = was.is_draining != beat.is_draining or (is_other and now >= present.told_at + _PAUSE)
+        if is_told:
+            present.told_beat, present.told_at = beat, now
+        return is_told
+
+    def sessions(self, who: Enrolled) -> int:
+        """Return how many of somebody's are there, or lost and waited for."""
+        return sum(one.who.key == who.key for one in self.by_name.values())
 
     def disconnect(self, connection: Connection) -> None:
         """Forget a route."""
@@ -165,8 +180,10 @@ class Roll:
         for connection in self.by_route.values():
             connection.heard += seconds
 
-    def find(self, to: str, enrolled: Iterable[Enrolled]) -> Connection:
-        """Return who is meant: by name, or a daemon by its title, alone or after its home's name, where that is one.
+    def find(self, to: str, enrolled: Iterable[Enrolled], *, by_title: bool) -> Connection:
+        """Return who is meant: by name; `by_title`: or a daemon by its title, alone or after its home's name.
+
+        A title is what a daemon says of itself: it never stands for somebody's name.
 
         Raises:
             Unavailable: it is lost, or enrolled and not connected.
@@ -176,15 +193,16 @@ class Roll:
         """
         if (found := self.by_address.get(to.encode())) is not None:
             return found
-        named = [one for one in self.daemons() if to in (one.hello.title, f"{one.who.name}/{one.hello.title}")]
+        known = list(enrolled)
+        if to in self.by_name or any(one.name == to for one in known):
+            raise Unavailable(f"{to} is not connected")
+        home, slash, title = to.partition("/")
+        named = [one for one in self.daemons() if _is_titled(one, home, title if slash else None)] if by_title else []
         if len(named) == 1 and named[0].connection is not None:
             return named[0].connection
         if named:
             raise Ambiguous(f"{to!r} fits {len(named)}: {_listed(one.hello.name for one in named)}")
-        if to in self.by_name or any(one.name == to for one in enrolled):
-            raise Unavailable(f"{to} is not connected")
-        home = to.partition("/")[0]
-        if "/" in to and any((one.name, one.role) == (home, "daemon") for one in enrolled):
+        if slash and any((one.name, one.role) == (home, "daemon") for one in known):
             raise Unavailable(f"{to} is not connected")
         raise NotFound(f"nobody here is called {to[:100]!r}")
 
@@ -235,13 +253,19 @@ class Roll:
         return heard + (self._misses + 0.5) * present.interval
 
     def _make_room(self) -> None:
-        if len(self.by_route) < MOST_CLIENTS:
+        if len(self.by_route) < MOST_NAMELESS:
             return
-        clients = [one for one in self.by_route.values() if one.who.role == "client" and one.present is None]
-        if len(clients) >= MOST_CLIENTS // 2:
-            clients.sort(key=lambda one: one.heard)
-            for one in clients[: MOST_CLIENTS // 4]:
+        nameless = [one for one in self.by_route.values() if one.present is None]
+        if len(nameless) >= MOST_NAMELESS // 2:
+            nameless.sort(key=lambda one: one.heard)
+            for one in nameless[: MOST_NAMELESS // 4]:
                 self.disconnect(one)
+
+
+def _is_titled(daemon: Present, first: str, second: str | None) -> bool:
+    if second is None:
+        return daemon.hello.title == first
+    return (daemon.who.name, daemon.hello.title) == (first, second)
 
 
 def labels_of(present: Present) -> tuple[str, ...]:

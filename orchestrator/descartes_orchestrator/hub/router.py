@@ -113,7 +113,7 @@ class Router:
         self._socket.close(linger)
 
     def _drain(self) -> None:
-        self._goes_on = False
+        self._goes_on, self._may_be_more = False, True
         ends = time.monotonic() + _SECONDS_AT_ONCE
         for count in range(_AT_ONCE):
             try:

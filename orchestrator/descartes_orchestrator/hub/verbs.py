@@ -128,9 +128,9 @@ class Verbs:
         return {"name": who.name, "is_drained": who.is_drained}
 
     def _refuse_other(self, name: str, role: str) -> None:
-        who = self._enrolment.named(name)
-        if role and who.role != role:
-            raise InvalidParams(f"{name} is a {who.role}, and no {role}: descartes hub revoke {name}")
+        found = next((who for who in self._enrolment if who.name == name), None)
+        if role and found is not None and found.role != role:
+            raise InvalidParams(f"{name} is a {found.role}, and no {role}: descartes hub revoke {name}")
 
     def _rows(self, who: Enrolled, there: list[Present]) -> list[Params]:
         """Return a row for each of its sockets that is there, or was; one where there is none."""

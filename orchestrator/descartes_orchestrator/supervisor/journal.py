@@ -23,7 +23,8 @@ class Journal:
 
     def note(self, text: str) -> None:
         """Write one line."""
-        line = redact_text(" ".join(text.splitlines()))
+        # What others call themselves is noted too, and read in a terminal.
+        line = redact_text("".join(map(_escaped, " ".join(text.splitlines()))))
         try:
             os.write(_STDERR, f"{written(time.time())} {line}\n".encode(errors="backslashreplace"))
             if self.path is not None:
@@ -31,6 +32,10 @@ class Journal:
         except OSError:
             # A full disk must not end the keeper of everybody's agents.
             return
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 #: A process has one standard error.

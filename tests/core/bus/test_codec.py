@@ -105,5 +105,19 @@ def test_what_would_cost_much_is_refused(many: object) -> None:
         decode(msgpack.packb(bomb))
 
 
+def test_what_is_wrong_many_times_is_counted_only() -> None:
+    message = {"type": "spawn_request", "request_id": "1", "config": {"command": [1] * 2000}}
+    with pytest.raises(ProtocolError, match="2000 values of it are wrong"):
+        decode(msgpack.packb(message))
+
+
+def test_who_takes_less_says_so() -> None:
+    hello = encode(BY_TYPE["hello"])
+    with pytest.raises(TooLarge):
+        decode(hello, largest=len(hello) - 1)
+    with pytest.raises(ProtocolError):
+        decode(hello, most_values=3)
+
+
 def test_what_is_unset_takes_no_room() -> None:
     assert msgpack.unpackb(encode(Heartbeat())) == {"type": "heartbeat", "generation": 0}

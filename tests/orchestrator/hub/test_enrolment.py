@@ -111,6 +111,11 @@ def test_who_has_no_name_gets_one_that_is_free(enrolment: Enrolment) -> None:
         enrolment.invite(key(letter), role="daemon", name="", labels=[], ttl=60.0)
         names.append(enrolment.redeem(key(letter), key(letter.upper()), "lap/top#1").name)
     assert names == ["lap?top-1", "lap?top-1-2", "lap?top-1-3"]
+    wishes = {"u": "..", "v": "any", "w": "./x"}
+    for letter in wishes:
+        enrolment.invite(key(letter), role="runner", name="", labels=[], ttl=60.0)
+    made = [enrolment.redeem(key(letter), key(letter.upper()), wish).name for letter, wish in wishes.items()]
+    assert made == ["unnamed", "any-2", "?x"]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +124,8 @@ def test_who_has_no_name_gets_one_that_is_free(enrolment: Enrolment) -> None:
         {"role": "king"},
         {"name": "a/b"},
         {"name": "a#b"},
+        {"name": ".."},
+        {"name": "any"},
         {"labels": ["a,b"]},
         {"labels": [""]},
         {"ttl": 0.0},
