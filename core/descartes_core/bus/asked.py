@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -74,6 +75,8 @@ class Asked:
     def __init__(self, resend: float) -> None:
         self._resend = resend
         self._questions: dict[str, _Question] = {}
+        #: Not before these is any over its deadline, or to be sent again: so that most looks need not go through all.
+        self._first_over = self._first_again = math.inf
 
     def __len__(self) -> int:
         return len(self._questions)
@@ -89,7 +92,9 @@ class Asked:
         if len(self._questions) >= MOST:
             raise LimitReached(f"{MOST} requests are unanswered")
         body = encode(message)
-        self._questions[message.request_id] = _Question(message, body, to, deadline, self._resend, now + self._resend)
+        again_at = now + self._resend
+        self._questions[message.request_id] = _Question(message, body, to, deadline, self._resend, again_at)
+        self._first_over, self._first_again = min(self._first_over, deadline), min(self._first_again, again_at)
         return body
 
     def forget(self, request_id: str) -> None:
@@ -120,6 +125,7 @@ class Asked:
 
     def again(self, now: float, to: str | None = None) -> Iterator[tuple[str, bytes]]:
         """Yield all, or those to one addressee, to be sent again at once."""
+        self._first_again = min(self._first_again, now + self._resend)
         for question in self._questions.values():
             if to is None or question.to == to:
                 question.wait = self._resend
@@ -128,22 +134,28 @@ class Asked:
 
     def again_where_due(self, now: float) -> Iterator[tuple[str, bytes]]:
         """Yield what has been unanswered for long enough to be sent again; then it waits twice as long."""
+        if now < self._first_again:
+            return
         for question in self._questions.values():
             if question.again_at <= now:
                 question.wait = min(2 * question.wait, SLOWEST * self._resend)
                 question.again_at = now + question.wait
                 yield question.to, question.body
+        self._first_again = min((question.again_at for question in self._questions.values()), default=math.inf)
 
     def expire(self, now: float) -> list[Expired]:
         """Give up what is over its deadline."""
+        if now < self._first_over:
+            return []
         over = [question for question in self._questions.values() if question.deadline <= now]
         for question in over:
             del self._questions[question.message.request_id]
+        self._first_over = min((question.deadline for question in self._questions.values()), default=math.inf)
         return [Expired(one.message.request_id, one.to, one.message) for one in over]
 
     def due(self, *, is_connected: bool) -> float | None:
-        """Return when the next one is to be sent again or given up."""
-        times = [question.deadline for question in self._questions.values()]
-        if is_connected:
-            times += [question.again_at for question in self._questions.values()]
-        return min(times, default=None)
+        """Return when the next one is to be sent again or given up, or a moment before that."""
+        if not self._questions:
+            self._first_over = self._first_again = math.inf
+            return None
+        return min(self._first_over, self._first_again) if is_connected else self._first_over
