@@ -1,24 +1,28 @@
-"""A bare blocking ROUTER with CURVE that forwards by name: what the hub is measured against.
+"""A bare blocking ROUTER that forwards by name: what the hub is measured against.
 
-`python -m tests.bench.bare_router` prints its endpoint and its key. A peer's first message is [name].
+`python -m tests.bench.bare_router` prints its endpoint and its key; with `plain` it is one without CURVE, and the key
+`-`. A peer's first message is [name].
 """
 
 from __future__ import annotations
+
+import sys
 
 import zmq
 from zmq.auth import CURVE_ALLOW_ANY
 from zmq.auth.thread import ThreadAuthenticator
 
 
-def main() -> None:
+def main(*, is_plain: bool) -> None:
     """Forward until killed."""
     context = zmq.Context()
-    keeper = ThreadAuthenticator(context)
-    keeper.start()
-    keeper.configure_curve(domain="*", location=CURVE_ALLOW_ANY)
-    public, secret = zmq.curve_keypair()
-    router = context.socket(zmq.ROUTER)
-    router.curve_server, router.curve_publickey, router.curve_secretkey = True, public, secret
+    router, public = context.socket(zmq.ROUTER), b"-"
+    if not is_plain:
+        keeper = ThreadAuthenticator(context)
+        keeper.start()
+        keeper.configure_curve(domain="*", location=CURVE_ALLOW_ANY)
+        public, secret = zmq.curve_keypair()
+        router.curve_server, router.curve_publickey, router.curve_secretkey = True, public, secret
     router.sndhwm = router.rcvhwm = 10_000
     port = router.bind_to_random_port("tcp://127.0.0.1")
     print(f"tcp://127.0.0.1:{port}", public.decode(), flush=True)
@@ -34,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(is_plain=sys.argv[1:] == ["plain"])
