@@ -70,6 +70,10 @@ class Lent:
         """Kill the session's daemon, and wait for the next one."""
         kill_daemon(self.person.home)
 
+    def restart_daemon(self) -> None:
+        """Replace the session's daemon by the next one."""
+        self.person.run("sessions", "restart", "shop")
+
     def kill_runner(self) -> None:
         """Kill the runner's daemon, whose agents go on, and wait for the next one."""
         kill_daemon(self.there)

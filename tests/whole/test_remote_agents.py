@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import random
 import signal
@@ -10,11 +11,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from descartes_cli.link import Link
 from descartes_local.processes import is_alive
 from tests.support.lent import PATIENCE, Lent, lent
 from tests.support.person import Person
 from tests.support.programs import agent
-from tests.support.serving import family
+from tests.support.repeating import Repeater
+from tests.support.serving import family, only_run
+from tests.support.typed import typed_lines
 from tests.support.waiting import wait_until
 
 #: Counts, as a program does that is never quiet for long.
@@ -93,6 +97,24 @@ def test_a_lost_runner_is_told_and_ends_what_it_should_when_it_is_back(both: Len
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_who_types_types_each_key_once(both: Lent) -> None:
+    echoer = both.spawn("--", *agent("echoer"))["id"]
+    both.until_said(echoer, "ready")
+    link = Link(only_run(both.person.home).socket, {"agent_id": echoer, "mode": "rw"})
+    steps = itertools.cycle((both.kill_hub, both.kill_runner, both.restart_daemon))
+    repeater = Repeater(24, lambda: next(steps)())
+    repeater.start()
+    typed = list(typed_lines(link, repeater.over))
+    repeater.join()
+    link.close()
+    assert len(repeater.told) == 24
+    log = both.person.run("logs", echoer).stdout
+    assert {line: log.count(f"heard: {line}") for line in typed} == dict.fromkeys(typed, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_kills_in_any_order_lose_neither_output_nor_what_was_typed(both: Lent) -> None:
     chance = random.Random(seed := int(os.environ.get("STORM_SEED", "0")) or random.randrange(10**6))
     print(f"STORM_SEED={seed}")

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.support.programs import agent
 from tests.support.repeating import Repeater
 from tests.support.serving import only_run, said
 from tests.support.storm import Hand, Knocker, complaints, run_of
+from tests.support.typed import typed_lines
 from tests.support.waiting import process_gone
 
 pytestmark = pytest.mark.supervisor("shared")
@@ -86,27 +86,6 @@ def test_nobody_notices_restarts_under_load(person: Person, times: int) -> None:
     assert hand.never_spawned == 0, "what was accepted is answered"
     person.run("send", "--enter", stays["id"], "exit 0")
     person.run("wait", stays["id"])
-
-
-def typed_lines(link: Link, over: threading.Event) -> Iterator[str]:
-    """Type one line after the other over an attached terminal, each once the one before was heard."""
-
-    heard, number = b"", 0
-    with selectors.DefaultSelector() as selector:
-        while not over.is_set() or number < 20:
-            line = f"line-{number}-"
-            link.type(f"{line}\r".encode())
-            yield line
-            ends = time.monotonic() + 30
-            while f"heard: {line}".encode() not in heard:
-                assert time.monotonic() < ends, f"{line} was not heard: {heard[-500:]!r}"
-                if link.socket is not None:
-                    selector.register(link.socket, link.wanted())
-                    selector.select(0.05)
-                    selector.unregister(link.socket)
-                for frame in link.go_on(now=time.monotonic()):
-                    heard += frame if isinstance(frame, bytes) else b""
-            number += 1
 
 
 @pytest.mark.timeout(120)
