@@ -61,10 +61,14 @@ class Lent:
         return (directory / f"{stream}.log").read_bytes()
 
     def kill_hub(self) -> None:
-        """Kill the hub; the supervisor starts the next one."""
-        pid = self.person.run("hub", "status", "--json").json["pid"]
+        """Kill the hub, and wait for the next one, which nobody has greeted yet."""
+        pid = self._hub()
         os.kill(pid, signal.SIGKILL)
         process_gone(pid)
+        wait_until(lambda: self._hub() not in (None, pid), "the next hub", PATIENCE)
+
+    def _hub(self) -> Any:
+        return self.person.run("hub", "status", "--json").json.get("pid")
 
     def kill_daemon(self) -> None:
         """Kill the session's daemon, and wait for the next one."""

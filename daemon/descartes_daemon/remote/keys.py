@@ -99,8 +99,10 @@ class RemoteKeys(Keys):
         self._idle.set()
 
     def _go_on(self) -> None:
-        if (self._waiting or self._ends) and not self._is_halted and (self._task is None or self._task.done()):
-            self._idle.clear()
+        if not (self._waiting or self._ends):
+            return
+        self._idle.clear()  # also where nothing more is sent: what waits then was not taken
+        if not self._is_halted and (self._task is None or self._task.done()):
             self._task = self._start(self._send_all())
 
     async def _send_all(self) -> None:

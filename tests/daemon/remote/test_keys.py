@@ -145,3 +145,14 @@ async def test_who_gives_way_knows_what_was_taken() -> None:
     assert bytes(program.read) == b"under way"
     assert program.keys.waiting == len(b" and behind it")
     program.keys.close()
+
+
+async def test_what_is_typed_to_one_who_gives_way_is_not_told_as_taken() -> None:
+    """It was once: a key that came between the last word to the runner and the last one to who types was lost."""
+    program = Program()
+    await program.keys.halt()
+    program.keys.type(b"late")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(program.keys.typed(), 0.05)
+    assert program.keys.waiting == 4
+    program.keys.close()
