@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 
 from descartes_cli import options
+from descartes_cli.doctor_bus import look_at_bus
 from descartes_cli.doctor_fleet import look_at_fleet
 from descartes_cli.doctor_machine import look_at_machine
 from descartes_cli.doctor_sessions import look_at_sessions
@@ -19,7 +20,7 @@ from descartes_local.home import find_home
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
-_LOOKS = {"machine": look_at_machine, "workspaces": look_at_sessions, "daemons": look_at_fleet}
+_LOOKS = {"machine": look_at_machine, "workspaces": look_at_sessions, "daemons": look_at_fleet, "bus": look_at_bus}
 _EXAMPLES = """\b
 Examples:
   descartes doctor

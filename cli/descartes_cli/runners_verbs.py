@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import click
@@ -9,8 +10,13 @@ import click
 from descartes_cli import options
 from descartes_cli.hub_peers import heard
 from descartes_cli.render import print_json, print_table, printable
-from descartes_local.home import find_home
+from descartes_core.errors import DescartesError, Unavailable
+from descartes_local.home import Home, find_home
+from descartes_local.rpc_client import call
+from descartes_local.run_file import read_run_files
 from descartes_orchestrator.hub_client import ask
+
+_PATIENCE = 5.0
 
 _LIST = """\b
 Examples:
@@ -22,8 +28,8 @@ Examples:
 @click.command("list", epilog=_LIST)
 @options.as_json
 def list_runners(as_json: bool) -> None:
-    """List the runners that this machine's hub has enrolled, and how they are."""
-    rows: list[dict[str, Any]] = ask(find_home(), "hub.peers", {"role": "runner"})["peers"]
+    """List the runners that the hub has enrolled, and how they are; with a hub elsewhere, as our daemons see them."""
+    rows = _rows(find_home())
     if as_json:
         print_json({"runners": rows})
         return
@@ -70,6 +76,33 @@ def remove(name: str, as_json: bool) -> None:
         print_json(told)
     else:
         click.echo(f"{printable(name)} is no runner of this hub any more")
+
+
+def _rows(home: Home) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = ask(home, "hub.peers", {"role": "runner"})["peers"]
+    except Unavailable:
+        told = _seen_by_a_daemon(home)
+        if told is None:
+            raise
+        rows = told
+    return rows
+
+
+def _seen_by_a_daemon(home: Home) -> list[dict[str, Any]] | None:
+    """Return the runners that a daemon of ours hears of; None where none belongs to a bus."""
+    for run in read_run_files(home):
+        with contextlib.suppress(DescartesError):
+            status: Any = call(run.socket, "bus.status", {}, timeout=_PATIENCE) if run.is_alive else None
+            if status is not None and status["state"] != "None":
+                is_connected = status["state"] == "Connected"
+                return [_row(peer, is_connected) for peer in status["peers"] if peer["role"] == "runner"]
+    return None
+
+
+def _row(peer: dict[str, Any], is_connected: bool) -> dict[str, Any]:
+    state = "Connected" if is_connected and peer["state"] == "connected" else "Reconnecting"
+    return {**peer, "state": state, "draining": peer["is_draining"], "failure": None}
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from typing import Any
 
 from descartes_core.ids import HUB_ID
 from descartes_local.bus_file import bus_file_of, read_bus_file
 from descartes_local.home import Home
 from descartes_local.processes import process_of
 from descartes_orchestrator.hub.joining import enroll, make_keys
+from tests.support.leftovers import end_everything
 from tests.support.person import Person
 from tests.support.waiting import wait_until
 
@@ -77,16 +79,24 @@ def test_a_home_elsewhere_belongs_to_it_by_a_token(person: Person) -> None:
     token = person.run("hub", "enroll", "--role", "daemon", "--name", "laptop").stdout.strip()
     elsewhere = Home(person.directory / "elsewhere" / ".descartes")
     there = {"DESCARTES_HOME": str(elsewhere.path)}
-    person.run("hub", "join", token, env=there)
+    person.run("sessions", "start", person.workspace("mill"), env=there)
+    joined = person.run("hub", "join", token, "--json", env=there).json
+    assert joined["daemons"] == ["mill"]
     file = read_bus_file(bus_file_of(elsewhere))
     assert file is not None
     assert (file.role, file.name) == ("daemon", "laptop")
     assert (elsewhere.path / "keys" / file.keys).stat().st_mode & 0o777 == 0o600
     used = person.run("hub", "join", token, env={"DESCARTES_HOME": str(person.directory / "third")}, check=False)
     assert used.code == 5
-    names = {row["name"] for row in person.run("hub", "peers", "--json").json["peers"]}
-    assert "laptop" in names
+    wait_until(lambda: _peer(person, "laptop/")["state"] == "Connected", "its daemon is connected, without a restart")
+    enroll(person.run("hub", "enroll", "--name", "big").stdout.strip(), make_keys())
+    assert "hub" in {remark["about"] for remark in person.run("doctor", "--json").json["remarks"]}
+    # There it is a daemon that tells, and it has not heard of a runner yet that never came.
+    assert person.run("runners", "list", "--json", env=there).json == {"runners": []}
     person.run("hub", "revoke", "laptop")
+    doctor = wait_until(lambda: _errors(person, there), "its daemon is let in no more")
+    assert "session mill" in doctor[0]["about"]
+    end_everything(elsewhere)
     assert "hub has stopped" in person.run("supervisor", "stop").stdout
 
 
@@ -97,6 +107,16 @@ def test_in_the_foreground_it_ends_with_ctrl_c(person: Person) -> None:
     hub.send_signal(signal.SIGINT)
     assert hub.wait(10) == 0
     assert not person.home.daemon_socket(HUB_ID).exists()
+
+
+def _peer(person: Person, name: str) -> dict[str, Any]:
+    rows = person.run("hub", "peers", "--json").json["peers"]
+    return next((row for row in rows if row["name"].startswith(name)), {"state": None})
+
+
+def _errors(person: Person, there: dict[str, str]) -> list[dict[str, Any]]:
+    told = person.run("doctor", "--json", check=False, env=there).json["remarks"]
+    return [remark for remark in told if remark["level"] == "error" and "hub" in remark["text"]]
 
 
 def _runners(person: Person) -> list[tuple[str, list[str], str]]:

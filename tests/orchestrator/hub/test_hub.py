@@ -94,6 +94,22 @@ def test_who_is_revoked_is_dead_at_once(hub: RunningHub, peer: Connects) -> None
         hub.ask("hub.revoke", name="big")
 
 
+def test_a_revoked_client_that_never_greeted_is_not_answered_either(hub: RunningHub, peer: Connects) -> None:
+    daemon, client = peer(hub.enrolled("daemon", "home")), peer(hub.enrolled("client", "ci"))
+    daemon.hello("daemon", NAME)
+    client.send(health())
+    assert client.receive()[1].healthy
+    client.send(spawn(), NAME)
+    sender, request = daemon.receive()
+    hub.ask("hub.revoke", name="ci")
+    assert client.receive()[1].code == "unauthorized"
+    for to in ("", NAME):
+        client.send(spawn(), to)
+        assert client.receive()[1].code == "unauthorized"
+    daemon.send(m.SpawnResponse(request_id=request.request_id, success=True), sender)
+    assert daemon.wait_for(m.Problem).to == sender
+
+
 # Who is whom.
 
 
