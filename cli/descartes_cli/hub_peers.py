@@ -100,8 +100,8 @@ def revoke(name: str, as_json: bool) -> None:
 
 
 def heard(row: dict[str, Any]) -> str:
-    """Return when somebody was last heard."""
-    return ago(max(0.0, time.time() - times.read(row["last_heard"]))) if row["last_heard"] else "never"
+    """Return when somebody was last heard, as far as the hub remembers: it forgets whom it does not meet."""
+    return ago(max(0.0, time.time() - times.read(row["last_heard"]))) if row["last_heard"] else "-"
 
 
 def _named(row: dict[str, Any]) -> str:

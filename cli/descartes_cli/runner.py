@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from descartes_cli import options
 from descartes_cli.client import change, read
 from descartes_cli.following import follow
 from descartes_cli.progress import lasting
-from descartes_cli.render import print_json, printable
+from descartes_cli.render import print_json, printable, say_wrong
 from descartes_cli.runner_news import line_of
 from descartes_core.errors import DaemonUnreachable
 from descartes_local.home import Home, find_home
@@ -80,6 +81,16 @@ def _say_who(runner: Runner, status: dict[str, Any]) -> None:
         click.echo(printable(f"  {peer['title'] or peer['name']} ({peer['name']}), key {peer['key']}"))
     why = f": {status['failure']}" if status["failure"] else ""
     click.echo(printable(f"{status['state'].lower()}{why}"))
+    if why:
+        say_wrong(printable(f"it goes on trying; {_what_to_do(runner.bus.name)}"))
+
+
+def _what_to_do(name: str) -> str:
+    token = f"descartes hub enroll --role runner --name {shlex.quote(name)}"
+    return (
+        "look at `descartes hub status` on the hub's machine, and at the way there; where the hub does not know "
+        f"this runner any more: {token} there, and descartes runner TOKEN here"
+    )
 
 
 def _watch(home: Home, runner: Runner, socket: str) -> int:

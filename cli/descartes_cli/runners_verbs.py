@@ -9,7 +9,7 @@ import click
 
 from descartes_cli import options
 from descartes_cli.hub_peers import heard
-from descartes_cli.render import print_json, print_table, printable
+from descartes_cli.render import print_json, print_table, printable, say_wrong
 from descartes_core.errors import DescartesError, Unavailable
 from descartes_local.home import Home, find_home
 from descartes_local.rpc_client import call
@@ -71,11 +71,15 @@ Examples:
 @options.as_json
 def remove(name: str, as_json: bool) -> None:
     """Let a runner in no more, at once. Its agents go on there until somebody ends them on that machine."""
-    told = ask(find_home(), "hub.revoke", {"name": name, "role": "runner"})
+    home = find_home()
+    rows: list[dict[str, Any]] = ask(home, "hub.peers", {"role": "runner"})["peers"]
+    told = ask(home, "hub.revoke", {"name": name, "role": "runner"})
     if as_json:
         print_json(told)
-    else:
-        click.echo(f"{printable(name)} is no runner of this hub any more")
+        return
+    click.echo(f"{printable(name)} is no runner of this hub any more")
+    if left := sum(row["agents"] for row in rows if row["name"] == name):
+        say_wrong(f"agents that go on there, and are lost here: {left}; on that machine: descartes ps, descartes kill")
 
 
 def _rows(home: Home) -> list[dict[str, Any]]:

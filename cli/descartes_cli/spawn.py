@@ -114,7 +114,7 @@ def spawn(context: click.Context, /, workspace: str | None, stray: tuple[str, ..
     session = around(home, workspace, "descartes spawn WORKSPACE …")
     cwd = given["cwd"] if given["on"] else directory_for(given["cwd"], session.path, is_named=bool(workspace))
     wish = _wish(context.meta["command"], given, cwd)
-    with lasting(f"starting in {printable(session.name)}"):
+    with lasting("waiting for a runner" if given["queue"] else f"starting in {printable(session.name)}"):
         started = sessions.start(home, session)
         agent = _spawn(started["socket"], wish)
     if given["as_json"]:

@@ -25,7 +25,20 @@ def ask(home: Home, method: str, params: dict[str, Any] | None = None) -> Any:
     try:
         return call(home.daemon_socket(HUB_ID), method, params, timeout=_PATIENCE)
     except DaemonUnreachable:
-        raise Unavailable(f"{_NONE}{_trouble(home)}") from None
+        raise Unavailable(f"{_elsewhere(home) or _NONE}{_trouble(home)}") from None
+
+
+def _elsewhere(home: Home) -> str:
+    """Return where the hub is that this home belongs to, if that is not its own."""
+    from descartes_local.bus_file import bus_file_of, keys_in, read_bus_file, read_keys
+
+    with contextlib.suppress(DescartesError):
+        file, own = read_bus_file(bus_file_of(home)), read_keys(keys_in(home, "hub.key"))
+        if file is not None and (own is None or own.public != file.hub_key):
+            return (
+                f"no hub is running here; the one that this machine's daemons belong to is at {file.hub}: ask it there"
+            )
+    return ""
 
 
 def _trouble(home: Home) -> str:

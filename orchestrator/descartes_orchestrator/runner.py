@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from descartes_core.errors import (
     Conflict,
     DescartesError,
     InvalidParams,
-    SessionNotFound,
+    NotFound,
     Unavailable,
 )
 from descartes_core.ids import fitting_name
@@ -85,7 +86,7 @@ def have(home: Home, wish: Wish) -> Runner:
     It may be repeated with the same token: the key is written down before the hub is asked.
 
     Raises:
-        SessionNotFound, Ambiguous: there is no runner yet, or more than one.
+        NotFound, Ambiguous: there is no runner yet, or more than one.
         Conflict: the token is for something else, or the name is taken here.
         DescartesError: the hub does not let us in.
         OSError: it cannot be written.
@@ -114,9 +115,11 @@ def start(home: Home, runner: Runner) -> dict[str, Any]:
 
 def _enrolled(home: Home, wish: Wish, token: str, key_file: str) -> Runner:
     # Only now: who starts a runner that is there pays for neither messages nor sockets.
+    from descartes_core.bus.invitation import read_token
     from descartes_orchestrator.hub.joining import enroll, keys_of
     from descartes_orchestrator.hub.settings import host_name
 
+    read_token(token)  # before anything is written for it
     home.make()
     keys = keys_of(keys_in(home, key_file))
     invitation, answer = enroll(token, keys, name=wish.name or host_name())
@@ -126,6 +129,9 @@ def _enrolled(home: Home, wish: Wish, token: str, key_file: str) -> Runner:
     place = _directory(home) / fitting_name(answer.name)
     session = _session_at(home, place, bus)
     make_private(home.session(session.id))
+    before = read_bus_file(bus_file_of(home, session.id))
+    if before is not None:
+        bus = replace(bus, capacity=before.capacity)
     return _with(home, Runner(session, bus), wish, is_new=True)
 
 
@@ -147,7 +153,7 @@ def _with(home: Home, runner: Runner, wish: Wish, *, is_new: bool = False) -> Ru
     capacity = told.capacity if wish.capacity is None else wish.capacity
     if capacity < 0:
         raise InvalidParams("a runner takes no negative number of agents")
-    bus = BusFile(told.role, told.hub, told.hub_key, told.name, told.keys, told.labels, capacity)
+    bus = replace(told, capacity=capacity)
     if is_new or bus != told:
         try:
             write_bus_file(bus_file_of(home, runner.session.id), bus)
@@ -159,7 +165,7 @@ def _with(home: Home, runner: Runner, wish: Wish, *, is_new: bool = False) -> Ru
 def _only(home: Home, name: str | None) -> Runner:
     known = [one for one in runners(home) if name in (None, one.bus.name)]
     if not known:
-        raise SessionNotFound(
+        raise NotFound(
             f"this machine is no runner{f' called {name!r}' if name else ''} yet: descartes runner TOKEN, with a token "
             "printed there by `descartes hub enroll --role runner`"
         )

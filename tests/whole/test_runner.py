@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from descartes_core.bus import messages as m
+from descartes_core.bus.invitation import Invitation, write_token
 from descartes_core.errors import Refused
 from descartes_core.ids import new_id
 from descartes_daemon.bus.dealer import Bus
@@ -173,6 +174,9 @@ def test_what_makes_no_runner_is_told(hub: RunningHub, there: Machine) -> None:
     assert "this machine is no runner" in there.run("runner", code=3)
     assert "for a daemon" in there.run("runner", hub.token("daemon", "laptop"), code=5)
     assert "a token begins with" in there.run("runner", "nonsense", code=2)
+    astray = write_token(Invitation("tcp://nobody.invalid:5555", "k" * 40, "s" * 40))
+    assert "nobody.invalid is not known here" in there.run("runner", astray, code=4)
+    assert "sessions list" not in there.run("runner", code=3)
     bad = there.home.path.parent / "bad.toml"
     bad.write_text("[runner]\ncapacity = 'many'\n")
     assert "runner.capacity" in there.run("runner", "--config", str(bad), code=2)

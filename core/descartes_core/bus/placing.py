@@ -25,7 +25,10 @@ def place(on: str, peers: Iterable[Peer], coming: Mapping[str, int] = _NOBODY) -
     """
     runners = sorted((peer for peer in peers if peer.role == "runner"), key=lambda one: one.name)
     if not runners:
-        raise Refused("there is no runner: make one known with `descartes hub enroll --role runner --name NAME`")
+        raise Refused(
+            "no runner is connected: `descartes runners list` shows those that the hub knows, "
+            "`descartes hub enroll --role runner --name NAME` makes one known"
+        )
     meant = [one for one in runners if one.name == on] or runners
     told = {one.name: _why_not(one, on, coming.get(one.name, 0)) for one in meant}
     fit = [one for one in meant if not told[one.name]]
@@ -37,7 +40,7 @@ def place(on: str, peers: Iterable[Peer], coming: Mapping[str, int] = _NOBODY) -
 def _why_not(runner: Peer, on: str, coming: int) -> str:
     wanted = [] if on in (ANY, runner.name) else [word.strip() for word in on.split(",") if word.strip()]
     if missing := [word for word in wanted if word not in runner.labels]:
-        return f"is not labelled {', '.join(missing)}"
+        return f"is neither called nor labelled {on}" if wanted == [on] else f"is not labelled {', '.join(missing)}"
     if runner.state != "connected":
         return f"is {runner.state} since {runner.since}"
     if runner.is_draining:

@@ -19,7 +19,10 @@ _QUEUED = 300.0
 
 
 class Placing:
-    """Chooses among the runners that the hub tells of; who waits is asked in the order of coming."""
+    """Chooses among the runners that the hub tells of; who waits is asked in the order of coming, at all news.
+
+    Not only the first one is: what it waits for may never come, and others wait for other runners.
+    """
 
     def __init__(self, runners: Runners) -> None:
         self._runners = runners
@@ -54,13 +57,12 @@ class Placing:
         finally:
             if news in self._waiting:
                 self._waiting.remove(news)
-                self._call_next()
 
     def _place(self, on: str) -> Peer:
         if self._runners.bus is None:
             raise Unavailable("this session is at no hub: descartes hub start makes one, descartes hub join finds one")
         if not self._runners.is_connected:
-            raise Unavailable("there is no connection with the hub (descartes hub status)")
+            raise Unavailable("there is no connection with the hub now: descartes doctor says how it stands")
         peer = place(on, self._runners.peers.values(), self._coming)
         self._coming[peer.name] += 1
         return peer
@@ -69,11 +71,8 @@ class Placing:
         """Take news of a runner, which says how many agents it has."""
         if peer.role == RUNNER:
             self._coming.pop(peer.name, None)
-            self._call_next()
-
-    def _call_next(self) -> None:
-        for news in self._waiting[:1]:
-            news.set()
+            for news in self._waiting:
+                news.set()
 
 
 async def _wait(news: asyncio.Event, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket as sockets
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ from descartes_local.home import make_private
 
 #: A hub answers at once; a TCP connection that nobody takes may hang longer than anybody waits.
 PATIENCE = 20.0
+#: What a person may do where no hub is found.
+_REMEDY = (
+    "is it running (descartes hub status, there), does a firewall let this port through, and does this machine "
+    "reach it by that address? descartes hub enroll --advertise HOST makes a token with another one"
+)
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _STRANGE = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 
@@ -68,6 +74,7 @@ def enroll(token: str, keys: Keys, *, name: str = "", patience: float = PATIENCE
 
     """
     invitation = read_token(token)
+    _refuse_unknown_host(invitation.endpoint)
     with contextlib.ExitStack() as stack:
         context = stack.enter_context(zmq.Context())
         socket = stack.enter_context(context.socket(zmq.DEALER))
@@ -109,4 +116,24 @@ def _answer(socket: zmq.Socket[bytes], monitor: Any, endpoint: str, patience: fl
             if strange:
                 raise Conflict(f"another hub than the token's answers at {endpoint}, or none at all")
             strange = True  # once may be a hub that ends just now
-    raise Unavailable(f"no hub answers at {endpoint} within {patience:g} s")
+    raise Unavailable(f"no hub answers at {endpoint} within {patience:g} s: {_REMEDY}")
+
+
+def _refuse_unknown_host(endpoint: str) -> None:
+    """Say at once what zmq would only be silent about.
+
+    Raises:
+        Unavailable: this machine knows nobody of that name.
+
+    """
+    scheme, _, place = endpoint.partition("://")
+    host = place.rpartition(":")[0].strip("[]")
+    if scheme != "tcp" or not host:
+        return
+    try:
+        sockets.getaddrinfo(host, None, type=sockets.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Unavailable(
+            f"the token names the hub {endpoint}, and {host} is not known here ({reason}): {_REMEDY}"
+        ) from error

@@ -96,5 +96,7 @@ def test_a_refusal_says_why_of_each() -> None:
     )
     with pytest.raises(Refused, match="full is not labelled gpu, arm"):
         place("gpu,arm", known)
-    with pytest.raises(Refused, match="there is no runner"):
+    with pytest.raises(Refused, match="full is neither called nor labelled bigg"):
+        place("bigg", known)
+    with pytest.raises(Refused, match="no runner is connected"):
         place("any", [runner("laptop", role="daemon")])
