@@ -40,7 +40,10 @@ Examples:
 )
 @click.option("--name", metavar="NAME", help="Which one, or what to call it where the token names nobody.")
 @click.option(
-    "--capacity", type=click.IntRange(min=0), metavar="N", help="The most agents; 0: as many as agents.max_agents says."
+    "--capacity",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="The most agents; default: as before, first 100; 0: agents.max_agents.",
 )
 @click.option("--detach", is_flag=True, help="Start it, and end; it goes on.")
 @options.as_json

@@ -26,6 +26,8 @@ from descartes_local.rpc_client import call
 from descartes_orchestrator import sessions
 from descartes_orchestrator.identity import Session, session_of
 
+#: The most agents of a runner where nobody says; never more than its `agents.max_agents`.
+_CAPACITY = 100
 #: What a configuration may say, and of what kind.
 _CONFIGURED = {"token": str, "name": str, "capacity": int}
 
@@ -35,7 +37,7 @@ class Wish(NamedTuple):
 
     token: str | None = None
     name: str | None = None
-    #: The most agents; None: as before, 0: as many as `agents.max_agents`.
+    #: The most agents; None: as before, first 100; 0: as many as `agents.max_agents`.
     capacity: int | None = None
 
 
@@ -150,7 +152,7 @@ def _session_at(home: Home, place: Path, bus: BusFile) -> Session:
 def _with(home: Home, runner: Runner, wish: Wish, *, is_new: bool = False) -> Runner:
     """Write down what is wished besides."""
     told = runner.bus
-    capacity = told.capacity if wish.capacity is None else wish.capacity
+    capacity = (_CAPACITY if is_new else told.capacity) if wish.capacity is None else wish.capacity
     if capacity < 0:
         raise InvalidParams("a runner takes no negative number of agents")
     bus = replace(told, capacity=capacity)

@@ -27,8 +27,9 @@ def end_sessions(home: Home) -> None:
     """Ask every daemon of a home to end, and the supervisor to keep nothing more."""
     for run in read_run_files(home):
         _ask(run.socket, "system.shutdown", {"force": True, "grace": 0.5})
-    for session in (_ask(home.supervisor_socket, "list", {}) or {}).get("sessions", []):
-        _ask(home.supervisor_socket, "stop", {"id": session["id"], "grace": 1.0})
+    listed = _ask(home.supervisor_socket, "list", {}) or {}
+    for one in [*listed.get("sessions", []), *listed.get("services", [])]:
+        _ask(home.supervisor_socket, "stop", {"id": one["id"], "grace": 1.0})
 
 
 def processes_of(directory: Path) -> dict[Process, str]:

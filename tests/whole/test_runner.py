@@ -122,7 +122,7 @@ def test_a_runner_comes_back_by_itself_and_leaves_when_its_agents_have(hub: Runn
     token = hub.token("runner", "big", ["gpu"])
     runner = there.start("runner", token)
     said = until(runner, "\nconnected")
-    assert "the runner big (gpu)" in said
+    assert "the runner big (gpu), and takes 100 agents" in said
     assert hub.key in said
 
     async def work(shop: Caller) -> None:
