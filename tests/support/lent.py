@@ -111,6 +111,7 @@ def lent(person: Person) -> Iterator[Lent]:
         runner.send_signal(signal.SIGINT)
         runner.kill()
         runner.wait()
+        person.run("hub", "stop", check=False)
         end_everything(person.home)
         end_everything(there)
 
