@@ -36,7 +36,10 @@ def measure() -> list[Figure]:
         ground = Ground(somebody, both.shop, only_run(somebody.home))
         with ground.connect() as connection:
             _spawned(connection, ["true"], "big")  # it is at the hub by then
-            return [_call(both, curve, plain), _key(ground, connection), *_flood(connection, curve, plain)]
+            figures = [_call(both, curve, plain), _key(ground, connection), *_flood(connection, curve, plain)]
+        somebody.run("sessions", "stop", "shop", "--force", "--grace", 1)
+        somebody.run("hub", "stop")  # else it would be without its supervisor for a moment, and find itself another one
+        return figures
 
 
 def _call(both: Lent, curve: zmq.Socket[bytes], plain: zmq.Socket[bytes]) -> Figure:
