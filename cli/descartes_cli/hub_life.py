@@ -28,7 +28,7 @@ Examples:
 
 
 @click.command("start", epilog=_START)
-@click.option("--endpoint", metavar="ENDPOINT", help="Where to listen, instead of what [hub] endpoint configures.")
+@click.option("--endpoint", metavar="ENDPOINT", help="Where to listen, this time; [hub] endpoint configures it for good.")
 @_NAME
 @options.as_json
 def start(endpoint: str | None, name: str | None, as_json: bool) -> None:
