@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
@@ -38,6 +39,7 @@ class BareHub:
         #: Says of (from, to, message) whether it is lost on its way.
         self.loses: Callable[[str, str, m.Message], bool] = lambda _sender, _to, _message: False
         self._known: dict[bytes, m.Peer] = {}
+        self._says: deque[tuple[str, m.Message]] = deque()
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
@@ -75,8 +77,15 @@ class BareHub:
         """Return what a peer of this name is told."""
         return BusFile(role, self.endpoint, self.keys.public, name, f"{name}.key")
 
+    def tell(self, name: str, message: m.Message) -> None:
+        """Say something to one of them."""
+        self._says.append((name, message))
+
     def _run(self) -> None:
         while not self._over.is_set():
+            while self._says:
+                name, message = self._says.popleft()
+                self._say(next(one for one, peer in self._known.items() if peer.name == name), message)
             if self._router.poll(20):
                 identity, *frames = self._router.recv_multipart()
                 self._take(identity, frames)

@@ -28,9 +28,13 @@ def encode(message: Message) -> bytes:
 
     Raises:
         TooLarge: it has more than LARGEST bytes, and nobody would take it.
+        ProtocolError: something in it cannot be said: nested too deeply, a number too large, text that is none.
 
     """
-    frame: bytes = msgpack.packb(message.model_dump(exclude_none=True))
+    try:
+        frame: bytes = msgpack.packb(message.model_dump(exclude_none=True))
+    except (ValueError, OverflowError, TypeError) as error:
+        raise ProtocolError(f"this cannot be said on the bus: {type(error).__name__}") from error
     if len(frame) > LARGEST:
         raise TooLarge(f"a message of {len(frame)} bytes is more than the {LARGEST} that the bus takes")
     return frame

@@ -16,6 +16,8 @@ PROTOCOL_VERSION = "1.0.0"
 LARGEST = 10 * 1024 * 1024
 #: The most output bytes in one message; small enough that typing and heartbeats do not wait behind it.
 LARGEST_PIECE = 256 * 1024
+#: Letters of what is told to people of an agent, and of a path.
+LONGEST_SENTENCE = 5000
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Word = Annotated[str, StringConstraints(max_length=200)]
@@ -81,7 +83,7 @@ class AgentConfig(Message):
 
 
 class AgentInfo(Message):
-    """An agent as its host sees it."""
+    """An agent as its host sees it: no more than a sentence where there is a sentence, since others keep it."""
 
     id: Id
     name: str
@@ -89,29 +91,29 @@ class AgentInfo(Message):
     status: Word
     model_backend: str = ""
     #: RFC 3339.
-    started_at: str | None = None
+    started_at: Word | None = None
     task: str = ""
-    paused_at: str | None = None
+    paused_at: Word | None = None
     pause_mode: Literal["cooperative", "forced"] | None = None
     attach_info: Payload | None = None
     # Ours.
     session_id: str = ""
     host: str = ""
-    pid: int | None = None
+    pid: Count | None = None
     command: tuple[str, ...] = ()
-    cwd: str = ""
+    cwd: Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE)] = ""
     tty: bool = True
-    rows: int = 24
-    cols: int = 80
-    ended_at: str | None = None
-    exit_code: int | None = None
-    signal: str | None = None
+    rows: Count = 24
+    cols: Count = 80
+    ended_at: Word | None = None
+    exit_code: Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)] | None = None
+    signal: Word | None = None
     #: The last cause that moved it, and what was seen (docs/lifecycle.md).
-    cause: str | None = None
-    evidence: str | None = None
-    notice: str | None = None
-    limited_by: str | None = None
-    ended_by: str | None = None
+    cause: Word | None = None
+    evidence: Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE)] | None = None
+    notice: Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE)] | None = None
+    limited_by: Word | None = None
+    ended_by: Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE)] | None = None
     usage: Payload | None = None
     #: Bytes of each stream so far, and the first offset that is still there.
     stdout_bytes: Offset = 0

@@ -117,6 +117,8 @@ class _Typed:
     def tally(self, store: Store, agent_id: str, client: str) -> Tally:
         """Return who counts for the audit."""
         if client not in self._tallies:
+            while len(self._tallies) >= _MOST:  # clients have another name with each connection
+                self._tallies.pop(next(iter(self._tallies))).close()
             self._tallies[client] = Tally(store, agent_id, client)
         return self._tallies[client]
 

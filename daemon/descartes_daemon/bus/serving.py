@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from descartes_core.bus import messages as m
-from descartes_core.errors import DeadlineOver, DescartesError, InternalError, LimitReached, Refused, TooLarge
+from descartes_core.errors import DeadlineOver, DescartesError, InternalError, LimitReached, ProtocolError, Refused
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.bus import looking
@@ -84,7 +84,7 @@ class Serving:
             answer = await self._answer_of(sender, request)
             try:
                 self._bus.tell(answer, sender)
-            except TooLarge as error:
+            except ProtocolError as error:  # it has what no message holds, or too much of it
                 self._bus.tell(failed(request, error), sender)
         finally:
             self._under_way.discard((sender, request.request_id))

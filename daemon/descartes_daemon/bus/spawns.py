@@ -51,11 +51,12 @@ class Spawns:
         asker, config, began = self._belonging.asker(sender), request.config, time.monotonic()
         made_up = str(uuid.uuid5(_SPAWNS, f"{sender} {request.request_id}"))
         agent_id = made_up if config.agent_id is None else config.agent_id
-        if self._belonging.is_runner and not await self._is_known(agent_id):
-            self._check_room(agent_id)
         params = _spawn_params(request, agent_id)
+        is_new = self._belonging.is_runner and not await self._is_known(agent_id)
+        if is_new:
+            self._check_room(agent_id)
         try:
-            if self._belonging.is_runner and config.cwd is None and is_id(agent_id):
+            if is_new and config.cwd is None and is_id(agent_id):
                 params["cwd"] = await asyncio.to_thread(self._directory_for, agent_id)
             answer = self._dispatcher.call("agent.spawn", params, client=f"bus {sender}", peer=asker)
             if not isinstance(answer, dict):

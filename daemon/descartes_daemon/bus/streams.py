@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from descartes_core.bus.link import LinkState
-from descartes_core.bus.messages import LARGEST_PIECE, Credit, Output, Peer, StreamName
+from descartes_core.bus.messages import LARGEST_PIECE, Credit, Message, Output, Peer, Problem, StreamName
 from descartes_daemon.agent import Agent
 from descartes_daemon.bus.dealer import Bus
 from descartes_daemon.output_log import OutputLog
@@ -48,7 +48,9 @@ class Streams:
         self._following: dict[_Stream, _Follower] = {}
         self._line: deque[_Stream] = deque()
         self._is_called = False
-        bus.subscribe(on_peer=self._peer_moved, on_state=self._state_changed, on_room=self._call)
+        bus.subscribe(
+            on_message=self._heard, on_peer=self._peer_moved, on_state=self._state_changed, on_room=self._call
+        )
 
     def __len__(self) -> int:
         return len(self._known)
@@ -86,6 +88,12 @@ class Streams:
         # What was on its way may be lost: who comes back says where it is.
         for stream in [one for one in self._known.values() if one.to == peer.name]:
             if peer.state != "connected":
+                self._drop(stream)
+
+    def _heard(self, sender: str, message: Message) -> None:
+        """Hear of the hub that a piece reached nobody: who still wants it says where it is."""
+        if not sender and isinstance(message, Problem) and message.to is not None:
+            for stream in [one for one in self._known.values() if one.to == message.to]:
                 self._drop(stream)
 
     def _state_changed(self, state: LinkState) -> None:

@@ -39,6 +39,8 @@ class Comparing:
         #: Which start of each runner was asked.
         self._asked: dict[str, int] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: Which are to be asked once more when they have answered.
+        self._waits: set[str] = set()
 
     def forget(self, name: str | None = None) -> None:
         """Ask this one again, or all, when they are back."""
@@ -56,11 +58,18 @@ class Comparing:
     def soon(self, name: str) -> None:
         """Ask it, once more where it is being asked."""
         task = self._tasks.get(name)
+        if name in self._waits:
+            return
+        if task is not None and not task.done():
+            self._waits.add(name)
         self._tasks[name] = self._agents.background.start(self._after(task, name), f"compare with {name}")
 
     async def _after(self, task: asyncio.Task[None] | None, name: str) -> None:
         if task is not None and not task.done():
-            await asyncio.wait([task])
+            try:
+                await asyncio.wait([task])
+            finally:
+                self._waits.discard(name)
         while agents := [agent for agent in elsewhere(self._agents) if agent.row.host == name]:
             try:
                 for first in range(0, len(agents), _MANY):

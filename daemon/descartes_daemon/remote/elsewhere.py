@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds between the heartbeats of a daemon that has nothing on any runner.
 _AT_REST = 20.0
+#: Looked up at once of what nobody here knows; the others are told of again.
+_MOST_LATE = 100
 
 
 class Elsewhere:
@@ -143,7 +145,7 @@ class Elsewhere:
 
     def _stranger(self, sender: str, info: AgentInfo) -> None:
         """Hear of one that lives there, and is none of those that live here."""
-        if state_of(info) in ALIVE and info.id not in self._late:
+        if state_of(info) in ALIVE and info.id not in self._late and len(self._late) < _MOST_LATE:
             self._late.add(info.id)
             self._agents.background.start(self._end_late(sender, info), f"end {info.id}")
 

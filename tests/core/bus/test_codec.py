@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from descartes_core.bus.codec import decode, encode
-from descartes_core.bus.messages import LARGEST, Heartbeat, Output
+from descartes_core.bus.messages import LARGEST, CustomActionRequest, Heartbeat, Output
 from descartes_core.errors import ProtocolError, TooLarge
 from tests.support.bus_messages import AGENT_ID, BY_TYPE
 
@@ -109,6 +109,24 @@ def test_what_is_wrong_many_times_is_counted_only() -> None:
     message = {"type": "spawn_request", "request_id": "1", "config": {"command": [1] * 2000}}
     with pytest.raises(ProtocolError, match="2000 values of it are wrong"):
         decode(msgpack.packb(message))
+
+
+@pytest.mark.parametrize("wrong", [{"pid": 1 << 31}, {"exit_code": 1 << 63}, {"evidence": "x" * 5001}, {"rows": -1}])
+def test_what_nobody_could_store_is_refused(wrong: dict[str, object]) -> None:
+    good = msgpack.unpackb(encode(BY_TYPE["status_update"]))
+    good["agent_info"] |= wrong
+    with pytest.raises(ProtocolError, match=f"agent_info.{next(iter(wrong))}: "):
+        decode(msgpack.packb(good))
+
+
+def test_what_cannot_be_said_is_told_as_such() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(2000):
+        deep = {"": deep}
+    for odd in (deep, {"n": 1 << 64}, {"t": "\udcff"}, {"o": object()}):
+        message = CustomActionRequest(request_id="1", agent_id="a", action="x", params=odd)
+        with pytest.raises(ProtocolError):
+            encode(message)
 
 
 def test_who_takes_less_says_so() -> None:

@@ -104,4 +104,4 @@ async def test_no_payload_is_a_fault_of_ours(short: Path) -> None:
                 m.SpawnRequest(request_id=new_id(), config=m.AgentConfig(command=("true",), environment={odd: "x"}))
             )
             await tried(m.OutputQueryRequest(request_id=new_id(), agent_id=spawned.id, filter=f"[{odd}"))
-        assert {"invalid_params", "refused"} <= codes
+        assert {"invalid_params", "forbidden"} <= codes

@@ -1,0 +1,74 @@
+"""Who is let in and means harm, or only has odd names: everybody is answered, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from descartes_core.bus import messages as m
+from descartes_core.errors import InvalidParams
+from descartes_core.ids import new_id
+from descartes_daemon.bus.channels import Channels
+from tests.support.inside import PATIENCE
+from tests.support.on_the_bus import joined
+from tests.support.programs import agent
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_was_no_spawn_takes_no_place_of_a_runner(short: Path) -> None:
+    async with joined(short, "runner", "laptop/shop", capacity=1) as there:
+        (shop,) = there.callers
+        for _ in range(3):
+            with pytest.raises(InvalidParams):
+                await shop.spawn([], model_backend="nobody")
+        assert (await shop.spawn(agent("silent"))).status == "running"
+
+
+async def test_no_directory_is_made_for_anothers_agent(short: Path) -> None:
+    async with joined(short, "runner", "laptop/shop", "desk/yard") as there:
+        shop, yard = there.callers
+        ended = await shop.spawn(["true"])
+        await shop.until_gone(ended.id)
+        with pytest.raises(Exception, match="exists already"):
+            await yard.spawn(["true"], agent_id=ended.id)
+        assert list((there.inside.directory / "shop" / "work").iterdir()) == []
+
+
+async def test_an_odd_path_hides_no_list(short: Path) -> None:
+    async with joined(short, "daemon", "ci") as there:
+        (ci,) = there.callers
+        spawned = await there.inside.spawn(agent("silent"))
+        odd = there.inside.agent(spawned["id"])
+        odd.row = replace(odd.row, cwd="/tmp/\udcff", evidence="x\udcff" * 10_000)
+        (told,) = (await ci.ask(m.ListAgentsRequest(request_id=new_id()))).agents
+        assert (told.cwd, len(told.evidence)) == ("/tmp/?", m.LONGEST_SENTENCE)
+
+
+async def test_nobody_who_has_left_is_followed_for(short: Path) -> None:
+    async with joined(short, "daemon", "ci") as there:
+        (ci,) = there.callers
+        streams = there.inside.daemon.bus.membership.streams
+        spawned = await there.inside.spawn(agent("silent"))
+        ci.credit(spawned["id"], 0, 1 << 20)
+        await ci.command(spawned["id"], "get_status")
+        assert len(streams) == 1
+        hub, gone = there.hub, asyncio.Event()
+        there.inside.daemon.bus.membership.bus.subscribe(on_message=lambda *_: gone.set())
+        hub.tell(there.name, m.Problem(code="not_found", error="nobody", to="ci"))
+        async with asyncio.timeout(PATIENCE):
+            await gone.wait()
+        assert len(streams) == 0
+
+
+async def test_who_comes_by_ever_other_names_is_not_counted_for_ever(short: Path) -> None:
+    async with joined(short, "daemon", "ci") as there:
+        spawned = await there.inside.spawn(agent("silent"))
+        channels: Channels = there.inside.daemon.bus.membership.channels
+        typed = there.inside.agent(spawned["id"])
+        for number in range(200):
+            channels.type(typed, f"bus ci#{number}", "channel", 0, b"x")
+        assert len(channels._of(typed)._tallies) <= 64
