@@ -16,24 +16,7 @@ from tests.support.programs import agent
 
 pytestmark = pytest.mark.anyio
 
-ODD: list[Any] = [
-    None,
-    True,
-    -1,
-    2**62,
-    1.5,
-    float("inf"),
-    "",
-    "x",
-    "a\0b",
-    "é" * 5000,
-    b"\xff",
-    [],
-    ["a"],
-    [[1]],
-    {},
-    {"a": 1},
-]
+ODD: list[Any] = [None, True, -1, 2**62, float("inf"), "", "a\0b", "é" * 5000, b"\xff", ["a"], {"a": 1}]
 KEYS = {
     "stop": ("grace",),
     "write_stdin": ("data", "text", "enter", "paste", "eof", "channel", "at"),
@@ -57,11 +40,12 @@ ACTIONS = {
 
 def payloads(keys: tuple[str, ...]) -> Iterator[dict[str, Any] | None]:
     yield None
-    for key in (*keys, "unknown"):
+    yield {"unknown": 1}
+    for key in keys:
         for odd in ODD:
             yield {key: odd}
-    for odd in ODD:
-        yield dict.fromkeys(keys, odd)
+    if keys:
+        yield dict.fromkeys(keys, ODD[-1])
 
 
 async def test_no_payload_is_a_fault_of_ours(short: Path) -> None:
@@ -104,4 +88,4 @@ async def test_no_payload_is_a_fault_of_ours(short: Path) -> None:
                 m.SpawnRequest(request_id=new_id(), config=m.AgentConfig(command=("true",), environment={odd: "x"}))
             )
             await tried(m.OutputQueryRequest(request_id=new_id(), agent_id=spawned.id, filter=f"[{odd}"))
-        assert {"invalid_params", "forbidden"} <= codes
+        assert {"none", "invalid_params", "forbidden"} <= codes
