@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core.bus.link import LinkState
+from descartes_core.bus.messages import Hello
 from descartes_daemon.agent import Agent
 from descartes_daemon.bus.dealer import Bus
 from descartes_local.bus_file import BusFile, bus_file_of, keys_in, write_bus_file, write_keys
@@ -23,13 +24,14 @@ from descartes_local.run_file import read_run_files
 from tests.support.bare_hub import BareHub, new_keys
 from tests.support.inside import PATIENCE, Inside, open_inside
 from tests.support.on_the_bus import until
+from tests.support.waiting import wait_until
 
 
 class RunnerProcess:
     """A daemon by itself, in a home of its own: its agents end with it."""
 
     def __init__(self, directory: Path, hub: BareHub, name: str) -> None:
-        self.home, self._workspace = Home(directory / "home"), directory / "work"
+        self.directory, self.home, self._workspace = directory, Home(directory / "home"), directory / "work"
         self.name = name
         self.home.make()
         (self._workspace / ".scud").mkdir(parents=True)
@@ -110,18 +112,36 @@ def running(runner: RunnerProcess) -> Iterator[RunnerProcess]:
         runner.end()
 
 
+@contextlib.contextmanager
+def hub_and_runner(directory: Path, *, heartbeat_secs: float = 2.0) -> Iterator[tuple[BareHub, RunnerProcess]]:
+    """Begin with a runner that has greeted."""
+    with BareHub(heartbeat_secs) as hub, running(RunnerProcess(directory, hub, "big")) as runner:
+        wait_until(lambda: any(isinstance(said, Hello) for _, said in hub.heard), "the runner")
+        yield hub, runner
+
+
+@contextlib.asynccontextmanager
+async def joined_by(
+    directory: Path, hub: BareHub, runner: RunnerProcess, *, ends_hub: bool = False
+) -> AsyncIterator[TwoMachines]:
+    """Begin with a daemon at the hub of a runner; at the end nothing of it runs there."""
+    async with open_inside(directory) as inside:
+        join(inside.daemon.setup.home, hub.file("laptop"))
+        await inside.daemon.bus.begin()
+        both = TwoMachines(hub, runner, inside)
+        try:
+            await both.until(lambda: both.bus.state is LinkState.CONNECTED and "big" in both.bus.peers)
+            yield both
+            await inside.daemon.leaving.end_all(0.0)
+        finally:
+            await inside.daemon.bus.leave()
+            if ends_hub:
+                hub.end()
+
+
 @contextlib.asynccontextmanager
 async def two_machines(directory: Path, *, heartbeat_secs: float = 2.0) -> AsyncIterator[TwoMachines]:
-    """Begin with both connected; at the end nothing runs on either."""
+    """Begin with both connected, and a hub that may go and come, whose descriptors are of this process, too."""
     with BareHub(heartbeat_secs) as hub, running(RunnerProcess(directory / "r", hub, "big")) as runner:
-        async with open_inside(directory / "d") as inside:
-            join(inside.daemon.setup.home, hub.file("laptop"))
-            await inside.daemon.bus.begin()
-            both = TwoMachines(hub, runner, inside)
-            try:
-                await both.until(lambda: both.bus.state is LinkState.CONNECTED and "big" in both.bus.peers)
-                yield both
-                await inside.daemon.leaving.end_all(0.0)
-            finally:
-                await inside.daemon.bus.leave()
-                hub.end()  # whose descriptors are of this process, too
+        async with joined_by(directory / "d", hub, runner, ends_hub=True) as both:
+            yield both

@@ -5,33 +5,48 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from descartes_core.errors import Refused, SpawnFailed
+from tests.support.bare_hub import BareHub
 from tests.support.programs import agent
-from tests.support.two_machines import two_machines
+from tests.support.two_machines import RunnerProcess, hub_and_runner, joined_by
 
 pytestmark = pytest.mark.anyio
 
+Machine = tuple[BareHub, RunnerProcess]
 
-async def test_a_program_runs_there_and_all_that_it_says_is_here(short: Path) -> None:
-    async with two_machines(short) as both:
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """Give a hub with a runner, for all of these tests."""
+    with (
+        tempfile.TemporaryDirectory(prefix="d", dir="/tmp") as directory,
+        hub_and_runner(Path(directory)) as machine,
+    ):
+        yield machine
+
+
+async def test_a_program_runs_there_and_all_that_it_says_is_here(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         inside = both.inside
         spawned = await both.spawn(["sh", "-c", "echo hi; pwd; exit 7"], name="greeter", extra_env={"A": "b"})
         assert (spawned["status"], spawned["host"], spawned["name"]) == ("running", "big", "greeter")
         said = await inside.output(spawned["id"], follow=True)
-        assert said == f"hi\r\n{short}/r/work/work/{spawned['id']}\r\n".encode()
+        assert said == f"hi\r\n{both.runner.directory}/work/work/{spawned['id']}\r\n".encode()
         ended = await inside.ended(spawned["id"])
         assert (ended["status"], ended["exit_code"], ended["host"]) == ("failed", 7, "big")
         await inside.gone(spawned["id"])
         detail = (await inside.call("agent.get", agent_id=spawned["id"]))["agent"]
-        assert detail["cwd"] == f"{short}/r/work/work/{spawned['id']}"
+        assert detail["cwd"] == f"{both.runner.directory}/work/work/{spawned['id']}"
 
 
-async def test_a_flood_is_the_same_here(short: Path) -> None:
-    async with two_machines(short) as both:
+async def test_a_flood_is_the_same_here(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         script = "import sys\nfor n in range(200000): sys.stdout.write(f'{n} ' * 10 + '\\n')"
         spawned = await both.spawn(["python3", "-c", script], tty=False)
         said = await both.inside.output(spawned["id"], follow=True)
@@ -40,8 +55,8 @@ async def test_a_flood_is_the_same_here(short: Path) -> None:
         assert (await both.inside.ended(spawned["id"]))["exit_code"] == 0
 
 
-async def test_without_a_terminal_there_are_two_streams(short: Path) -> None:
-    async with two_machines(short) as both:
+async def test_without_a_terminal_there_are_two_streams(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         spawned = await both.spawn(["sh", "-c", "echo out; echo err >&2; cat; exit 3"], tty=False)
         await both.inside.call("agent.write", agent_id=spawned["id"], text="typed\n", eof=True)
         assert (await both.inside.ended(spawned["id"]))["exit_code"] == 3
@@ -50,8 +65,8 @@ async def test_without_a_terminal_there_are_two_streams(short: Path) -> None:
         assert errors["size"] == 4
 
 
-async def test_it_is_typed_to_and_shown_and_given_another_size(short: Path) -> None:
-    async with two_machines(short) as both:
+async def test_it_is_typed_to_and_shown_and_given_another_size(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         inside = both.inside
         spawned = await both.spawn(["sh"])
         await inside.call("agent.resize", agent_id=spawned["id"], rows=40, cols=100)
@@ -66,8 +81,8 @@ async def test_it_is_typed_to_and_shown_and_given_another_size(short: Path) -> N
         assert (await line.frame("exit"))["exit_code"] == 5
 
 
-async def test_stop_kill_pause_and_signals_reach_its_tree(short: Path) -> None:
-    async with two_machines(short) as both:
+async def test_stop_kill_pause_and_signals_reach_its_tree(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         inside = both.inside
         one, two = await both.spawn(agent("forker")), await both.spawn(agent("forker", "--deaf"))
         for spawned in (one, two):
@@ -82,8 +97,8 @@ async def test_stop_kill_pause_and_signals_reach_its_tree(short: Path) -> None:
         assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
 
 
-async def test_what_it_takes_is_looked_up_there(short: Path) -> None:
-    async with two_machines(short) as both:
+async def test_what_it_takes_is_looked_up_there(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         spawned = await both.spawn(agent("echoer"), limits={"pids": 50})
         await both.inside.until(spawned["id"], b"ready")
         (listed,) = (await both.inside.call("agent.list", usage=True))["agents"]
@@ -92,8 +107,8 @@ async def test_what_it_takes_is_looked_up_there(short: Path) -> None:
         assert listed["limited_by"] in ("daemon", "cgroup")
 
 
-async def test_what_cannot_run_there_is_told_as_here(short: Path) -> None:
-    async with two_machines(short) as both:
+async def test_what_cannot_run_there_is_told_as_here(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         with pytest.raises(SpawnFailed, match="/no/such"):
             await both.spawn(["/no/such"], name="nobody")
         listed = (await both.inside.call("agent.list", all=True))["agents"]
@@ -102,8 +117,8 @@ async def test_what_cannot_run_there_is_told_as_here(short: Path) -> None:
             await both.inside.spawn(["true"], on="small")
 
 
-async def test_several_are_done_the_same_to_here_and_there(short: Path) -> None:
-    async with two_machines(short) as both:
+async def test_several_are_done_the_same_to_here_and_there(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
         there, here = await both.spawn(agent("silent")), await both.inside.spawn(agent("silent"))
         ids = [there["id"], "nobody", here["id"]]
         reply = await both.inside.call("agent.batch", agent_ids=ids, command="kill")

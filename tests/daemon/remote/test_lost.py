@@ -77,6 +77,7 @@ async def test_what_was_asked_of_a_lost_one_is_done_when_it_is_found(short: Path
         assert (ended["status"], ended["signal"]) == ("terminated", signal)
 
 
+@pytest.mark.soak
 async def test_a_stop_whose_word_is_lost_is_said_again(short: Path) -> None:
     async with two_machines(short, heartbeat_secs=QUICK) as both:
         spawned = await both.spawn(agent("silent"))
@@ -87,6 +88,7 @@ async def test_a_stop_whose_word_is_lost_is_said_again(short: Path) -> None:
         assert (await stopping)["agent"]["status"] == "terminated"
 
 
+@pytest.mark.soak
 async def test_an_end_that_nobody_heard_of_is_found(short: Path) -> None:
     async with two_machines(short, heartbeat_secs=QUICK) as both:
         spawned = await both.spawn(["sh", "-c", "read x; echo bye; exit 9"])
@@ -164,6 +166,7 @@ async def test_a_spawn_whose_answer_is_lost_starts_one_agent(short: Path) -> Non
         assert [one.id for one in answer.agents] == [spawned["id"]]
 
 
+@pytest.mark.soak
 async def test_a_spawn_waits_for_a_runner_that_comes(short: Path) -> None:
     async with two_machines(short, heartbeat_secs=QUICK) as both:
         both.runner.end()
