@@ -53,6 +53,26 @@ def sessions(_context: click.Context, _parameter: click.Parameter, incomplete: s
     ]
 
 
+def peers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return those enrolled at the hub here whose name begins so: for what is done to a runner, and --on, runners."""
+    from descartes_cli.asking import Question, answered, ask_all
+    from descartes_core.ids import HUB_ID
+    from descartes_local.home import find_home
+
+    is_spawn = parameter.name == "on"
+    asked = {"role": "runner"} if is_spawn or context.command_path.endswith(("drain", "remove")) else {}
+    question = {"hub": Question(str(find_home().daemon_socket(HUB_ID)), "hub.peers", asked)}
+    rows = [row for _, answer in answered(ask_all(question, deadline=_DEADLINE)) for row in answer["peers"]]
+    words = {row["name"].partition("/")[0]: f"{row['role']}, {row['state']}" for row in rows}
+    if is_spawn:
+        words |= {label: "label" for row in rows for label in row["labels"]} | {"any": "the least loaded one"}
+    return [
+        CompletionItem(word, help=printable(what))
+        for word, what in words.items()
+        if word.startswith(incomplete) and _PLAIN.fullmatch(word)
+    ]
+
+
 def _names(name: str, identity: str, incomplete: str) -> list[str]:
     """Return the name, or the id for who has begun to type one, and of what bears a name that is no plain word."""
     if name.startswith(incomplete):

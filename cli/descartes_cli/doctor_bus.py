@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
+import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,12 +27,21 @@ def look_at_bus(home: Home) -> Iterator[Remark]:
     if (home.path / "hub").is_dir():
         door = str(home.daemon_socket(HUB_ID))
         asked |= {"hub": Question(door, "hub.status", {}), "peers": Question(door, "hub.peers", {})}
+    yield from _secrets(home)
     answers = ask_all(asked)
     if "hub" in answers:
         yield from _hub(answers["hub"], answers["held"])
         yield from _peers(answers["peers"])
     for run in runs:
         yield from _daemon(run.name, answers[f"daemon {run.session_id}"])
+
+
+def _secrets(home: Home) -> Iterator[Remark]:
+    """Tell of what only we may read: the home is private, but may be copied to where it is not."""
+    for path in (home.path / "bus.json", home.path / "hub" / "peers.json", *sorted(home.path.glob("keys/*.key"))):
+        with contextlib.suppress(OSError):
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                yield warning("keys", f"{path} can be read by others", f"chmod 600 {shlex.quote(str(path))}")
 
 
 def _hub(status: Any, held: Any) -> Iterator[Remark]:
@@ -57,11 +69,16 @@ def _peers(told: Any) -> Iterator[Remark]:
 
 
 def _daemon(name: str, status: Any) -> Iterator[Remark]:
-    if isinstance(status, DescartesError) or status["state"] in ("None", "Connected", "Connecting"):
+    if isinstance(status, DescartesError) or status["state"] in ("None", "Connected"):
         return
+    if status["state"] == "Connecting" and not status["failure"]:
+        return  # it has only begun
     text = f"its daemon is not connected with the hub at {status['hub']}: {status['failure'] or status['state']}"
     about = f"session {name}"
-    if status["state"] == "Failed":
+    if status["role"] == "runner":
+        do = "descartes hub status, there; where it lets this runner in no more: descartes runner TOKEN, a new one"
+        yield warning(about, text, do)
+    elif status["state"] == "Failed":
         yield wrong(about, text, "descartes hub start, or descartes hub join TOKEN, with a token of that hub")
     else:
         yield warning(about, text, "descartes hub status, there")

@@ -88,7 +88,7 @@ Examples:
 
 
 @click.command("revoke", epilog=_REVOKE)
-@click.argument("name", metavar="NAME")
+@options.peer
 @options.as_json
 def revoke(name: str, as_json: bool) -> None:
     """Let somebody in no more; living connections end at once. Its agents, if it runs any, go on there."""

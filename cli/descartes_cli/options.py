@@ -57,6 +57,14 @@ def complete_sessions(context: click.Context, parameter: click.Parameter, incomp
     return list(completing.sessions(context, parameter, incomplete))
 
 
+def complete_peers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Return what the NAME of somebody at the hub may be, for a shell that asks."""
+    from descartes_cli import completing
+
+    return list(completing.peers(context, parameter, incomplete))
+
+
+peer = click.argument("name", metavar="NAME", shell_complete=complete_peers)
 agent = click.argument("agent", metavar="AGENT", shell_complete=complete_agents)
 agents = click.argument("agents", nargs=-1, required=True, metavar="AGENT…", shell_complete=complete_agents)
 session = click.option(

@@ -48,7 +48,7 @@ Examples:
 
 
 @click.command("drain", epilog=_DRAIN)
-@click.argument("name", metavar="NAME")
+@options.peer
 @click.option("--undo", is_flag=True, help="Let it have new agents again.")
 @options.as_json
 def drain(name: str, undo: bool, as_json: bool) -> None:
@@ -67,7 +67,7 @@ Examples:
 
 
 @click.command("remove", epilog=_REMOVE)
-@click.argument("name", metavar="NAME")
+@options.peer
 @options.as_json
 def remove(name: str, as_json: bool) -> None:
     """Let a runner in no more, at once. Its agents go on there until somebody ends them on that machine."""

@@ -80,7 +80,12 @@ class _CommandAfterDashes(click.Command):
     "--pids", type=click.IntRange(1, 4_194_304), metavar="200", help="The most processes and threads; likewise."
 )
 @click.option("--timeout", type=options.TIME, metavar="2h", help="The most time from its start; likewise.")
-@click.option("--on", metavar="RUNNER", help="Run it on another machine: a runner's name, labels (gpu,linux), or any.")
+@click.option(
+    "--on",
+    metavar="RUNNER",
+    shell_complete=options.complete_peers,
+    help="Run it on another machine: a runner's name, labels (gpu,linux), or any.",
+)
 @click.option("--queue", is_flag=True, help="Where no runner has room for it now: wait for one.")
 @click.option(
     "--within",

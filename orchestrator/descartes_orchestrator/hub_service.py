@@ -142,7 +142,17 @@ def _own_address() -> str:
             tried.connect(("192.0.2.1", 9))  # an address of nobody's: nothing is sent, only a route is looked up
             return str(tried.getsockname()[0])
         except OSError:
-            return socket.gethostname()
+            return _own_name()
+
+
+def _own_name() -> str:
+    """Return this machine's name where it is known at all, else that it is reached from itself only."""
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None)
+    except (OSError, UnicodeError):
+        return "127.0.0.1"
+    return name
 
 
 def _own_keys(home: Home) -> Keys:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from descartes_orchestrator.hub.joining import enroll, make_keys
 from tests.support.person import Person
 from tests.support.programs import COMMANDS, installed
 from tests.support.tmux import IS_THERE, Tmux
@@ -48,6 +49,20 @@ def test_verbs_agents_and_sessions_are_completed(person: Person, shop: Path) -> 
     person.run("kill", "--force", "fixer")
     assert completed(person, "descartes", "attach", "fi") == ["finder"]
     assert completed(person, "descartes", "logs", "fi") == ["finder", "fixer"]
+
+
+@pytest.mark.supervisor("own")
+def test_runners_and_their_labels_are_completed(person: Person) -> None:
+    person.run("hub", "start", "--endpoint", "tcp://127.0.0.1:*", "--name", "desk")
+    enroll(person.run("hub", "enroll", "--name", "big", "--label", "gpu").stdout.strip(), make_keys())
+    assert completed(person, "descartes", "spawn", "--on", "") == ["any", "big", "gpu"]
+    assert completed(person, "descartes", "runners", "drain", "") == ["big"]
+    assert completed(person, "descartes", "hub", "revoke", "") == ["big", "desk"]
+    person.home.path.joinpath("bus.json").chmod(0o644)
+    told = [one for one in person.run("doctor", "--json").json["remarks"] if one["about"] == "keys"]
+    assert [one["do"] for one in told] == [f"chmod 600 {person.home.path / 'bus.json'}"]
+    person.run("supervisor", "stop")
+    assert completed(person, "descartes", "spawn", "--on", "") == ["any"]
 
 
 @pytest.mark.parametrize("name", ["$(touch here)", "x; touch here", "two words", "-f", "~", "=ls", "*"])
