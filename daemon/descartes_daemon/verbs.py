@@ -125,7 +125,10 @@ class Verbs:
 
     async def _wait_gone(self, agent: Agent, patience: float) -> None:
         if agent.is_alive and not self._effects.side(agent).reaches(agent):
-            raise Unavailable(f"agent {agent.called} cannot be reached: it is ended when it is found again")
+            if agent.acts is not None:
+                await asyncio.wait([agent.acts])  # which may give it up
+            if agent.is_alive:
+                raise Unavailable(f"agent {agent.called} cannot be reached: it is ended when it is found again")
         try:
             async with asyncio.timeout(patience):
                 await agent.gone.wait()

@@ -47,6 +47,7 @@ class Elsewhere:
         self._placing = Placing(self.runners)
         self._there.on_done = self._keep_pace
         self._there.on_doubt = lambda agent: self._comparing.doubt([agent])
+        self._there.on_given_up = self._given_up
         #: What started too late and is being ended.
         self._late: set[str] = set()
 
@@ -67,6 +68,10 @@ class Elsewhere:
     async def ask(self, agents: list[Agent]) -> None:
         """Ask how these are now, those of them that run there."""
         await self._comparing.ask(agents)
+
+    async def _given_up(self, agent: Agent) -> None:
+        why = self.runners.why_not(agent.row.host or "", agent.row.host_key)
+        await self._mirror.give_up(agent, f"given up: {why}")
 
     def _settled(self, agent: Agent) -> None:
         """Go where its runner said it is while its start was under way."""

@@ -107,7 +107,13 @@ class Mirror:
         body = body_of(agent)
         if body is None or body.is_starting:
             return
-        why = f"runner {agent.row.host} does not know it"
+        await self.give_up(agent, f"runner {agent.row.host} does not know it")
+
+    async def give_up(self, agent: Agent, why: str) -> None:
+        """Wait for it no longer; should it ever be found alive, it is ended."""
+        body = body_of(agent)
+        if body is None:
+            return
         for cause in causes_of_absence(agent.row.state, has_run=agent.row.started_at is not None):
             await self._agents.try_move(agent, cause, evidence=why)
         agent.launched.set()

@@ -99,6 +99,11 @@ class Runners:
             return f"runner {host} answers under another key than the one this agent was started with"
         return None if peer.state == "connected" else f"runner {host} is {peer.state} since {peer.since}"
 
+    def is_gone(self, agent: Agent) -> bool:
+        """Say whether the hub, which is there, knows nobody who has this agent's key."""
+        peer = self.peers.get(agent.row.host or "")
+        return self.is_connected and (peer is None or peer.key != agent.row.host_key)
+
     def reach(self, agent: Agent) -> bool:
         """Say whether an agent's own runner can be spoken to."""
         return agent.row.host is not None and self.why_not(agent.row.host, agent.row.host_key) is None

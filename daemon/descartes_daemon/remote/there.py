@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from descartes_core.agent_life import ALIVE, State
+from descartes_core.agent_life import ALIVE, Cause, State
 from descartes_core.bus.messages import CommandType, Payload
 from descartes_core.errors import DescartesError
 from descartes_daemon.agent import Agent
@@ -42,6 +42,8 @@ class There(Side):
         self.on_doubt: Callable[[Agent], None] = lambda _agent: None
         #: Told when nothing is left of an agent.
         self.on_done: Callable[[], None] = lambda: None
+        #: Told when somebody gives an agent up whose runner nobody knows any more.
+        self.on_given_up: Callable[[Agent], Awaitable[None]] = _nothing
 
     def reaches(self, agent: Agent) -> bool:
         """Say whether its runner is there."""
@@ -71,7 +73,10 @@ class There(Side):
                 await self._have(agent, "resume")
 
     async def remember(self, agent: Agent) -> None:
-        """Leave it to the time when its runner is back: it is stored that it was asked to end."""
+        """Leave it to the time when its runner is back, if ever: it is stored that it was asked to end."""
+        if agent.row.cause == Cause.KILL_ASKED and self._runners.is_gone(agent):
+            await self.on_given_up(agent)
+            return
         _log.info("agent %s is ended when %s is back", agent.id, agent.row.host)
 
     async def finish(self, agent: Agent) -> None:
@@ -134,6 +139,10 @@ class There(Side):
             body.said = None
         if not is_done and agent.row.state in ALIVE and not body.is_starting:
             self.on_doubt(agent)
+
+
+async def _nothing(_agent: Agent) -> None:
+    return
 
 
 def _said(agent: Agent) -> State | None:

@@ -12,6 +12,7 @@ from descartes_core.bus import messages as m
 from descartes_core.bus.link import LinkState
 from descartes_core.errors import DeadlineOver, Unavailable
 from descartes_core.ids import new_id
+from descartes_local.processes import is_alive, process_of, wait_for_end
 from tests.support.programs import agent
 from tests.support.two_machines import TwoMachines, two_machines
 
@@ -127,6 +128,29 @@ async def test_a_runner_with_another_key_is_none_of_ours(short: Path) -> None:
         both.hub.end()
         await find(both)
         await both.until_state(spawned["id"], "running")
+
+
+async def test_who_is_killed_on_a_runner_that_nobody_knows_is_given_up_and_ended_should_it_come_back(
+    short: Path,
+) -> None:
+    async with two_machines(short, heartbeat_secs=QUICK) as both:
+        spawned = await both.spawn(agent("silent"))
+        process = process_of(spawned["pid"])
+        assert process is not None
+        key, both.hub.key = both.hub.key, "x" * 40
+        both.hub.end()
+        await find(both)
+        await both.until_state(spawned["id"], "lost")
+        with pytest.raises(Unavailable, match="when it is found again"):
+            await both.inside.call("agent.stop", agent_id=spawned["id"])
+        told = (await both.inside.call("agent.kill", agent_id=spawned["id"]))["agent"]
+        assert (told["status"], told["exit_code"]) == ("failed", None)
+        assert (await causes(both, spawned["id"]))[-1] == "given_up"
+        assert is_alive(process)
+        both.hub.key = key
+        both.hub.end()
+        await find(both)
+        assert await asyncio.to_thread(wait_for_end, process, 20.0)
 
 
 async def test_what_starts_too_late_is_ended(short: Path) -> None:
