@@ -53,7 +53,7 @@ def test_a_machine_is_lent_by_one_command(both: Lent) -> None:
     assert person.run("wait", echo["id"], check=False).code == 4
     assert (both.log(echo["id"]), both.log(echo["id"], "errors")) == (b"some words", b"bye\n")
     refused = person.run("spawn", both.shop, "--on", "tpu", "--", "true", check=False)
-    assert (refused.code, "big is not labelled tpu" in refused.stderr) == (5, True)
+    assert (refused.code, "big is neither called nor labelled tpu" in refused.stderr) == (5, True)
 
 
 def test_nothing_is_lost_whoever_is_killed(both: Lent) -> None:
