@@ -44,7 +44,7 @@ def fault_of(words: list[str]) -> str | None:
             if found is None:
                 return f"no verb {word}"
             command, context = found, click.Context(found, context, info_name=word)
-        elif word.startswith("-") and not knows(command, context, word):
+        elif word.startswith("-") and word != "-" and not knows(command, context, word):
             return f"no option {word}"
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from descartes_cli import options
+from descartes_cli import options, token_word
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable, say_wrong
 from descartes_core.errors import Unavailable
@@ -28,7 +28,9 @@ Examples:
 
 
 @click.command("start", epilog=_START)
-@click.option("--endpoint", metavar="ENDPOINT", help="Where to listen, this time; [hub] endpoint configures it for good.")
+@click.option(
+    "--endpoint", metavar="ENDPOINT", help="Where to listen, this time; [hub] endpoint configures it for good."
+)
 @_NAME
 @options.as_json
 def start(endpoint: str | None, name: str | None, as_json: bool) -> None:
@@ -104,6 +106,7 @@ def status(as_json: bool) -> None:
 _JOIN = """\b
 Examples:
   descartes hub join descartes-gqF2Aa…
+  descartes hub join - < token
 """
 
 
@@ -116,9 +119,10 @@ def join(token: str, name: str | None, as_json: bool) -> None:
 
     Such a token is printed there by: descartes hub enroll --role daemon
     """
+    word = token_word.read(token, "descartes hub join")
     home = find_home()
     with lasting("asking the hub"):
-        file = hub_service.join(home, token, name or _own_name())
+        file = hub_service.join(home, word, name or _own_name())
         heard = hub_service.connect_daemons(home)
     if as_json:
         print_json({"hub": file.hub, "hub_key": file.hub_key, "name": file.name, "daemons": heard})

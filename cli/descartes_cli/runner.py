@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from descartes_cli import options
+from descartes_cli import options, token_word
 from descartes_cli.client import change, read
 from descartes_cli.following import follow
 from descartes_cli.progress import lasting
@@ -24,6 +24,7 @@ from descartes_orchestrator.runner import Runner, Wish
 _EXAMPLES = """\b
 Examples:
   descartes runner descartes-hKF2AaFl…            # the first time: the token of `descartes hub enroll`
+  descartes runner - < token                      # a token that stands in no command line
   descartes runner                                # from then on
   descartes runner --capacity 8 --detach          # the supervisor keeps it; nobody watches
   descartes runner --config /etc/descartes-runner.toml
@@ -58,7 +59,8 @@ def runner(
     """
     if token is not None and config is not None:
         raise click.UsageError("give a token or --config, one of them")
-    home, wish = find_home(), Wish(token, name, capacity)
+    home = find_home()
+    wish = Wish(None if token is None else token_word.read(token, "descartes runner"), name, capacity)
     if config is not None:
         told = runner_sessions.configured(config)
         wish = Wish(told.token, name or told.name, told.capacity if capacity is None else capacity)

@@ -30,6 +30,8 @@ from descartes_orchestrator.identity import Session, session_of
 _CAPACITY = 100
 #: What a configuration may say, and of what kind.
 _CONFIGURED = {"token": str, "name": str, "capacity": int}
+#: Bytes; file systems take 255.
+_LONGEST_DIRECTORY = 200
 
 
 class Wish(NamedTuple):
@@ -128,7 +130,7 @@ def _enrolled(home: Home, wish: Wish, token: str, key_file: str) -> Runner:
     if answer.role != "runner":
         raise Conflict(f"that token was for a {answer.role}: descartes hub enroll --role runner makes one for this")
     bus = BusFile("runner", invitation.endpoint, invitation.hub_key, answer.name, key_file, answer.labels)
-    place = _directory(home) / fitting_name(answer.name)
+    place = _directory(home) / directory_name(answer.name)
     session = _session_at(home, place, bus)
     make_private(home.session(session.id))
     before = read_bus_file(bus_file_of(home, session.id))
@@ -179,3 +181,11 @@ def _only(home: Home, name: str | None) -> Runner:
 
 def _directory(home: Home) -> Path:
     return home.path / "runners"
+
+
+def directory_name(name: str) -> str:
+    """Return what the directory of a runner is called: its name, where that leads nowhere else and is short enough."""
+    fitting = fitting_name(name)
+    if fitting.startswith(".") or len(os.fsencode(fitting)) > _LONGEST_DIRECTORY:
+        return f"runner-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    return fitting
