@@ -50,7 +50,7 @@ def stop(policy: str, grace: float | None, as_json: bool) -> None:
             process = process_of(connection.call("ping")["pid"])
             told = connection.call("list")
             held = [entry for entry in told["sessions"] if not entry["at_rest"]]
-            services = [entry for entry in told["services"] if not entry["at_rest"]]
+            services = [entry for entry in told.get("services", ()) if not entry["at_rest"]]
             if policy == "refuse":
                 _refuse_living(home, held)
             for entry in held:

@@ -50,7 +50,7 @@ def _trouble(home: Home) -> str:
         if supervisor is None:
             return ""
         with supervisor:
-            for entry in supervisor.call("list")["services"]:
+            for entry in supervisor.call("list").get("services", ()):
                 if entry["id"] == HUB_ID and entry["error"]:
                     return "".join(f"\n{line}" for line in (f"it was given up: {entry['error']}", *entry["log_tail"]))
     return ""

@@ -103,7 +103,7 @@ def stop(home: Home) -> bool:
     supervisor = supervisor_client.connect(home)
     if supervisor is not None:
         with supervisor:
-            is_kept = any(entry["id"] == HUB_ID for entry in supervisor.call("list")["services"])
+            is_kept = any(entry["id"] == HUB_ID for entry in supervisor.call("list").get("services", ()))
             if is_kept:
                 supervisor.call("stop", {"id": HUB_ID}, timeout=_LONGEST)
                 return True
