@@ -16,6 +16,7 @@ _SENDING, _RECEIVING = 16, 200
 #: How long the last word may take (milliseconds).
 _LAST_WORD = 300
 _CONNECT_MS = 10_000
+_AND_MORE = zmq.NOBLOCK | zmq.SNDMORE
 
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _STRANGE = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -63,7 +64,7 @@ class Connection:
         # The descriptors tell that something has changed, not that something is there: all of it must be taken.
         self._loop.add_reader(self._fd, self._look)
         self._loop.add_reader(self._monitor_fd, self._hear)
-        self.look_soon()
+        self._soon = self._loop.call_soon(self._begin)
 
     def _set_up(self, keys: Keys, hub_key: str) -> None:
         socket = self._socket
@@ -80,31 +81,41 @@ class Connection:
     def send(self, frames: Sequence[bytes]) -> bool:
         """Send one message; False where the hub takes no more now."""
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+            for frame in frames[:-1]:
+                self._socket.send(frame, _AND_MORE)
+            self._socket.send(frames[-1], zmq.NOBLOCK)
         except zmq.Again:
             return False
         return True
 
     def receive(self) -> list[bytes] | None:
         """Return the next message that has come; None where none has."""
-        try:
-            return self._socket.recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
+        return self._socket.recv_multipart(zmq.NOBLOCK) if self.events & zmq.POLLIN else None
 
-    def look_soon(self) -> None:
-        """Look in the loop's next turn: what is sent or taken may take the descriptor's word with it."""
-        if self._soon is None:
-            self._soon = self._loop.call_soon(self._look_now)
+    @property
+    def events(self) -> int:
+        """What can be done: POLLIN, POLLOUT."""
+        return int(self._socket.getsockopt(zmq.EVENTS))
 
-    def _look_now(self) -> None:
-        self._soon = None
+    def look_again(self, events: int) -> None:
+        """Look in the loop's next turn, where one of these can be done now.
+
+        What is sent or taken may take the descriptor's word with it.
+        """
+        if self._soon is None and not self._socket.closed and self.events & events:
+            self._soon = self._loop.call_soon(self._look)
+
+    def _begin(self) -> None:
+        """Look for the first time: until then the descriptors need not tell of anything."""
         self._hear()
         self._look()
 
     def _look(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if not self._socket.closed:
-            self._on_news(int(self._socket.EVENTS))
+            self._on_news(self.events)
 
     def _hear(self) -> None:
         while not self._monitor.closed:

@@ -180,8 +180,8 @@ class Bus:
         now = time.monotonic()
         if (due := self.link.due()) is not None and due <= now:
             self.link.report(now, **self.doing())
-        for expired in self.link.tick(now):
-            self._expire(expired)
+            for expired in self.link.tick(now):
+                self._expire(expired)
         self._keep_connection(now)
         self._flush()
         self._tell_state()
@@ -204,13 +204,19 @@ class Bus:
                 self.link.opened(now)
 
     def _arm(self) -> None:
+        times = [self.link.due(), self.link.wants_socket if self._connection is None else None]
+        due = min((time for time in times if time is not None), default=None)
         if self._timer is not None:
+            if due is not None and self._timer.when() <= due:
+                return  # it comes sooner, and then is armed anew
             self._timer.cancel()
             self._timer = None
-        times = [self.link.due(), self.link.wants_socket if self._connection is None else None]
-        if (due := min((time for time in times if time is not None), default=None)) is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, due - time.monotonic()), self._turn)
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._turn()
 
     def _flush(self) -> None:
         self._unsent.extend(self.link.frames_to_send())
@@ -218,7 +224,7 @@ class Bus:
             return
         while self._unsent and self._connection.send(self._unsent[0]):
             self._unsent.popleft()
-        self._connection.look_soon()
+        self._connection.look_again(zmq.POLLIN | zmq.POLLOUT if self._unsent else zmq.POLLIN)
         was_congested, self.is_congested = self.is_congested, bool(self._unsent)
         if was_congested and not self.is_congested:
             for on_room in self._on_room:
@@ -231,7 +237,7 @@ class Bus:
             while (connection := self._connection) is not None and (frames := connection.receive()) is not None:
                 self._receive(frames)
                 if time.monotonic() > ends:
-                    connection.look_soon()
+                    connection.look_again(zmq.POLLIN)
                     break
             self._turn()
         elif self._unsent and events & zmq.POLLOUT:
