@@ -28,6 +28,8 @@ BENCHES = (
     "screens",
     "attach",
     "remote",
+    "bus_flood",
+    "bus_idle",
     "limits",
     "hub",
     "hub_many",

@@ -16,8 +16,10 @@ from descartes_local.processes import stat_of
 from descartes_local.rpc_client import Connection
 from descartes_local.run_file import RunFile, read_run_files
 from tests.support.leftovers import end_everything, wait_and_kill
+from tests.support.lent import Lent, lent
 from tests.support.person import Person
 from tests.support.programs import agent
+from tests.support.serving import only_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,16 @@ def running_session() -> Iterator[Ground]:
         somebody.run("sessions", "start", workspace)
         (run,) = read_run_files(somebody.home)
         yield Ground(somebody, workspace, run)
+
+
+@contextlib.contextmanager
+def session_with_runner() -> Iterator[tuple[Ground, Lent, dict[str, int]]]:
+    """Give a session, a runner at its hub, and the processes of the three by their names."""
+    with fresh_home() as somebody, lent(somebody) as both:
+        somebody.run("sessions", "start", both.shop)
+        run = only_run(somebody.home)
+        hub = somebody.run("hub", "status", "--json").json["pid"]
+        yield Ground(somebody, both.shop, run), both, {"daemon": run.pid, "hub": hub, "runner": both.runner_pid}
 
 
 def cpu_seconds(pid: int) -> float:
