@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 #: Under way at once; who asks more is asked to wait.
 _MOST = 2000
+#: Of them by one, so that others are heard too.
+_MOST_OF_ONE = 1500
 #: Agents in one answer where nobody says how many.
 _LISTED = 1000
 
@@ -70,11 +72,16 @@ class Serving:
             key = (sender, message.request_id)
             if key in self._under_way:
                 return
-            if len(self._under_way) >= _MOST:
-                self._bus.tell(failed(message, LimitReached(f"{_MOST} requests are under way here")), sender)
+            if self._has_enough(sender):
+                self._bus.tell(failed(message, LimitReached("enough requests are under way here")), sender)
                 return
             self._under_way.add(key)
             self._start(self._answer(sender, message), f"{type(message).__name__} of {sender}")
+
+    def _has_enough(self, sender: str) -> bool:
+        if len(self._under_way) < _MOST_OF_ONE:
+            return False
+        return len(self._under_way) >= _MOST or sum(who == sender for who, _ in self._under_way) >= _MOST_OF_ONE
 
     def _start(self, work: Any, name: str) -> None:
         self._agents.background.start(work, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 import uuid
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core.bus import messages as m
-from descartes_core.errors import DeadlineOver, LimitReached, Refused
+from descartes_core.errors import DeadlineOver, DescartesError, LimitReached, Refused, SpawnFailed
 from descartes_core.ids import is_id
 from descartes_daemon.agents import Agents
 from descartes_daemon.bus.backends import command_of, environment_of
@@ -61,6 +62,10 @@ class Spawns:
             answer = self._dispatcher.call("agent.spawn", params, client=f"bus {sender}", peer=asker)
             if not isinstance(answer, dict):
                 await answer
+        except DescartesError:
+            if is_new and is_id(agent_id) and not await self._is_known(agent_id):
+                await asyncio.to_thread(self._remove_directory, agent_id)
+            raise
         finally:
             self._starting.discard(agent_id)
         agent = await self._belonging.find(sender, agent_id)
@@ -89,8 +94,16 @@ class Spawns:
 
     def _directory_for(self, agent_id: str) -> str:
         directory = Path(self._agents.place.workspace) / WORK / agent_id
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise SpawnFailed(f"no directory for it: {error.strerror}") from error
         return str(directory)
+
+    def _remove_directory(self, agent_id: str) -> None:
+        """Leave nothing of what was refused; what holds something stays."""
+        with contextlib.suppress(OSError):
+            os.rmdir(Path(self._agents.place.workspace) / WORK / agent_id)
 
 
 def _spawn_params(request: m.SpawnRequest, agent_id: str) -> dict[str, Any]:

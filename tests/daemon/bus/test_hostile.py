@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from descartes_core.bus import messages as m
-from descartes_core.errors import InvalidParams
+from descartes_core.errors import InvalidParams, LimitReached
 from descartes_core.ids import new_id
 from descartes_daemon.bus.channels import Channels
 from tests.support.inside import PATIENCE
@@ -36,6 +36,39 @@ async def test_no_directory_is_made_for_anothers_agent(short: Path) -> None:
         with pytest.raises(Exception, match="exists already"):
             await yard.spawn(["true"], agent_id=ended.id)
         assert list((there.inside.directory / "shop" / "work").iterdir()) == []
+
+
+async def test_what_was_refused_leaves_no_directory(short: Path) -> None:
+    async with joined(short, "runner", "laptop/shop") as there:
+        (shop,) = there.callers
+        for odd in ({"environment": {"A=B": "x"}}, {"agent_id": new_id().upper()}, {"name": "a/b"}):
+            with pytest.raises(InvalidParams):
+                await shop.spawn(["true"], **odd)
+        assert list((there.inside.directory / "shop" / "work").iterdir()) == []
+
+
+async def test_one_who_asks_much_leaves_room_for_others(short: Path) -> None:
+    async with joined(short, "runner", "laptop/shop", "desk/yard") as there:
+        shop, yard = there.callers
+        mine, other = await shop.spawn(agent("silent")), await yard.spawn(agent("silent"))
+
+        async def wait() -> str:
+            wish = m.CustomActionRequest(
+                request_id=new_id(), agent_id=mine.id, action="wait", params={"timeout": 300}, timeout_secs=300
+            )
+            try:
+                await shop.ask(wish, timeout=300)
+            except LimitReached as error:
+                return error.code
+            return "done"
+
+        waiting = [asyncio.create_task(wait()) for _ in range(2100)]
+        done, _ = await asyncio.wait(waiting, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        assert {task.result() for task in done} == {"limit_reached"}
+        assert (await yard.command(other.id, "get_status")).success
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_an_odd_path_hides_no_list(short: Path) -> None:
