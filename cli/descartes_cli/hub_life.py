@@ -40,6 +40,10 @@ def start(endpoint: str | None, name: str | None, as_json: bool) -> None:
     """
     home = find_home()
     if endpoint is not None:
+        if not endpoint.startswith(("tcp://", "ipc://")):
+            raise click.UsageError(
+                f"{endpoint} is no endpoint: write tcp://10.0.0.1:5555, or tcp://*:5555 for all addresses"
+            )
         os.environ["DESCARTES_HUB__ENDPOINT"] = endpoint
     with lasting("starting the hub"):
         status = hub_service.start(home)

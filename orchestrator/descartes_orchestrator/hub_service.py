@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 from typing import Any
 
-from descartes_core.errors import Conflict, DaemonUnreachable, DeadlineOver, DescartesError, Unavailable
+from descartes_core.errors import Conflict, DaemonUnreachable, DeadlineOver, DescartesError, InvalidParams, Unavailable
 from descartes_core.ids import HUB_ID
 from descartes_local import supervisor_client
 from descartes_local.bus_file import BusFile, Keys, bus_file_of, keys_in, read_bus_file, write_bus_file
@@ -25,6 +26,8 @@ _LONGEST = 60.0
 _GRACE = 10.0
 #: The file of the home's own key, in `keys`.
 _KEY = "bus.key"
+#: A name, an IPv4 address or an IPv6 one; a port where another machine passes connections on.
+_HOST = re.compile(r"[\w.-]+(:\d{1,5})?|\[?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?")
 #: Hosts that mean every address of this machine.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "*": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - no address of ours is bound here
 
@@ -76,9 +79,7 @@ def join(home: Home, token: str, name: str) -> BusFile:
     if before is not None and before.hub_key != invitation.hub_key:
         raise Conflict(f"this home belongs to the hub at {before.hub}: remove {bus_file_of(home)} to leave it")
     home.make()
-    _, answer = enroll(token, _own_keys(home), name=name)
-    if answer.role != "daemon":
-        raise Conflict(f"that token was for a {answer.role}: descartes hub enroll --role daemon makes one for this")
+    _, answer = enroll(token, _own_keys(home), name=name, role="daemon")
     return _belong(home, BusFile("daemon", invitation.endpoint, invitation.hub_key, answer.name, _KEY))
 
 
@@ -117,11 +118,20 @@ def local_endpoint(endpoint: str) -> str:
 
 
 def reachable_endpoint(endpoint: str, advertise: str | None) -> str:
-    """Return where other machines reach a hub that listens there: as the user says, or by the default route."""
+    """Return where other machines reach a hub that listens there: as the user says, or by the default route.
+
+    Raises:
+        InvalidParams: what the user says is no host.
+
+    """
     scheme, host, port = parts(endpoint)
     if not port:
         return endpoint
     if advertise:
+        if not _HOST.fullmatch(advertise):
+            raise InvalidParams(f"{advertise!r} is no host: write 10.0.0.1 or big.example, or 10.0.0.1:5555")
+        if advertise.count(":") == 1:
+            return f"{scheme}://{advertise}"
         bracketed = f"[{advertise}]" if ":" in advertise and not advertise.startswith("[") else advertise
         return f"{scheme}://{bracketed}:{port}"
     return f"{scheme}://{_own_address() if host in _EVERYWHERE else host}:{port}"

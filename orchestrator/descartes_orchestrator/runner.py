@@ -126,9 +126,7 @@ def _enrolled(home: Home, wish: Wish, token: str, key_file: str) -> Runner:
     read_token(token)  # before anything is written for it
     home.make()
     keys = keys_of(keys_in(home, key_file))
-    invitation, answer = enroll(token, keys, name=wish.name or host_name())
-    if answer.role != "runner":
-        raise Conflict(f"that token was for a {answer.role}: descartes hub enroll --role runner makes one for this")
+    invitation, answer = enroll(token, keys, name=wish.name or host_name(), role="runner")
     bus = BusFile("runner", invitation.endpoint, invitation.hub_key, answer.name, key_file, answer.labels)
     place = _directory(home) / directory_name(answer.name)
     session = _session_at(home, place, bus)

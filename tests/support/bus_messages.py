@@ -179,7 +179,7 @@ ONE_OF_EACH: tuple[m.Message, ...] = (
     m.Goodbye(reason="a younger big is here", code="twin"),
     m.PeersRequest(request_id=ASKED, role="runner"),
     m.PeersResponse(request_id=ASKED, success=True, peers=(PEER,), error="no", code="refused"),
-    m.EnrollRequest(request_id=ASKED, public_key=KEY, name="big"),
+    m.EnrollRequest(request_id=ASKED, public_key=KEY, name="big", role="runner"),
     m.EnrollResponse(
         request_id=ASKED, success=True, name="big", role="runner", labels=("gpu",), error="no", code="refused"
     ),

@@ -80,6 +80,8 @@ def test_a_home_elsewhere_belongs_to_it_by_a_token(person: Person) -> None:
     elsewhere = Home(person.directory / "elsewhere" / ".descartes")
     there = {"DESCARTES_HOME": str(elsewhere.path)}
     person.run("sessions", "start", person.workspace("mill"), env=there)
+    runners = person.run("hub", "enroll", "--name", "small").stdout.strip()
+    assert "is for a runner, and not spent" in person.run("hub", "join", runners, env=there, check=False).stderr
     joined = person.run("hub", "join", token, "--json", env=there).json
     assert joined["daemons"] == ["mill"]
     file = read_bus_file(bus_file_of(elsewhere))

@@ -172,7 +172,7 @@ def test_a_second_interrupt_ends_its_agents(hub: RunningHub, there: Machine) -> 
 
 def test_what_makes_no_runner_is_told(hub: RunningHub, there: Machine) -> None:
     assert "this machine is no runner" in there.run("runner", code=3)
-    assert "for a daemon" in there.run("runner", hub.token("daemon", "laptop"), code=5)
+    assert "for a daemon, and not spent" in there.run("runner", hub.token("daemon", "laptop"), code=5)
     assert "a token begins with" in there.run("runner", "nonsense", code=2)
     astray = write_token(Invitation("tcp://nobody.invalid:5555", "k" * 40, "s" * 40))
     assert "nobody.invalid is not known here" in there.run("runner", astray, code=4)

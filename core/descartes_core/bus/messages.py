@@ -436,6 +436,8 @@ class EnrollRequest(Request):
     public_key: Annotated[str, StringConstraints(min_length=40, max_length=40)]
     #: Where the invitation names nobody.
     name: Word = ""
+    #: What the newcomer means to be: an invitation for something else is refused, and not spent.
+    role: Role | None = None
 
 
 class EnrollResponse(Request):

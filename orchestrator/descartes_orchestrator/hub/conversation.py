@@ -78,7 +78,7 @@ class Conversation:
         if not isinstance(message, m.EnrollRequest):
             raise ProtocolError("with an invitation's key there is only enroll_request")
         try:
-            made = self._enrolment.redeem(invited.key, message.public_key, message.name)
+            made = self._enrolment.redeem(invited.key, message.public_key, message.name, message.role)
         except (DescartesError, OSError) as error:
             code = error.code if isinstance(error, DescartesError) else "unavailable"
             answer = m.EnrollResponse(request_id=message.request_id, success=False, error=str(error), code=code)

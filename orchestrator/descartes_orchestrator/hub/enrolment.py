@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core.bus.placing import ANY
-from descartes_core.errors import ConfigInvalid, InvalidParams, NameTaken, NotFound, Unauthorized
+from descartes_core.errors import ConfigInvalid, Conflict, InvalidParams, NameTaken, NotFound, Unauthorized
 from descartes_core.ids import check_name, fitting_name
 from descartes_local.json_file import read_json, write_json
 
@@ -110,11 +110,12 @@ class Enrolment:
         self._write({**self._by_key}, {**self._invited, key: made})
         return made
 
-    def redeem(self, invitation: str, key: str, name: str) -> Enrolled:
+    def redeem(self, invitation: str, key: str, name: str, role: str | None = None) -> Enrolled:
         """Enroll a key by an invitation; a repeat with the same key is answered again.
 
         Raises:
             Unauthorized: the invitation does not count any more.
+            Conflict: it is for another role than the newcomer's.
             NameTaken: somebody has its name by now.
             InvalidParams: the newcomer has a name of its own that is none, or another one's key.
             OSError: it cannot be written.
@@ -123,6 +124,10 @@ class Enrolment:
         found = self.invited(invitation)
         if found is None or found.spent_for not in (None, key):
             raise Unauthorized("this token was used, has expired, or was taken back")
+        if role not in (None, found.role):
+            raise Conflict(
+                f"this token is for a {found.role}, and not spent: descartes hub enroll --role {role} makes another"
+            )
         if found.spent_for == key:
             if key not in self._by_key:
                 raise Unauthorized("this key was taken back since")

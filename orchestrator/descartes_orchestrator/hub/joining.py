@@ -13,7 +13,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from descartes_core.bus.codec import decode, encode
 from descartes_core.bus.invitation import Invitation, read_token
-from descartes_core.bus.messages import EnrollRequest, EnrollResponse, Problem
+from descartes_core.bus.messages import EnrollRequest, EnrollResponse, Problem, Role
 from descartes_core.errors import Conflict, Unauthorized, Unavailable, from_wire
 from descartes_core.ids import new_id
 from descartes_local.bus_file import Keys, read_keys, write_keys
@@ -54,7 +54,9 @@ def keys_of(path: Path) -> Keys:
     return keys
 
 
-def enroll(token: str, keys: Keys, *, name: str = "", patience: float = PATIENCE) -> tuple[Invitation, EnrollResponse]:
+def enroll(
+    token: str, keys: Keys, *, name: str = "", role: Role | None = None, patience: float = PATIENCE
+) -> tuple[Invitation, EnrollResponse]:
     """Make a key known at the hub that a token names, and return both as they are known there.
 
     It may be repeated with the same key, as after an answer that was lost.
@@ -63,6 +65,7 @@ def enroll(token: str, keys: Keys, *, name: str = "", patience: float = PATIENCE
         token: As `hub enroll` printed it.
         keys: The newcomer's own.
         name: What it would like to be called, where the token names nobody.
+        role: What it means to be; a token for something else is not spent.
         patience: Seconds until nobody is expected to answer any more.
 
     Raises:
@@ -89,7 +92,7 @@ def enroll(token: str, keys: Keys, *, name: str = "", patience: float = PATIENCE
             socket.connect(invitation.endpoint)
         except zmq.ZMQError as error:
             raise Unavailable(f"{invitation.endpoint} cannot be used: {error}") from error
-        request = EnrollRequest(request_id=new_id(), public_key=keys.public, name=name)
+        request = EnrollRequest(request_id=new_id(), public_key=keys.public, name=name, role=role)
         socket.send(encode(request))
         answer = decode(_answer(socket, monitor, invitation.endpoint, patience))
     if isinstance(answer, EnrollResponse) and answer.success:

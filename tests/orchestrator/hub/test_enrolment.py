@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from descartes_core.errors import ConfigInvalid, InvalidParams, NameTaken, NotFound, Unauthorized
+from descartes_core.errors import ConfigInvalid, Conflict, InvalidParams, NameTaken, NotFound, Unauthorized
 from descartes_orchestrator.hub.enrolment import Enrolment
 
 
@@ -155,3 +155,9 @@ def test_only_runners_are_drained(enrolment: Enrolment) -> None:
     for name in ("laptop", "nobody"):
         with pytest.raises(NotFound):
             enrolment.drain(name, is_drained=True)
+
+
+def test_a_token_for_something_else_is_not_spent(enrolment: Enrolment) -> None:
+    with pytest.raises(Conflict, match="for a runner, and not spent"):
+        enrolment.redeem(key("i"), key("a"), "", "daemon")
+    assert enrolment.redeem(key("i"), key("b"), "", "runner").name == "big"
