@@ -132,8 +132,13 @@ class Enrolment:
             if key not in self._by_key:
                 raise Unauthorized("this key was taken back since")
             return self._by_key[key]
-        if key in self._by_key or key in self._invited:
-            raise InvalidParams("this key is known already: make a fresh one")
+        if key in self._by_key:
+            name = self._by_key[key].name
+            raise InvalidParams(
+                f"this key is enrolled as {name}: descartes hub revoke {name} there, or make a fresh one"
+            )
+        if key in self._invited:
+            raise InvalidParams("this key is an invitation's: make a fresh one")
         if found.name:
             self._refuse_taken(found.name)
         made = Enrolled(found.name or self._free(name), found.role, key, found.labels, at=self._clock())

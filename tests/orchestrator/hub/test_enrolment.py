@@ -141,7 +141,7 @@ def test_what_nobody_can_be_is_refused(enrolment: Enrolment, wrong: dict[str, ob
 def test_a_known_key_is_not_enrolled_again(enrolment: Enrolment) -> None:
     enrolment.redeem(key("i"), key("a"), "")
     enrolment.invite(key("j"), role="client", name="", labels=[], ttl=60.0)
-    with pytest.raises(InvalidParams):
+    with pytest.raises(InvalidParams, match="hub revoke big"):
         enrolment.redeem(key("j"), key("a"), "")
 
 
