@@ -91,7 +91,10 @@ Examples:
 @options.peer
 @options.as_json
 def revoke(name: str, as_json: bool) -> None:
-    """Let somebody in no more; living connections end at once. Its agents, if it runs any, go on there."""
+    """Let somebody in no more; living connections end at once. Its agents, if it runs any, go on there.
+
+    Tokens of that name that nobody has used work no more either.
+    """
     told = ask(find_home(), "hub.revoke", {"name": name})
     if as_json:
         print_json(told)

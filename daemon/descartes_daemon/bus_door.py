@@ -141,16 +141,19 @@ class BusDoor:
         is_draining = await self._agents.store.noted(_DRAINING) == "1"
         generation = await self._generation()
         kind = (await asyncio.to_thread(importlib.import_module, _MEMBERSHIP)).Membership
-        self.membership = kind(
-            told,
-            keys,
-            title=self.title(),
-            generation=generation,
-            capacity=min(told.capacity or self._most_agents, self._most_agents),
-            agents=self._agents,
-            dispatcher=self._dispatcher,
-            forget=self.forget,
-        )
+        try:
+            self.membership = kind(
+                told,
+                keys,
+                title=self.title(),
+                generation=generation,
+                capacity=min(told.capacity or self._most_agents, self._most_agents),
+                agents=self._agents,
+                dispatcher=self._dispatcher,
+                forget=self.forget,
+            )
+        except ValueError as error:  # a name, label or capacity that no message holds
+            raise Unavailable(f"bus.json tells what no hub would hear: {error}") from error
         self.membership.serving.spawns.is_draining = is_draining
         self._was_connected = False
         self.membership.bus.subscribe(on_state=self._state_changed)

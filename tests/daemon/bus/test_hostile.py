@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from descartes_core.bus import messages as m
-from descartes_core.errors import InvalidParams, LimitReached
+from descartes_core.errors import InvalidParams, LimitReached, Unavailable
 from descartes_core.ids import new_id
 from descartes_daemon.bus.channels import Channels
-from tests.support.inside import PATIENCE
+from descartes_local.bus_file import BusFile, bus_file_of, keys_in, write_bus_file, write_keys
+from tests.support.bare_hub import new_keys
+from tests.support.inside import PATIENCE, open_inside
 from tests.support.on_the_bus import joined
 from tests.support.programs import agent
 
@@ -105,3 +108,15 @@ async def test_who_comes_by_ever_other_names_is_not_counted_for_ever(short: Path
         for number in range(200):
             channels.type(typed, f"bus ci#{number}", "channel", 0, b"x")
         assert len(channels._of(typed)._tallies) <= 64
+
+
+@pytest.mark.parametrize("odd", [{"labels": ("x",) * 60}, {"name": "x" * 300}])
+async def test_a_file_that_no_hub_would_hear_of_is_told_as_such(short: Path, odd: dict[str, Any]) -> None:
+    async with open_inside(short) as inside:
+        setup = inside.daemon.setup
+        told = BusFile("runner", "tcp://127.0.0.1:9", "k" * 40, "big", "big.key")
+        write_keys(keys_in(setup.home, told.keys), new_keys())
+        write_bus_file(bus_file_of(setup.home, setup.record.id), replace(told, **odd))
+        with pytest.raises(Unavailable, match="no hub would hear"):
+            await inside.call("bus.connect")
+        assert (await inside.call("bus.status"))["state"] == "None"
