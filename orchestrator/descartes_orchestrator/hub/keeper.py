@@ -15,7 +15,7 @@ from descartes_local.rpc_client import Connection
 from descartes_orchestrator.supervisor.journal import note
 from descartes_orchestrator.supervisor.loop import Loop
 
-#: Seconds until the next try to find a supervisor where there was none.
+#: Seconds until the next try to find a supervisor where none could be started.
 _AGAIN = 10.0
 #: What configures a hub, and must reach the next one too.
 _OURS = "DESCARTES_HUB__"
@@ -58,7 +58,8 @@ class Keeper:
         else:
             if connection is not None:
                 connection.close()
-            self._loop.later(_AGAIN, self._look_for_next)
+            # Who started us died as we began: commands that find us would start no other one.
+            self._loop.later(0.0, self._look_for_next)
 
     def close(self) -> None:
         """Watch no more."""
