@@ -74,7 +74,7 @@ class RemoteBody(Body):
     def notice(self, *, drops_when_full: bool) -> str | None:
         """Return why it is lost, what keeps its output, or what its runner has to say."""
         del drops_when_full  # it waits at the runner, whose own room is what counts
-        if self._agent.row.state is State.LOST:
+        if self._agent.row.state is State.LOST and self.why_lost is not None:
             return self.why_lost
         troubles = [stream.trouble for stream in self.streams.values() if stream.trouble is not None]
         if troubles:

@@ -29,13 +29,17 @@ class Remembering:
     async def ask_again(self, agent: Agent, info: AgentInfo) -> None:
         """Ask a living agent to end that was asked before, and that does not do so there."""
         body = body_of(agent)
-        if body is None or agent.row.state is State.LOST or body.settled is agent.row:
+        if body is None or body.settled is agent.row:
             return
         row, asked = agent.row, await self._asked(agent)
         if asked is None:
             body.settled = row
             return
-        if agent.row.state is not State.STOPPING:
+        if agent.row.state is State.LOST:
+            # Its runner has lost it, too: such a one can only be killed.
+            if state_of(info) is State.LOST and info.cause not in _KILLED:
+                self._agents.background.start(self._there.kill_tree(agent), f"kill again {agent.id}")
+        elif agent.row.state is not State.STOPPING:
             # It was lost when it was asked, or since.
             await self._agents.try_move(agent, asked, evidence="asked before, while it was lost")
         elif asked is Cause.KILL_ASKED and info.cause not in _KILLED:

@@ -73,11 +73,13 @@ class There(Side):
                 await self._have(agent, "resume")
 
     async def remember(self, agent: Agent) -> None:
-        """Leave it to the time when its runner is back, if ever: it is stored that it was asked to end."""
+        """Leave it to the time when its runner is back, if ever; where that is there and has lost it too, kill it."""
         if agent.row.cause == Cause.KILL_ASKED and self._runners.is_gone(agent):
             await self.on_given_up(agent)
-            return
-        _log.info("agent %s is ended when %s is back", agent.id, agent.row.host)
+        elif self.reaches(agent):
+            await self.kill_tree(agent)
+        else:
+            _log.info("agent %s is ended when %s is back", agent.id, agent.row.host)
 
     async def finish(self, agent: Agent) -> None:
         """Its runner ends what it left: take all that is still said, and let go of it."""

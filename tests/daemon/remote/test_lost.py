@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,8 @@ async def test_a_hub_that_is_back_at_once_loses_nobody(short: Path) -> None:
         assert said.startswith("".join(f"{n}\r\n" for n in range(1, 4001)).encode())
 
 
-@pytest.mark.parametrize(("verb", "signal"), [("agent.stop", "SIGTERM"), ("agent.kill", "SIGKILL")])
-async def test_what_was_asked_of_a_lost_one_is_done_when_it_is_found(short: Path, verb: str, signal: str) -> None:
+@pytest.mark.parametrize(("verb", "number"), [("agent.stop", "SIGTERM"), ("agent.kill", "SIGKILL")])
+async def test_what_was_asked_of_a_lost_one_is_done_when_it_is_found(short: Path, verb: str, number: str) -> None:
     async with two_machines(short, heartbeat_secs=QUICK) as both:
         spawned = await both.spawn(agent("silent"))
         await lose(both, spawned["id"])
@@ -75,7 +76,7 @@ async def test_what_was_asked_of_a_lost_one_is_done_when_it_is_found(short: Path
             await both.inside.call(verb, agent_id=spawned["id"])
         await find(both)
         ended = await both.inside.ended(spawned["id"])
-        assert (ended["status"], ended["signal"]) == ("terminated", signal)
+        assert (ended["status"], ended["signal"]) == ("terminated", number)
 
 
 @pytest.mark.soak
@@ -198,3 +199,29 @@ async def test_a_spawn_waits_for_a_runner_that_comes(short: Path) -> None:
         waiting = asyncio.create_task(both.spawn(agent("silent"), queue=True))
         both.runner.begin()
         assert (await waiting)["host"] == "big"
+
+
+@pytest.mark.parametrize("asked_when", ["it is back", "it is away"])
+async def test_what_its_runner_has_lost_too_can_be_ended(short: Path, asked_when: str) -> None:
+    """The runner was killed without anybody who kept its terminals: a stop waited for ever."""
+    async with two_machines(short, heartbeat_secs=QUICK) as both:
+        spawned = await both.spawn(["sh", "-c", "trap '' HUP; echo ready; sleep 1000"])
+        await both.inside.until(spawned["id"], b"ready")
+        await lose(both, spawned["id"])
+        both.runner.end(signal.SIGKILL)
+        both.runner.begin()
+        if asked_when == "it is away":
+            with pytest.raises(Unavailable, match="when it is found again"):
+                await both.inside.call("agent.stop", agent_id=spawned["id"])
+        await find(both)
+        if asked_when == "it is back":
+            await until_notice(both, spawned["id"], "its terminal is lost")
+            await both.inside.call("agent.stop", agent_id=spawned["id"])
+        ended = await both.inside.ended(spawned["id"])
+        assert (ended["status"], ended["signal"]) == ("failed", "SIGKILL")
+
+
+async def until_notice(both: TwoMachines, identity: str, notice: str) -> None:
+    async with asyncio.timeout(10):
+        while (await both.inside.call("agent.get", agent_id=identity))["agent"]["notice"] != notice:
+            await both.inside.call("system.stats")
