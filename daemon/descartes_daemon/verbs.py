@@ -60,6 +60,8 @@ class Verbs:
             raise NeverSpawned(f"agent {agent.called} has not run: its daemon was killed before; spawn it again")
         if agent.row.cause == Cause.EXEC_FAILED:
             raise SpawnFailed(agent.row.evidence)
+        if agent.is_alive and agent.row.started_at is None:
+            raise Unavailable(f"whether agent {agent.called} runs on {agent.row.host} is not known yet: ask again")
         return {"agent": agent.info()}
 
     async def pause(self, request: ChangeAgent, asking: Asking) -> Reply:

@@ -189,6 +189,7 @@ class Serving:
         )
 
     async def _if_seen(self, sender: str, agent_id: str) -> Agent | None:
+        await self.spawns.settled(agent_id)
         if (agent := self._belonging.at_once(sender, agent_id)) is not None:
             return agent
         row = await self._agents.store.agent(agent_id)

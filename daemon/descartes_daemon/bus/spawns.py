@@ -39,6 +39,8 @@ class Spawns:
         self.is_draining = False
         #: Agents that are about to be there.
         self._starting: set[str] = set()
+        #: Agents that are asked for now.
+        self._asked: dict[str, asyncio.Event] = {}
 
     async def spawn(self, sender: str, request: m.SpawnRequest) -> m.Message:
         """Start what is asked for, unless it was started before.
@@ -49,9 +51,22 @@ class Spawns:
             DescartesError: as agent.spawn.
 
         """
-        asker, config, began = self._belonging.asker(sender), request.config, time.monotonic()
         made_up = str(uuid.uuid5(_SPAWNS, f"{sender} {request.request_id}"))
-        agent_id = made_up if config.agent_id is None else config.agent_id
+        agent_id = made_up if request.config.agent_id is None else request.config.agent_id
+        settled = self._asked.setdefault(agent_id, asyncio.Event())
+        try:
+            return await self._spawn(sender, request, agent_id)
+        finally:
+            settled.set()
+            self._asked.pop(agent_id, None)
+
+    async def settled(self, agent_id: str) -> None:
+        """Wait for spawns that came before: of whom they start nobody is told that there is no such agent."""
+        if (asked := self._asked.get(agent_id)) is not None:
+            await asked.wait()
+
+    async def _spawn(self, sender: str, request: m.SpawnRequest, agent_id: str) -> m.Message:
+        asker, config, began = self._belonging.asker(sender), request.config, time.monotonic()
         params = _spawn_params(request, agent_id)
         is_new = self._belonging.is_runner and not await self._is_known(agent_id)
         if is_new:

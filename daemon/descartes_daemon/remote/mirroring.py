@@ -83,7 +83,8 @@ class Mirror:
 
     async def _move(self, agent: Agent, cause: Cause, info: AgentInfo) -> None:
         facts, changes = Unit(), dict[str, Any]()
-        if cause is Cause.SPAWNED:
+        # Its start may have been heard of by nobody before it was lost.
+        if cause is Cause.SPAWNED or (agent.row.started_at is None and info.started_at is not None):
             changes = {"started_at": _time(info.started_at), **known_of(agent, info)}
             facts.set_started(agent.id, changes["started_at"]).set_elsewhere(agent.id, **known_of(agent, info))
         if info.ended_by is not None and agent.row.ended_by is None:
