@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,9 @@ class Person:
     """Somebody with a HOME of their own."""
 
     directory: Path
+    #: What a command is run by, on another machine; and what its environment has besides.
+    prefix: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def home(self) -> Home:
@@ -58,7 +61,7 @@ class Person:
         env: Mapping[str, str] | None = None,
     ) -> Ran:
         """Run `descartes WORDS…` and wait for its end; `check` asserts that it ended with 0."""
-        command = [installed("descartes"), *map(str, words)]
+        command = [*self.prefix, installed("descartes"), *map(str, words)]
         done = subprocess.run(
             command,
             input=input,
@@ -68,7 +71,7 @@ class Person:
             errors="replace",
             timeout=timeout,
             cwd=cwd or self.directory,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **self.settings, **(env or {})},
             check=False,
         )
         ran = Ran(("descartes", *map(str, words)), done.returncode, done.stdout, done.stderr)

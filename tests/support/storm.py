@@ -183,7 +183,9 @@ def complaints(hands: Sequence[Hand], agents: dict[str, dict[str, Any]], logs: P
             elif told["exit_code"] != wanted["code"]:
                 found.append(f"{identity} ended with {told['exit_code']}, {told['signal']}, not {wanted['code']}")
             log = (logs / identity / "output.log").read_bytes()
-            if "told" in wanted:
+            if "told" in wanted and not wanted["told"].exists():
+                found.append(f"{identity} was ended in what it said: {told['status']}, {told['signal']}")
+            elif "told" in wanted:
                 right = json.loads(wanted["told"].read_text())
                 if (len(log), hashlib.sha256(log).hexdigest()) != (right["bytes"], right["sha256"]):
                     found.append(f"{identity} said {right['bytes']} bytes, {len(log)} are kept")
