@@ -78,7 +78,7 @@ class Search:
         )
         for stage, look in stages:
             if stage not in self._agents:
-                self._agents[stage] = look()
+                self._agents[stage] = _each_once(look())
             agents = self._agents[stage]
             try:
                 identity = resolve(text, map(_named, agents), AgentNotFound)
@@ -152,6 +152,12 @@ def find_agent(home: Home, text: str, session: str | None = None) -> Found:
 def ask_agents(runs: Iterable[RunFile], *, ended: bool) -> dict[str, Any]:
     """Ask all daemons for their agents; answers and errors by session id."""
     return ask_all({run.session_id: Question(run.socket, "agent.list", {"all": ended}) for run in runs})
+
+
+def _each_once(agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out the runner's side of what a session of this same home runs on it: the session's is meant."""
+    ours = {agent["id"] for agent in agents if not agent.get("owner")}
+    return [agent for agent in agents if not agent.get("owner") or agent["id"] not in ours]
 
 
 def _named(agent: dict[str, Any]) -> Named:

@@ -98,7 +98,7 @@ def _seen_by_a_daemon(home: Home) -> list[dict[str, Any]] | None:
     for run in read_run_files(home):
         with contextlib.suppress(DescartesError):
             status: Any = call(run.socket, "bus.status", {}, timeout=_PATIENCE) if run.is_alive else None
-            if status is not None and status["state"] != "None":
+            if status is not None and status["role"] == "daemon":  # runners hear of no runners
                 is_connected = status["state"] == "Connected"
                 return [_row(peer, is_connected) for peer in status["peers"] if peer["role"] == "runner"]
     return None
