@@ -76,6 +76,7 @@ def _agent(directory: Path, session_id: str, row: dict[str, Any]) -> dict[str, A
         "limits": json.loads(row["limits"]) if row.get("limits") else None,
         "limited_by": row.get("limited_by"),
         "ended_by": row.get("ended_by"),
+        "owner": row.get("owner"),
         "usage": json.loads(row["usage"]) if row.get("usage") else None,
     }
 

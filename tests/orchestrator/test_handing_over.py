@@ -181,4 +181,4 @@ def test_nobody_hands_over_somebody_else(supervised: Supervised) -> None:
     assert supervised.call("serving", {"id": facts["id"]}) == {"known": False}
     with pytest.raises(Forbidden):
         supervised.call("handed_over", {"id": facts["id"]})
-    assert supervised.call("list") == {"sessions": []}
+    assert supervised.call("list") == {"sessions": [], "services": []}

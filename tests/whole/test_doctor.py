@@ -46,6 +46,7 @@ def test_who_holds_agents_within_their_limits_is_said(person: Person) -> None:
     assert ("control group" in text) == may_make_some()
 
 
+@pytest.mark.supervisor("own")
 def test_who_begins_in_a_scope_of_its_own_is_told_so(person: Person, tmp_path: Path) -> None:
     """Without a supervisor the login's own group was told, in which none would ever begin."""
     (tmp_path / "systemd").mkdir()

@@ -128,7 +128,7 @@ def test_a_daemon_has_its_callers_settings_and_those_of_no_other(
     start(person, "for people")
     names = {run.session_id: run.name for run in read_run_files(person.home)}
     for name in names.values():
-        person.run("sessions", "stop", person.directory / "projects" / name)
+        person.run("sessions", "restart", person.directory / "projects" / name)  # the daemon's last word is in its log
     logs = {path.parent.name: path.read_text() for path in person.home.path.glob("sessions/*/daemon.log")}
     is_json = {names[session]: text.startswith("{") for session, text in logs.items()}
     assert is_json == {"for programs": True, "for people": False}
@@ -138,8 +138,8 @@ def test_a_fork_server_that_is_killed_is_replaced_and_nobody_notices(person: Per
     one = start(person, "one")
     before = forks(person)
     kill(before)
-    start(person, "two")
     assert forks(person) != before
+    start(person, "two")
     assert process_of(one) is not None
     assert "by exec" not in log(person)
 

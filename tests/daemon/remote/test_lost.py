@@ -123,8 +123,8 @@ async def test_a_runner_with_another_key_is_none_of_ours(short: Path) -> None:
         both.hub.end()
         await find(both)
         await both.until_state(spawned["id"], "lost")
-        told = (await both.inside.call("agent.get", agent_id=spawned["id"]))["agent"]
-        assert told["notice"] == "runner big answers under another key than the one this agent was started with"
+        refused = "runner big answers under another key than the one this agent was started with"
+        await until_notice(both, spawned["id"], refused)
         both.hub.key = key
         both.hub.end()
         await find(both)
