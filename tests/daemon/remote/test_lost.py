@@ -23,6 +23,10 @@ pytestmark = pytest.mark.anyio
 QUICK = 0.2
 
 
+#: What is told of an agent whose runner is there under another key.
+REFUSED = "runner big answers under another key than the one this agent was started with"
+
+
 async def lose(both: TwoMachines, identity: str) -> None:
     """Let the hub be gone until that is noticed."""
     both.hub.end()
@@ -122,9 +126,7 @@ async def test_a_runner_with_another_key_is_none_of_ours(short: Path) -> None:
         key, both.hub.key = both.hub.key, "x" * 40
         both.hub.end()
         await find(both)
-        await both.until_state(spawned["id"], "lost")
-        refused = "runner big answers under another key than the one this agent was started with"
-        await until_notice(both, spawned["id"], refused)
+        await until_notice(both, spawned["id"], REFUSED)
         both.hub.key = key
         both.hub.end()
         await find(both)
@@ -141,7 +143,7 @@ async def test_who_is_killed_on_a_runner_that_nobody_knows_is_given_up_and_ended
         key, both.hub.key = both.hub.key, "x" * 40
         both.hub.end()
         await find(both)
-        await both.until_state(spawned["id"], "lost")
+        await until_notice(both, spawned["id"], REFUSED)
         with pytest.raises(Unavailable, match="when it is found again"):
             await both.inside.call("agent.stop", agent_id=spawned["id"])
         told = (await both.inside.call("agent.kill", agent_id=spawned["id"]))["agent"]
