@@ -113,6 +113,8 @@ class RemoteBody(Body):
                 _log.info("agent %s has no other size: %s", self._agent.id, error)
 
     async def _type(self, payload: Payload, *, timeout: float, request_id: str) -> object:
+        if self._resizing is not None and not self._resizing.done():
+            await asyncio.wait([self._resizing], timeout=_RESIZE_PATIENCE)  # the size was asked for first
         return await self._runners.command(self._agent, "write_stdin", payload, timeout=timeout, request_id=request_id)
 
     def _credit(self, stream: str, offset: int, until: int) -> bool:
