@@ -53,6 +53,7 @@ def _ends_behind_a_cut_wire(storm: BusStorm) -> None:
     assert storm.log(told["id"]) == b"said to nobody\r\n"
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(120)
 def test_a_spawn_is_not_acknowledged_before_it_is_known(person: Person) -> None:
     """Its daemon was killed, the next one lost it, and answered the repeat as if it ran."""

@@ -56,6 +56,7 @@ def test_a_machine_is_lent_by_one_command(both: Lent) -> None:
     assert (refused.code, "big is neither called nor labelled tpu" in refused.stderr) == (5, True)
 
 
+@pytest.mark.soak
 def test_nothing_is_lost_whoever_is_killed(both: Lent) -> None:
     counter = both.spawn("--name", "counter", "--", "sh", "-c", COUNTER)["id"]
     forker = both.spawn("--name", "forker", "--grace", "0.5", "--", *agent("forker", "--deaf"))["id"]
