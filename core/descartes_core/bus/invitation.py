@@ -14,7 +14,8 @@ _PREFIX = "descartes-"
 _VERSION = 1
 #: An endpoint and two keys; a pasted page is something else.
 _LONGEST = 2000
-_KEY = 40
+#: Characters of a CURVE key in Z85.
+KEY_LENGTH = 40
 
 
 class Invitation(NamedTuple):
@@ -54,6 +55,6 @@ def read_token(token: str) -> Invitation:
     if version != _VERSION:
         raise InvalidParams(f"the token is of version {str(version)[:20]}, and {_VERSION} is known here")
     is_text = all(isinstance(part, str) for part in found)
-    if not is_text or len(found.hub_key) != _KEY or len(found.secret) != _KEY:
+    if not is_text or len(found.hub_key) != KEY_LENGTH or len(found.secret) != KEY_LENGTH:
         raise InvalidParams("the token is not whole: copy all of it")
     return found

@@ -201,7 +201,7 @@ class Link:
         is_first = self.state is LinkState.CONNECTING
         if not is_first and not self._roster.is_behind:
             return self._drop()
-        if _major(welcome.protocol_version) != _major(m.PROTOCOL_VERSION):
+        if major(welcome.protocol_version) != major(m.PROTOCOL_VERSION):
             self._fail(now, f"the hub speaks protocol {welcome.protocol_version}, and this is {m.PROTOCOL_VERSION}")
             return [Received("", welcome)]
         self.welcome, self.failure = welcome, None
@@ -286,5 +286,6 @@ class Link:
         self._waiting.extend(addressed(to, body) for to, body in bodies)
 
 
-def _major(version: str) -> str:
+def major(version: str) -> str:
+    """Return the part of a version that must be the same on both sides."""
     return version.partition(".")[0]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
+from typing import TypeVar
 
 from descartes_core.errors import ProtocolError
+
+#: Bytes, or a socket's own frame.
+_Frame = TypeVar("_Frame", bound=Sized)
 
 #: Bytes of a name in a frame.
 LONGEST_NAME = 800
@@ -22,11 +26,22 @@ def destination(frames: Sequence[bytes]) -> tuple[str, bytes, bool]:
         ProtocolError: nobody sends such frames.
 
     """
-    is_req = len(frames) > 1 and frames[0] == b""
+    named, body, is_req = unfolded(frames)
+    return "" if named is None else _name(named), body, is_req
+
+
+def unfolded(frames: Sequence[_Frame]) -> tuple[_Frame | None, _Frame, bool]:
+    """Return the name's frame (None: the hub is meant), the body, and whether there was the delimiter of a REQ.
+
+    Raises:
+        ProtocolError: nobody sends such frames.
+
+    """
+    is_req = len(frames) > 1 and not len(frames[0])
     rest = frames[1:] if is_req else frames
     if not 1 <= len(rest) <= 2:
         raise ProtocolError(f"a message has one or two frames, not {len(rest)}")
-    return _name(rest[0]) if len(rest) == 2 else "", rest[-1], is_req
+    return rest[0] if len(rest) == 2 else None, rest[-1], is_req
 
 
 def received(frames: Sequence[bytes]) -> tuple[str, bytes]:

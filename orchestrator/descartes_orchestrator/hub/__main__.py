@@ -12,6 +12,7 @@ from setproctitle import setproctitle
 
 from descartes_core.errors import DescartesError, Unavailable
 from descartes_core.ids import HUB_ID
+from descartes_core.kept import HANDED_ON
 from descartes_local.home import Home, find_home, make_private
 from descartes_local.locks import lock_directory
 from descartes_orchestrator.hub.hub import Hub, directory_of
@@ -24,8 +25,6 @@ _TITLE = "descartes-hub"
 _FIRST = 3
 #: The one that goes lets go of its lock before the next is asked for; beyond this it is another one.
 _PATIENCE = 5.0
-#: What a daemon that gives way ends with.
-_GIVES_WAY = 75
 _BACKLOG = 128
 
 
@@ -63,7 +62,7 @@ def _run(home: Home, *, is_kept: bool) -> int:
         notify("READY=1")
         if is_kept and os.environ.get("DESCARTES_SUPERVISOR"):
             hub.loop.later(0.0, keeper.watch)
-        hub.run(lambda number: hub.leave(_GIVES_WAY if number == signal.SIGUSR1 else 0))
+        hub.run(lambda number: hub.leave(HANDED_ON if number == signal.SIGUSR1 else 0))
         notify("STOPPING=1")
         keeper.close()
         hub.close()

@@ -8,10 +8,11 @@ from typing import Literal
 
 from descartes_core.bus import messages as m
 from descartes_core.bus.codec import encode
+from descartes_core.bus.link import GREET, major
 from descartes_core.errors import DescartesError, Forbidden, ProtocolError
 from descartes_orchestrator.hub.enrolment import Enrolled, Enrolment, Invited
 from descartes_orchestrator.hub.exchange import Exchange
-from descartes_orchestrator.hub.mail import GREET, Mail
+from descartes_orchestrator.hub.mail import Mail
 from descartes_orchestrator.hub.rights import FOR_THE_DAEMON, HEARS_OF, MAY_LIST
 from descartes_orchestrator.hub.roll import MOST_SESSIONS, Connection, Present, Roll
 from descartes_orchestrator.hub.settings import Settings
@@ -187,7 +188,7 @@ class Conversation:
     def _refused(self, sender: Connection, hello: m.Hello) -> tuple[str, str] | None:
         """Say why somebody is not who it says it is, or does not speak as we do: a code, a reason."""
         who = sender.who
-        if hello.protocol_version.partition(".")[0] != m.PROTOCOL_VERSION.partition(".")[0]:
+        if major(hello.protocol_version) != major(m.PROTOCOL_VERSION):
             spoken = f"{who.name} speaks protocol {hello.protocol_version[:20]}, and this hub {m.PROTOCOL_VERSION}"
             return "version", spoken
         if hello.role != who.role:

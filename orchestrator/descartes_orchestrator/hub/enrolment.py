@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from descartes_core.bus.messages import Role
 from descartes_core.bus.placing import ANY
 from descartes_core.errors import ConfigInvalid, Conflict, InvalidParams, NameTaken, NotFound, Unauthorized
 from descartes_core.ids import check_name, fitting_name
 from descartes_local.json_file import read_json, write_json
 
 FORMAT = 1
-ROLES = ("client", "daemon", "runner")
+ROLES: tuple[str, ...] = get_args(Role)
 #: Peers may be named by labels and by these, so they are kept plain.
 _NOT_IN_NAMES = "#,"
 _LONGEST_LABEL = 100

@@ -8,11 +8,13 @@ from typing import Protocol
 import zmq
 
 from descartes_core.bus.codec import decode, encode
+from descartes_core.bus.link import GREET
 from descartes_core.bus.messages import LARGEST, Goodbye, Message, Problem, Request
+from descartes_core.bus.wire import LONGEST_NAME, unfolded
 from descartes_core.errors import DescartesError, Forbidden, ProtocolError, TooLarge, Unauthorized, Unavailable
 from descartes_orchestrator.hub.bucket import Bucket
 from descartes_orchestrator.hub.enrolment import Enrolled, Enrolment, Invited
-from descartes_orchestrator.hub.mail import GREET, Mail
+from descartes_orchestrator.hub.mail import Mail
 from descartes_orchestrator.hub.rights import MAY_SEND, OF_CLIENTS, refusal
 from descartes_orchestrator.hub.roll import Connection, Roll
 from descartes_orchestrator.hub.router import Router, Sent
@@ -23,8 +25,6 @@ MOST_UNHEARD = 64 * 1024 * 1024
 #: What is said to the hub itself is short; values of what a client says to a daemon, which the hub reads too: while it
 #: does that, everybody waits.
 _LONGEST_WORD, _MOST_VALUES = 64 * 1024, 100_000
-#: A name in a frame.
-_LONGEST_NAME = 800
 #: Answers to keys that are not enrolled any more, all together: in a row, and a second.
 _STRANGERS_IN_A_ROW, _STRANGERS_A_SECOND = 200.0, 100.0
 
@@ -71,10 +71,11 @@ class Exchange:
 
     def _take_rest(self, sender: Connection, frames: list[zmq.Frame]) -> None:
         try:
-            to, body, sender.is_req = _unfolded(frames)
+            named, body, sender.is_req = unfolded(frames)
         except ProtocolError as error:
             self._mail.complain(sender, error)
             return
+        to = b"" if named is None else named.bytes
         if to:
             self._forward(sender, to, body)
         else:
@@ -146,7 +147,7 @@ class Exchange:
             invited = self._enrolment.invited(key)
             if invited is None:
                 raise Unauthorized("this key is not enrolled, or not any more")
-            _, body, _ = _unfolded(frames)
+            _, body, _ = unfolded(frames)
             self.hub.enroll(route, invited, decode(body.buffer, largest=_LONGEST_WORD))
         except DescartesError as error:
             self._tally.problems += 1
@@ -159,18 +160,9 @@ class Exchange:
             self._roll.disconnect(connection)
 
 
-def _unfolded(frames: list[zmq.Frame]) -> tuple[bytes, zmq.Frame, bool]:
-    """Return whom a message is for (b"": the hub), its body, and whether it has the empty delimiter of a REQ."""
-    is_req = len(frames) > 1 and not len(frames[0])
-    rest = frames[1:] if is_req else frames
-    if not 1 <= len(rest) <= 2:
-        raise ProtocolError(f"a message has one or two frames, not {len(rest)}")
-    return rest[0].bytes if len(rest) == 2 else b"", rest[-1], is_req
-
-
 def _name(to: bytes) -> str:
     try:
-        return to[:_LONGEST_NAME].decode()
+        return to[:LONGEST_NAME].decode()
     except UnicodeDecodeError:
         raise ProtocolError("a name is UTF-8") from None
 

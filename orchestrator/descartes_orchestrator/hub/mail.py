@@ -14,8 +14,6 @@ from descartes_orchestrator.hub.tally import Tally
 
 #: As which the hub speaks.
 HUB = b""
-#: The word by which one is asked to say hello.
-GREET = "greet"
 
 
 class Mail:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from descartes_core import VERSION
-from descartes_core.bus.invitation import Invitation, write_token
+from descartes_core.bus.invitation import KEY_LENGTH, Invitation, write_token
 from descartes_core.errors import InvalidParams, MethodNotFound, Unavailable
 from descartes_core.jsonrpc import Call
 from descartes_core.times import written
@@ -101,8 +101,8 @@ class Verbs:
 
     def _admit(self, params: Params) -> Params:
         key = _text(params, "public_key")
-        if len(key) != 40:
-            raise InvalidParams("public_key has 40 characters")
+        if len(key) != KEY_LENGTH:
+            raise InvalidParams(f"public_key has {KEY_LENGTH} characters")
         who = self._enrolment.admit(key, role=_text(params, "role"), name=_text(params, "name"))
         return {"name": who.name, "role": who.role, "hub_key": self._keys.public, "endpoint": self.endpoint}
 
