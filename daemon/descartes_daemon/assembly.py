@@ -26,12 +26,14 @@ from descartes_daemon.dropping import Caps
 from descartes_daemon.effects import Effects
 from descartes_daemon.faults import Faults
 from descartes_daemon.feed import Feed
+from descartes_daemon.ground import Ground
 from descartes_daemon.keeping import Keeping
 from descartes_daemon.leaving import Leaving
 from descartes_daemon.limiting import Limiting
 from descartes_daemon.once import Once
 from descartes_daemon.orphans import Orphans
 from descartes_daemon.output_log import OutputLog
+from descartes_daemon.room import Rooms
 from descartes_daemon.screens import Screens
 from descartes_daemon.scud_watch import ScudWatch
 from descartes_daemon.session_upkeep import Endpoints, Upkeep
@@ -101,7 +103,19 @@ class Daemon:
         self._belong()
         self._count()
 
+    def _ground(self) -> Ground:
+        return Ground(
+            setup=self.setup,
+            store=self.store,
+            agents=self.agents,
+            feed=self.feed,
+            background=self.background,
+            tell_people=self.upkeep.tell,
+            tell=self.tell,
+        )
+
     def _belong(self) -> None:
+        self.rooms = Rooms(self._ground())
         self.bus.title, self.bus.forget = lambda: self.upkeep.record.name, self.collecting.forget
         self.agents.on_news = self.bus.changed
         self.bus.on_member.append(self._joined)

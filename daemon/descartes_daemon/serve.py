@@ -12,7 +12,7 @@ from functools import partial
 from descartes_core import kept
 from descartes_core.errors import Unavailable
 from descartes_core.session_life import State
-from descartes_daemon import title
+from descartes_daemon import knowing, title
 from descartes_daemon.answering import register
 from descartes_daemon.assembly import Daemon
 from descartes_daemon.doors import TcpDoors
@@ -53,12 +53,14 @@ async def serve(setup: Setup) -> bool:
             store = await stack.enter_async_context(Store.open(setup.home.session(setup.record.id) / "state.db"))
         daemon = Daemon(setup, store, keeping, upkeep, listening.endpoints)
         register(daemon)
+        knowing.register(daemon)
         stack.callback(daemon.agents.outputs.growth.close)
         stack.callback(daemon.screens.close)
         stack.callback(daemon.orphans.close)
         stack.callback(daemon.agents.cgroups.close)
         stack.push_async_callback(daemon.background.close)
         stack.push_async_callback(daemon.bus.leave)
+        stack.push_async_callback(daemon.rooms.close)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()
         keeping.close_rest()
@@ -116,6 +118,7 @@ async def _run(daemon: Daemon, notifier: Notifier, listening: Listening) -> None
         gives_way = _listen_to_successor(daemon, notifier)
         daemon.background.start(daemon.scud_watch.run(), "scud watch")
         daemon.tidy_up()
+        knowing.begin(daemon)
         await notifier.tell("READY=1", f"STATUS=serving {setup.workspace}")
         keeper_watch = KeeperWatch(daemon, listening)
         if setup.supervisor is not None:

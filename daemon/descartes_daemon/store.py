@@ -153,10 +153,12 @@ class Store:
             _log.error("%s", trouble)
         self._trouble = trouble
 
-    async def _read(self, query: str, **params: Any) -> list[sqlite3.Row]:
-        return await self._reading(partial(_rows, query=query, params=params))
+    async def select(self, query: str, **params: Any) -> list[sqlite3.Row]:
+        """Return the rows of one named query."""
+        return await self.reading(partial(_rows, query=query, params=params))
 
-    async def _reading(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def reading(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run a piece of work that only reads in the reader's thread; others wait for it meanwhile."""
         try:
             return await self._reader.apply(work)
         except sqlite3.Error as error:
@@ -165,30 +167,30 @@ class Store:
     async def agents(self, living_only: bool = False) -> list[AgentRow]:
         """Return the agents, oldest first."""
         which, params = ("living_agents", {"final": json.dumps(sorted(FINAL))}) if living_only else ("agents", {})
-        return [AgentRow.from_row(row) for row in await self._read(which, **params)]
+        return [AgentRow.from_row(row) for row in await self.select(which, **params)]
 
     async def history(self, show: Callable[[sqlite3.Row], _T]) -> list[_T]:
         """Return every agent as it is to be shown, oldest first; that is made in the reader's thread."""
-        return await self._reading(lambda connection: [show(row) for row in _rows(connection, "history")])
+        return await self.reading(lambda connection: [show(row) for row in _rows(connection, "history")])
 
     async def agent(self, agent_id: str) -> AgentRow | None:
         """Return one agent."""
-        rows = await self._read("agent", id=agent_id)
+        rows = await self.select("agent", id=agent_id)
         return AgentRow.from_row(rows[0]) if rows else None
 
     async def transitions(self, agent_id: str) -> list[Transition]:
         """Return how an agent came to where it is, oldest first."""
-        return [Transition(*row) for row in await self._read("transitions", agent=agent_id)]
+        return [Transition(*row) for row in await self.select("transitions", agent=agent_id)]
 
     async def reply_of(self, request_id: str) -> StoredRequest | None:
         """Return what is known of a request that was accepted before."""
-        for method, reply in await self._read("reply_of", id=request_id):
+        for method, reply in await self.select("reply_of", id=request_id):
             return StoredRequest(method, None if reply is None else json.loads(reply))
         return None
 
     async def events_after(self, since: int, limit: int) -> list[dict[str, Any]]:
         """Return events in order, in the form of methods.Event."""
-        rows = await self._read("events_after", since=since, limit=limit)
+        rows = await self.select("events_after", since=since, limit=limit)
         return [
             wire_event(seq, identity, at, kind, event_type, agent_id, json.loads(data))
             for seq, identity, at, kind, event_type, agent_id, data in rows
@@ -200,44 +202,44 @@ class Store:
 
     async def outputs(self) -> list[StoredOutput]:
         """Return what is known of everything agents said, oldest first."""
-        return [StoredOutput.from_row(row) for row in await self._read("outputs")]
+        return [StoredOutput.from_row(row) for row in await self.select("outputs")]
 
     async def events_before(self, at: float) -> tuple[int, int]:
         """Return the last event before the first one at or after this time, but never the newest; and how many."""
-        ((first,),) = await self._read("first_event_since", at=at)
-        ((count,),) = await self._read("count_events_to", to=first - 1)
+        ((first,),) = await self.select("first_event_since", at=at)
+        ((count,),) = await self.select("count_events_to", to=first - 1)
         return first - 1, count
 
     async def events_given_up(self) -> int:
         """Return how many events may go and are still there."""
-        ((count,),) = await self._read("count_events_given_up")
+        ((count,),) = await self.select("count_events_given_up")
         return int(count)
 
     async def remains(self) -> list[Remain]:
         """Return what is still to be ended."""
-        return [Remain(*row) for row in await self._read("remains")]
+        return [Remain(*row) for row in await self.select("remains")]
 
     async def inputs(self, agent_id: str, limit: int = 10_000) -> list[tuple[float, str, int]]:
         """Return when, by whom and how much was typed into an agent: the newest so many, oldest first."""
-        return [tuple(row) for row in await self._read("inputs", agent=agent_id, limit=limit)]
+        return [tuple(row) for row in await self.select("inputs", agent=agent_id, limit=limit)]
 
     async def inputs_in_all(self, agent_id: str) -> tuple[int, int]:
         """Return how often something was typed into an agent, and how many bytes."""
-        return tuple((await self._read("inputs_in_all", agent=agent_id))[0])
+        return tuple((await self.select("inputs_in_all", agent=agent_id))[0])
 
     async def noted(self, key: str) -> str | None:
         """Return a word kept about the session."""
-        rows = await self._read("noted", key=key)
+        rows = await self.select("noted", key=key)
         return str(rows[0]["value"]) if rows else None
 
     async def totals(self) -> dict[str, int]:
         """Return how many agents there ever were, and how many bytes were typed into them."""
-        (row,) = await self._read("totals")
+        (row,) = await self.select("totals")
         return dict(row)
 
     async def usage_of_ended(self) -> dict[str, Any]:
         """Return what all agents together took that have ended."""
-        (row,) = await self._read("usage_of_ended")
+        (row,) = await self.select("usage_of_ended")
         return dict(row)
 
     def health(self) -> str | None:
@@ -250,7 +252,7 @@ class Store:
         if (wrong := self._wrong()) is not None:
             return wrong
         try:
-            await self._read("noted", key="")
+            await self.select("noted", key="")
         except Unavailable as error:
             return error.message
         self._seen_well = time.monotonic()

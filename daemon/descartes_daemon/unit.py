@@ -65,13 +65,14 @@ class Unit:
         self.statements: list[tuple[str, dict[str, Any]]] = []
         self.events: list[NewEvent] = []
 
-    def _do(self, query: str, **params: Any) -> Self:
+    def do(self, query: str, **params: Any) -> Self:
+        """Add one named query; the verbs below say it in words."""
         self.statements.append((QUERIES[query], params))
         return self
 
     def add_agent(self, agent: AgentRow) -> Self:
         """Write down that an agent is intended; it begins initializing."""
-        return self._do("add_agent", **agent.as_params())
+        return self.do("add_agent", **agent.as_params())
 
     def move(
         self,
@@ -85,7 +86,7 @@ class Unit:
         request_id: str | None = None,
     ) -> Self:
         """Move an agent; the unit fails with IllegalTransition when it is no more in the state it leaves."""
-        return self._do(
+        return self.do(
             "move",
             agent=agent_id,
             was=str(was),
@@ -98,15 +99,15 @@ class Unit:
 
     def set_process(self, agent_id: str, pid: int, process_started: int, boot_id: str) -> Self:
         """Write down which process an agent is."""
-        return self._do("set_process", agent=agent_id, pid=pid, process_started=process_started, boot_id=boot_id)
+        return self.do("set_process", agent=agent_id, pid=pid, process_started=process_started, boot_id=boot_id)
 
     def set_started(self, agent_id: str, at: float) -> Self:
         """Write down when its program began."""
-        return self._do("set_started", agent=agent_id, at=at)
+        return self.do("set_started", agent=agent_id, at=at)
 
     def set_elsewhere(self, agent_id: str, pid: int | None, cwd: str, limited_by: str | None) -> Self:
         """Write down what a runner says of an agent there: its process, where it began, who holds its limits."""
-        return self._do("set_elsewhere", agent=agent_id, pid=pid, cwd=cwd, limited_by=limited_by)
+        return self.do("set_elsewhere", agent=agent_id, pid=pid, cwd=cwd, limited_by=limited_by)
 
     def also(self, other: Unit) -> Self:
         """Add what another one has."""
@@ -116,43 +117,43 @@ class Unit:
 
     def set_ended(self, agent_id: str, at: float, exit_code: int | None, signal: str | None) -> Self:
         """Write down how it ended; neither code nor signal means that nobody knows."""
-        return self._do("set_ended", agent=agent_id, at=at, exit_code=exit_code, signal=signal)
+        return self.do("set_ended", agent=agent_id, at=at, exit_code=exit_code, signal=signal)
 
     def set_stop_grace(self, agent_id: str, seconds: float) -> Self:
         """Write down how long its stop lets it go on."""
-        return self._do("set_stop_grace", agent=agent_id, seconds=seconds)
+        return self.do("set_stop_grace", agent=agent_id, seconds=seconds)
 
     def set_ended_by(self, agent_id: str, why: str) -> Self:
         """Write down which limit ended it; the first one stays."""
-        return self._do("set_ended_by", agent=agent_id, why=why)
+        return self.do("set_ended_by", agent=agent_id, why=why)
 
     def set_usage(self, agent_id: str, usage: dict[str, Any] | None) -> Self:
         """Write down what it has taken."""
-        return self._do("set_usage", agent=agent_id, usage=None if usage is None else json.dumps(usage))
+        return self.do("set_usage", agent=agent_id, usage=None if usage is None else json.dumps(usage))
 
     def set_size(self, agent_id: str, rows: int, cols: int) -> Self:
         """Write down the size of its terminal."""
-        return self._do("set_size", agent=agent_id, rows=rows, cols=cols)
+        return self.do("set_size", agent=agent_id, rows=rows, cols=cols)
 
     def set_begin(self, agent_id: str, stream: str, begin: int) -> Self:
         """Write down that what a stream said before this offset is given up."""
-        return self._do("set_output_from" if stream == "stdout" else "set_errors_from", agent=agent_id, begin=begin)
+        return self.do("set_output_from" if stream == "stdout" else "set_errors_from", agent=agent_id, begin=begin)
 
     def begin_anew(self, agent_id: str, stream: str, begin: int) -> Self:
         """Write down that a stream begins here, which may be earlier: its program has cut its own log."""
-        return self._do("output_anew" if stream == "stdout" else "errors_anew", agent=agent_id, begin=begin)
+        return self.do("output_anew" if stream == "stdout" else "errors_anew", agent=agent_id, begin=begin)
 
     def set_collected(self, agent_id: str, at: float) -> Self:
         """Write down that all of an agent's output is removed as old."""
-        return self._do("set_collected", agent=agent_id, at=at)
+        return self.do("set_collected", agent=agent_id, at=at)
 
     def give_up_events(self, to: int) -> Self:
         """Write down that the events up to this one may go; `prune_events` removes them."""
-        return self._do("events_gone", to=str(to))
+        return self.do("events_gone", to=str(to))
 
     def prune_events(self, most: int) -> Self:
         """Remove some of the events that may go, oldest first."""
-        return self._do("prune_events", most=most)
+        return self.do("prune_events", most=most)
 
     def event(self, kind: str, event_type: str, agent_id: str | None, data: dict[str, Any], at: float) -> Self:
         """Tell listeners, once it is committed; `kind` is the type (AgentEvent, …)."""
@@ -161,28 +162,28 @@ class Unit:
 
     def accept(self, request_id: str, method: str, at: float) -> Self:
         """Write down that a request is being done; the unit fails with Conflict when it was accepted before."""
-        return self._do("accept", id=request_id, method=method, at=at)
+        return self.do("accept", id=request_id, method=method, at=at)
 
     def answer(self, request_id: str, reply: dict[str, Any], at: float) -> Self:
         """Keep the reply for a repeat; the first one stays."""
-        return self._do("answer", id=request_id, reply=json.dumps(reply), at=at)
+        return self.do("answer", id=request_id, reply=json.dumps(reply), at=at)
 
     def prune_requests(self, before: float) -> Self:
         """Forget requests accepted before this time."""
-        return self._do("prune_requests", before=before)
+        return self.do("prune_requests", before=before)
 
     def typed(self, agent_id: str, at: float, client: str, length: int) -> Self:
         """Write down that somebody typed."""
-        return self._do("typed", agent=agent_id, at=at, client=client, length=length)
+        return self.do("typed", agent=agent_id, at=at, client=client, length=length)
 
     def remain(self, agent_id: str, pid: int, started: int, kill_at: float | None) -> Self:
         """Write down a process that an ended agent left, and when it is to be killed."""
-        return self._do("remain", agent=agent_id, pid=pid, started=started, kill_at=kill_at)
+        return self.do("remain", agent=agent_id, pid=pid, started=started, kill_at=kill_at)
 
     def remain_gone(self, agent_id: str, pid: int, started: int) -> Self:
         """Forget a process that is gone."""
-        return self._do("remain_gone", agent=agent_id, pid=pid, started=started)
+        return self.do("remain_gone", agent=agent_id, pid=pid, started=started)
 
     def note(self, key: str, value: str) -> Self:
         """Keep a word about the session itself; the last one counts."""
-        return self._do("note", key=key, value=value)
+        return self.do("note", key=key, value=value)

@@ -17,12 +17,16 @@ def _named(text: str) -> dict[str, str]:
     return {name: sql.strip().removesuffix(";") for name, sql in zip(parts[::2], parts[1::2], strict=True)}
 
 
-#: Every query by its name.
-QUERIES: Mapping[str, str] = MappingProxyType(_named((_HERE / "queries.sql").read_text(encoding="utf-8")))
+_FILES = {file.name: file.read_text(encoding="utf-8") for file in sorted(_HERE.glob("*.sql"))}
 
 #: Migrations in order: 001_….sql is the first, and its number is the schema it leads to.
 MIGRATIONS: tuple[tuple[int, str], ...] = tuple(
-    (int(file.name[:3]), file.read_text(encoding="utf-8")) for file in sorted(_HERE.glob("[0-9][0-9][0-9]_*.sql"))
+    (int(name[:3]), script) for name, script in _FILES.items() if name[:3].isdigit()
+)
+
+#: Every query by its name, whichever file it stands in.
+QUERIES: Mapping[str, str] = MappingProxyType(
+    {name: sql for file, text in _FILES.items() if not file[:3].isdigit() for name, sql in _named(text).items()}
 )
 
 

@@ -1,0 +1,1 @@
+"""SCUD's tasks, as text and as rules."""

@@ -1,0 +1,1 @@
+"""Tell others of events: by HTTP, or by a command."""

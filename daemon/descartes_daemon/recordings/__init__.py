@@ -1,0 +1,1 @@
+"""Terminals that are shown again."""

@@ -1,0 +1,1 @@
+"""Find again what agents said and what happened."""

@@ -1,0 +1,1 @@
+"""What is to be done in the workspace: SCUD's tasks, or Descartes' own."""

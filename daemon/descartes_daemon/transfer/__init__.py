@@ -1,0 +1,1 @@
+"""Take a session elsewhere in one file."""
