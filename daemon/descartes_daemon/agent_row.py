@@ -42,6 +42,8 @@ class AgentRow:
     evidence: str | None = None
     #: The number of the transition that led to this state.
     moved: int | None = None
+    #: When it came to this state; None where it still begins.
+    moved_at: float | None = None
     #: Without a terminal its stdout and stderr are two files.
     tty: bool = True
     #: What lies before these offsets was dropped, of stdout (or the terminal) and of stderr.

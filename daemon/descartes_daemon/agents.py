@@ -167,7 +167,7 @@ class Agents:
             data = {"name": agent.row.name, "was": was, "status": move.to, "cause": cause, "evidence": evidence}
             unit.event("AgentEvent", agent_event(cause, move.to), agent.id, data, now)
             await self.store.commit(unit)
-            agent.row = replace(agent.row, state=move.to, cause=cause, evidence=evidence, **changes)
+            agent.row = replace(agent.row, state=move.to, cause=cause, evidence=evidence, moved_at=now, **changes)
         _log.info("agent %s (%s) is %s: %s", agent.row.name, agent.id, move.to, evidence or cause)
         self.perform(agent, move)
         self.on_news(agent)

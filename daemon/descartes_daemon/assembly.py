@@ -99,7 +99,7 @@ class Daemon:
         self.machines: Machines | None = None
         #: What was taken over, for those who are told that we serve.
         self._adopted: dict[str, object] = {}
-        self.bus = BusDoor(setup.home, self.agents, self.dispatcher, setup.settings.agents.max_agents)
+        self.bus = BusDoor(setup.home, self.agents, self.effects, self.dispatcher, setup.settings.agents.max_agents)
         self._belong()
         self._count()
 

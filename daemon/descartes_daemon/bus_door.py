@@ -17,6 +17,7 @@ from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.effects import Effects
 from descartes_daemon.unit import Unit
 from descartes_local.bus_file import BusFile, find_bus_file, keys_in, read_keys
 from descartes_local.home import Home
@@ -35,8 +36,8 @@ Reply = dict[str, Any]
 class BusDoor:
     """The bus, where there is one: `membership` is what belongs to it, else None."""
 
-    def __init__(self, home: Home, agents: Agents, dispatcher: Dispatcher, most_agents: int) -> None:
-        self._home, self._agents, self._dispatcher = home, agents, dispatcher
+    def __init__(self, home: Home, agents: Agents, effects: Effects, dispatcher: Dispatcher, most_agents: int) -> None:
+        self._home, self._agents, self._effects, self._dispatcher = home, agents, effects, dispatcher
         self._most_agents = most_agents
         #: As the session is called, looked up when it is told.
         self.title: Callable[[], str] = str
@@ -150,6 +151,7 @@ class BusDoor:
                 capacity=min(told.capacity or self._most_agents, self._most_agents),
                 agents=self._agents,
                 dispatcher=self._dispatcher,
+                effects=self._effects,
                 forget=self.forget,
             )
         except ValueError as error:  # a name, label or capacity that no message holds

@@ -14,6 +14,7 @@ from descartes_core.errors import Refused, Unavailable
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.ending import all_ended
+from descartes_daemon.environ import environment_of
 from descartes_daemon.side import Side
 from descartes_daemon.unit import Unit
 from descartes_daemon.usage import look, with_rest
@@ -126,6 +127,10 @@ class Here(Side):
         agent.kill_at = time.monotonic()
         killed = await asyncio.to_thread(agent.kill_tree)
         await all_ended(killed, _KILL_DEADLINE)
+
+    async def environment(self, agent: Agent) -> dict[str, str]:
+        """Return what its process began with."""
+        return await asyncio.to_thread(environment_of, agent)
 
     async def signal(self, agent: Agent, number: signal.Signals) -> None:
         """Send one signal to the program itself."""

@@ -52,6 +52,17 @@ class Side(abc.ABC):
         """Kill what is left of an ended agent now."""
 
     @abc.abstractmethod
+    async def environment(self, agent: Agent) -> dict[str, str]:
+        """Return what its process began with, without the values of secrets.
+
+        Raises:
+            Refused: it does not run.
+            NotHere: the system does not tell.
+            Unavailable: it cannot be reached.
+
+        """
+
+    @abc.abstractmethod
     async def signal(self, agent: Agent, number: signal.Signals) -> None:
         """Send one signal to the program itself.
 

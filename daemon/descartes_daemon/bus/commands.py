@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,9 +17,9 @@ from descartes_daemon.agent import Agent
 from descartes_daemon.bus import looking
 from descartes_daemon.bus.channels import Channels
 from descartes_daemon.bus.describing import described
-from descartes_daemon.bus.environ import environment_of
 from descartes_daemon.bus.payloads import checked
 from descartes_daemon.dispatch import Dispatcher, Peer
+from descartes_daemon.effects import Effects
 from descartes_daemon.surroundings import signal_named
 
 Data = dict[str, Any]
@@ -81,8 +80,10 @@ class Refusal(Exception):
 class Commands:
     """Does what a command says; each answers with its data."""
 
-    def __init__(self, dispatcher: Dispatcher, channels: Channels, forget: Callable[[str], Awaitable[None]]) -> None:
-        self._dispatcher, self._channels, self._forget = dispatcher, channels, forget
+    def __init__(
+        self, dispatcher: Dispatcher, effects: Effects, channels: Channels, forget: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._dispatcher, self._effects, self._channels, self._forget = dispatcher, effects, channels, forget
         self._do: Mapping[str, Callable[[Order], Awaitable[Data]]] = {
             "pause": self._pause,
             "resume": self._resume,
@@ -214,7 +215,7 @@ class Commands:
 
     async def _get_env(self, order: Order) -> Data:
         names = checked(_Names, order.payload).names
-        found = await asyncio.to_thread(environment_of, order.agent)
+        found = await self._effects.side(order.agent).environment(order.agent)
         return {"environment": found if names is None else {name: found[name] for name in names if name in found}}
 
     async def _resize(self, order: Order) -> Data:

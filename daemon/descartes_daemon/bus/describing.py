@@ -7,6 +7,7 @@ import os
 from descartes_core.agent_life import State
 from descartes_core.bus.messages import LONGEST_SENTENCE, AgentInfo
 from descartes_core.events import in_brief
+from descartes_core.times import written_or_none
 from descartes_daemon.agent import Agent
 
 #: Of a task as it is told: a command line may have megabytes.
@@ -25,6 +26,7 @@ def described(agent: Agent) -> AgentInfo:
         model_backend=os.path.basename(command[0]) if command else "",
         started_at=info["started_at"],
         task=_text(" ".join(command[1:]))[:_LONGEST_TASK],
+        paused_at=written_or_none(row.moved_at) if row.state is State.PAUSED else None,
         pause_mode="forced" if row.state is State.PAUSED else None,
         session_id=info["session_id"],
         host=info["host"],

@@ -23,6 +23,7 @@ from descartes_daemon.bus.serving import Serving
 from descartes_daemon.bus.spawns import WORK
 from descartes_daemon.bus.streams import Streams
 from descartes_daemon.dispatch import Dispatcher
+from descartes_daemon.effects import Effects
 from descartes_local.bus_file import BusFile, Keys
 
 #: Seconds between heartbeats of a daemon that has nothing on any runner.
@@ -44,6 +45,7 @@ class Membership:
         capacity: int,
         agents: Agents,
         dispatcher: Dispatcher,
+        effects: Effects,
         forget: Callable[[str], Awaitable[None]],
     ) -> None:
         self.told = told
@@ -66,7 +68,7 @@ class Membership:
         belonging = Belonging(agents, hello.role, lambda name: self.bus.peers.get(name))
         self.channels = Channels(agents.store)
         self.streams = Streams(self.bus)
-        commands = Commands(dispatcher, self.channels, forget)
+        commands = Commands(dispatcher, effects, self.channels, forget)
         self.serving = Serving(self.bus, agents, dispatcher, belonging, commands, self.streams)
         self.reports = Reports(self.bus, agents, belonging)
 

@@ -112,6 +112,11 @@ class There(Side):
         agent.kill_at = time.monotonic()
         await self._have(agent, "kill", patience=_LAST)
 
+    async def environment(self, agent: Agent) -> dict[str, str]:
+        """Have its runner say it."""
+        answer = await self._runners.action(agent, "get_env", timeout=_LAST)
+        return dict((getattr(answer, "data", None) or {}).get("environment", {}))
+
     async def signal(self, agent: Agent, number: signal.Signals) -> None:
         """Have one signal sent to the program itself."""
         await self._runners.command(agent, "signal", {"signal": number.name}, timeout=_PATIENCE)

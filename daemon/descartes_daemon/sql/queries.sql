@@ -91,7 +91,7 @@ DELETE FROM remains WHERE agent = :agent AND pid = :pid AND started = :started;
 INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
 
 -- agents -- oldest first
-SELECT * FROM agents ORDER BY created_at, id;
+SELECT *, (SELECT at FROM transitions WHERE id = agents.moved) AS moved_at FROM agents ORDER BY created_at, id;
 
 -- history -- what lists show of each, oldest first; what no row knows is put in its place
 SELECT
@@ -101,10 +101,10 @@ SELECT
 FROM agents ORDER BY created_at, id;
 
 -- living_agents -- oldest first; which states are final only the table of lives knows
-SELECT * FROM agents WHERE state NOT IN (SELECT value FROM json_each(:final)) ORDER BY created_at, id;
+SELECT *, (SELECT at FROM transitions WHERE id = agents.moved) AS moved_at FROM agents WHERE state NOT IN (SELECT value FROM json_each(:final)) ORDER BY created_at, id;
 
 -- agent --
-SELECT * FROM agents WHERE id = :id;
+SELECT *, (SELECT at FROM transitions WHERE id = agents.moved) AS moved_at FROM agents WHERE id = :id;
 
 -- state_of --
 SELECT state FROM agents WHERE id = :id;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from descartes_core.bus import messages as m
 from descartes_core.errors import Conflict, Forbidden, IllegalTransition, InvalidParams, NotHere, Refused
 from descartes_core.ids import new_id
+from descartes_core.times import written
 from tests.support.bare_hub import peer_of
 from tests.support.on_the_bus import Caller, joined, running, until
 from tests.support.programs import agent
@@ -75,6 +77,7 @@ async def test_lives_go_as_they_are_told(short: Path) -> None:
             await ada.command(spawned.id, "pause")
         status = (await ada.command(spawned.id, "get_status")).data
         assert (status["status"], status["pause_mode"]) == ("paused", "forced")
+        assert status["started_at"] <= status["paused_at"] <= written(time.time())
         assert (await ada.command(spawned.id, "resume")).data == {"paused": False}
         assert (await ada.command(spawned.id, "signal", signal="stop")).status == "paused"
         assert (await ada.command(spawned.id, "signal", signal="SIGCONT")).status == "running"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from descartes_core.errors import Refused, SpawnFailed
+from descartes_core.errors import DescartesError, Refused, SpawnFailed
 from tests.support.bare_hub import BareHub
 from tests.support.programs import agent
 from tests.support.two_machines import RunnerProcess, hub_and_runner, joined_by
@@ -105,6 +105,17 @@ async def test_what_it_takes_is_looked_up_there(short: Path, machine: Machine) -
         assert listed["usage"]["processes"] >= 1
         assert listed["usage"]["memory_bytes"] > 1_000_000
         assert listed["limited_by"] in ("daemon", "cgroup")
+
+
+async def test_its_environment_is_told_by_its_runner(short: Path, machine: Machine) -> None:
+    async with joined_by(short, *machine) as both:
+        spawned = await both.spawn(agent("echoer"), extra_env={"MODE": "fast", "API_KEY": "sesame"})
+        held = both.inside.agent(spawned["id"])
+        found = await both.inside.daemon.effects.side(held).environment(held)
+        assert (found["MODE"], found["API_KEY"]) == ("fast", "***")
+        await both.inside.call("agent.kill", agent_id=spawned["id"])
+        with pytest.raises(DescartesError, match="does not run"):
+            await both.inside.daemon.effects.side(held).environment(held)
 
 
 async def test_what_cannot_run_there_is_told_as_here(short: Path, machine: Machine) -> None:
