@@ -8,16 +8,21 @@ that stands alone, without name or shape, cannot be told from any other word.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 HIDDEN = "***"
 
-#: Without one of these there is nothing to hide, and no pattern is tried (nor made: a quick verb would pay for it).
-_HINTS = (
-    *("key", "token", "secret", "pass", "credential", "auth", "bearer", "basic", "cookie", "://"),
-    *("sk-", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "xox", "glpat-", "akia", "aiza"),
+#: How the secrets begin that are known by their shape, in lower case.
+SHAPE_HINTS = (
+    *("sk-", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "xox", "glpat-", "akia", "asia", "aiza"),
+    *("sk_live_", "sk_test_", "rk_live_", "hf_", "npm_", "pypi-", "gsk_", "xai-", "ya29.", "eyj"),
 )
+#: What stands in the names of secrets.
+NAMES = ("key", "token", "secret", "pass", "credential")
+#: Without one of these there is nothing to hide, and no pattern is tried (nor made: a quick verb would pay for it).
+HINTS = (*NAMES, "authorization", "bearer", "basic", "cookie", "://", *SHAPE_HINTS)
 #: How the names of secrets end: `*_KEY`, `apiKey`, `*TOKEN`, `*SECRET`, `*PASSWORD`.
 _NAME = r"(?:[-_]key|api_?key|token|secret|passwd|password|passphrase|[-_]pass|credentials?)"
 _HEADER = r"\b(?:authorization|cookie)[\"']?\s{0,4}:\s{0,4}[\"']?"
@@ -29,7 +34,8 @@ _STRING = r"""(?:"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$)|[^\s"',}\]]+)""
 _CREDENTIAL = r"[\w.~+/=-]{8,}"
 _SHAPES = (
     r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|gh[opsu]_\w{20,}|ghr_\w{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}"
-    r"|glpat-[\w-]{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,})"
+    r"|glpat-[\w-]{16,}|A(?:KI|SI)A[0-9A-Z]{16}|AIza[\w-]{30,}|(?:[sr]k_live|sk_test)_\w{16,}|hf_\w{30,}|npm_\w{30,}"
+    r"|pypi-[\w-]{40,}|gsk_\w{30,}|xai-\w{30,}|ya29\.[\w-]{30,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})"
 )
 
 
@@ -61,8 +67,8 @@ def redact_text(text: str, known: Iterable[str] = ()) -> str:
             text = text.replace(secret, HIDDEN)
     if not _may_hold(text):
         return text
-    for pattern, put in _patterns():
-        text = pattern.sub(put, text)
+    for pattern in patterns():
+        text = pattern.expression.sub(pattern.put, text)
     return text
 
 
@@ -73,7 +79,7 @@ def is_secret_name(name: str) -> bool:
 
 def _may_hold(text: str) -> bool:
     lower = text.lower()
-    return any(hint in lower for hint in _HINTS)
+    return any(hint in lower for hint in HINTS)
 
 
 def _word(word: str) -> str:
@@ -93,21 +99,42 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
+class Pattern(NamedTuple):
+    """What is looked for in a text; group 1, where there is one, stays: what stands behind it is the secret."""
+
+    expression: re.Pattern[str]
+    put: str
+    #: Without one of these, and without this sign, a text in lower case holds none: nothing is tried.
+    hints: tuple[str, ...]
+    sign: str = ""
+
+    def may_be_in(self, lower: str) -> bool:
+        """Say whether it is worth a try in this text, given in lower case."""
+        return self.sign in lower and any(hint in lower for hint in self.hints)
+
+
+_ADDRESS = ("://",)
+
+
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]:
-    """Return what is looked for in a text, and what is put there; each runs in linear time."""
+def patterns() -> tuple[Pattern, ...]:
+    """Return all that is looked for in a text; each runs in linear time."""
     shown = rf"\g<1>{HIDDEN}"
+
+    def named(expression: str, hints: tuple[str, ...], sign: str = "") -> Pattern:
+        return Pattern(_compiled(expression), shown, hints, sign)
+
     return (
         # An URL with a password, or with a long word in place of a user's name.
-        (_compiled(r"(://[^\s/@:]*:)[^\s/]+(?=@)"), shown),
-        (_compiled(r"(://)[^\s/@:]{20,}(?=@)"), shown),
-        (_compiled(rf"(\b(?:bearer|basic)\s{{1,4}}){_CREDENTIAL}"), shown),
-        (_compiled(rf"({_HEADER}(?:\w+\s)?){_CREDENTIAL}[^\"'\r\n]*"), shown),
+        named(r"(://[^\s/@:]*:)[^\s/]+(?=@)", _ADDRESS, "@"),
+        named(r"(://)[^\s/@:]{20,}(?=@)", _ADDRESS, "@"),
+        named(rf"(\b(?:bearer|basic)\s{{1,4}}){_CREDENTIAL}", ("bearer", "basic")),
+        named(rf"({_HEADER}(?:\w+\s)?){_CREDENTIAL}[^\"'\r\n]*", ("authorization", "cookie"), ":"),
         # name = value, "name": value, X-Some-Key: value, --name value
-        (_compiled(rf"((?:{_NAME}|[?&]key)[\"']?\s{{0,4}}=\s{{0,4}}){_WORD}"), shown),
+        named(rf"((?:{_NAME}|[?&]key)[\"']?\s{{0,4}}=\s{{0,4}}){_WORD}", NAMES, "="),
         # A key of JSON is a name from quote to quote: '/etc/passwd': … is a place, and what is the matter with it.
-        (_compiled(rf"([\"'][\w.-]{{0,60}}{_NAME}[\"']\s{{0,4}}:\s{{0,4}}){_STRING}"), shown),
-        (_compiled(r"(-(?:key|token|secret):\s{0,4})[^\s\"']+"), shown),
-        (_compiled(rf"((?<!\S)--?(?:\w[\w-]{{0,60}}[-_])?{_NAME.replace('[-_]', '-?')}\s{{1,4}}){_WORD}"), shown),
-        (re.compile(_SHAPES), HIDDEN),
+        named(rf"([\"'][\w.-]{{0,60}}{_NAME}[\"']\s{{0,4}}:\s{{0,4}}){_STRING}", NAMES, ":"),
+        named(r"(-(?:key|token|secret):\s{0,4})[^\s\"']+", NAMES, ":"),
+        named(rf"((?<!\S)--?(?:\w[\w-]{{0,60}}[-_])?{_NAME.replace('[-_]', '-?')}\s{{1,4}}){_WORD}", NAMES, "-"),
+        Pattern(re.compile(_SHAPES), HIDDEN, SHAPE_HINTS),
     )

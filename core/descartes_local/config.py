@@ -39,6 +39,7 @@ from descartes_local.config_sections import (
     Hub,
     Log,
     Output,
+    Redaction,
     Retention,
     Server,
     Supervisor,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     output: Output = Output()
     retention: Retention = Retention()
     terminals: Terminals = Terminals()
+    redaction: Redaction = Redaction()
     supervisor: Supervisor = Supervisor()
     hub: Hub = Hub()
     log: Log = Log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -34,6 +35,7 @@ Days = Annotated[float, _NUMBER, Field(ge=0, le=36_500, allow_inf_nan=False)]
 Cells = Annotated[int, _NUMBER, Field(ge=1, le=1000)]
 SomePath = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
 Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+SomePattern = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 _RULE = RestartRule()
 _HARMLESS = Harmless()
@@ -145,6 +147,8 @@ class Terminals(Section):
     ping_every: Seconds = 20.0
     #: Seconds after which a WebSocket terminal that nobody types into and that shows nothing is closed; 0: never.
     idle_timeout: Annotated[Seconds, _HARMLESS] = 0.0
+    #: Whether what people type into agents is kept, passwords too; else only who typed, when and how much.
+    keep_input: bool = False
 
 
 class Supervisor(Section):
@@ -222,3 +226,23 @@ class Log(Section):
     max_bytes: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**4)] = 10 * 1024 * 1024
     #: How many old ones are kept.
     keep: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
+
+
+class Redaction(Section):
+    """What is hidden in what leaves a session, and in what can be searched: secrets become `***`."""
+
+    #: Whether anything is.
+    enabled: bool = True
+    #: What is hidden besides tokens and passwords: regular expressions (RE2); of one with groups only what they hold.
+    patterns: list[SomePattern] = []
+    #: Environment variables whose values are hidden besides those whose names tell (`…_TOKEN`, `…_KEY`, `…_PASSWORD`).
+    variables: list[Argument] = []
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.patterns:
+            # Only who has patterns pays for RE2.
+            compiled = import_module("descartes_core.expressions").compiled
+            for pattern in self.patterns:
+                compiled(pattern)
+        return self

@@ -3,10 +3,31 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from descartes_local.config_sections import Agents, Discovery, Log, Output, Retention, Server, Supervisor, Terminals
+from descartes_local.config_sections import (
+    Agents,
+    Discovery,
+    Log,
+    Output,
+    Redaction,
+    Retention,
+    Server,
+    Supervisor,
+    Terminals,
+)
 from descartes_local.field_comments import comments_of
 
-ALL: list[type[BaseModel]] = [Server, Discovery, Agents, Output, Retention, Terminals, Supervisor, Log]
+ALL: list[type[BaseModel]] = [
+    Server,
+    Discovery,
+    Agents,
+    Output,
+    Redaction,
+    Retention,
+    Terminals,
+    Redaction,
+    Supervisor,
+    Log,
+]
 
 
 @pytest.mark.parametrize("section", ALL)
@@ -27,3 +48,9 @@ def test_no_number_is_true_or_endless(section: type[BaseModel]) -> None:
 def test_the_two_ports_differ() -> None:
     with pytest.raises(ValidationError, match="both 8081"):
         Server(http_port=8081)
+
+
+def test_a_pattern_that_cannot_be_read_is_told() -> None:
+    assert Redaction(patterns=[r"id (\d+)"]).enabled
+    with pytest.raises(ValidationError, match="no regular expression"):
+        Redaction(patterns=["("])
