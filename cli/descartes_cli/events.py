@@ -27,6 +27,7 @@ _EXAMPLES = """\b
 Examples:
   descartes events -f
   descartes events -s shop --agent fixer --since 120
+  descartes events --since 1h --until 30m
   descartes events -f --json --category system | jq .event_type
   descartes events --filter '{"event_categories": ["agent", "system"]}'
 """
@@ -34,7 +35,13 @@ Examples:
 
 @click.command("events", epilog=_EXAMPLES)
 @click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on with what happens from now, or after --since.")
-@click.option("--since", type=click.IntRange(min=0), metavar="N", help="After this seq; of one session only.")
+@click.option(
+    "--since",
+    type=options.Moment(or_seq=True),
+    metavar="WHEN",
+    help="From this time: 1h (so long ago), 2026-11-22T08:00Z; or after this seq, a number: of one session only.",
+)
+@click.option("--until", type=options.Moment(), metavar="WHEN", help="Before this time.")
 @click.option("--category", "categories", multiple=True, type=click.Choice(_CATEGORIES), help="Only these; repeatable.")
 @click.option(
     "--agent",
@@ -54,7 +61,8 @@ Examples:
 @options.as_json
 def events(
     is_followed: bool,
-    since: int | None,
+    since: int | str | None,
+    until: str | None,
     categories: tuple[str, ...],
     agents: tuple[str, ...],
     text: str | None,
@@ -72,17 +80,19 @@ def events(
         found = find_session(home, session)
         only = found.id
         sessions.start(home, found)
-    wanted = _filter(home, session, text, categories, agents)
+    times = {"from_time": since if isinstance(since, str) else None, "to_time": until}
+    wanted = {"filter": _filter(home, session, text, categories, agents), **{k: v for k, v in times.items() if v}}
+    begin = 0 if isinstance(since, str) else since
     runs = [run for run in read_run_files(home) if only in (None, run.session_id)]
-    if since is not None and len(runs) > 1:
-        raise InvalidParams("--since counts within one session: name it with -s")
+    if isinstance(since, int) and len(runs) > 1:
+        raise InvalidParams("--since with a number counts within one session: name it with -s")
     if not runs and not is_followed:
         say_wrong("no sessions are active; -s SESSION starts one and tells of it")
     # Each session's own order holds, also where its clock was set back meanwhile.
     silent: list[Unavailable] = []
-    told = (_past(run, since or 0, wanted, silent) for run in runs)
+    told = (_past(run, begin or 0, wanted, silent) for run in runs)
     past = heapq.merge(*told, key=lambda event: event["timestamp"])
-    for event in follow(home, only, since, wanted) if is_followed else past:
+    for event in follow(home, only, begin, wanted) if is_followed else past:
         click.echo(json.dumps(event) if as_json else _line(event))
     return silent[0].exit if silent else 0
 
@@ -110,7 +120,7 @@ def _past(run: RunFile, since: int, wanted: dict[str, Any], silent: list[Unavail
     """Walk over one session's events; a daemon that does not answer keeps nobody from hearing of the others."""
     while True:
         try:
-            reply = read(run.socket, "event.list", {"since": since, "limit": _PAGE, "filter": wanted})
+            reply = read(run.socket, "event.list", {**wanted, "since": since, "limit": _PAGE})
         except Unavailable as error:
             say_wrong(f"{run.name} tells nothing after event {since}: {error.message}")
             silent.append(error)

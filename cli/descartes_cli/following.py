@@ -44,7 +44,7 @@ def follow(
         home: Whose sessions.
         only: One session's id; None: all, also those that start meanwhile.
         since: The seq after which to begin; None: from now.
-        wanted: The filter, as the daemon takes it; None: everything.
+        wanted: What else `event.list` is asked: the filter, times; None: everything.
 
     """
     streams: dict[str, _Stream] = {}
@@ -108,10 +108,10 @@ def _send(stream: _Stream, selector: selectors.BaseSelector) -> None:
     # A seq that is not there yet is refused: a look at the newest one comes first.
     since = 0 if stream.since is None else stream.since
     params = {
+        **stream.wanted,
         "since": since,
         "limit": 1 if stream.since is None else _PAGE,
         "wait": 0.0 if stream.since is None else _ROUND,
-        "filter": stream.wanted,
     }
     assert stream.connection is not None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import click
@@ -38,6 +39,36 @@ class Quantity(click.types.FloatParamType):
         if found < read(self._least):
             self.fail(f"{value} is too little: {self._least} is the least.", param, ctx)
         return found
+
+
+class Moment(click.ParamType[str | int]):
+    """A point in time: so long ago, or as it is written in RFC 3339."""
+
+    name = "moment"
+
+    def __init__(self, *, or_seq: bool = False) -> None:
+        #: Whether a plain number is a seq, and stays one.
+        self._or_seq = or_seq
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+        """Read what a person wrote; a time is given back as every door takes it."""
+        from descartes_core import quantities, times  # only who names a time pays for it
+
+        if self._or_seq and str(value).isdecimal():
+            return int(value)
+        try:
+            return times.written(times.read(value))
+        except (ValueError, OverflowError):
+            pass
+        try:
+            return times.written(time.time() - quantities.read_seconds(value))
+        except (ValueError, OverflowError):
+            kinds = "a seq, " if self._or_seq else ""
+            self.fail(
+                f"{value!r} is not {kinds}an age like 90s, 30m, 1h or 2d, or a time like 2026-11-22T08:00:00Z.",
+                param,
+                ctx,
+            )
 
 
 MEMORY, TIME = Quantity("memory", "1M"), Quantity("time", "0.01s")

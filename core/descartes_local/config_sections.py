@@ -130,12 +130,14 @@ class Output(Section):
 
 
 class Retention(Section):
-    """What `descartes gc` removes."""
+    """What is kept, and for how long."""
 
-    #: Output of agents that ended this many days ago.
+    #: `descartes gc` removes the output of agents that ended this many days ago …
     output_days: Days = 30.0
-    #: Events older than this many days.
+    #: … and events older than this many days.
     event_days: Days = 90.0
+    #: The newest events of a session that are kept; older ones go by themselves, a tenth at a time; 0: all are kept.
+    event_count: Annotated[int, _NUMBER, Field(ge=0, le=10**12)] = 0
 
 
 class Terminals(Section):

@@ -24,6 +24,7 @@ from descartes_daemon.disk_news import DiskNews
 from descartes_daemon.dispatch import Dispatcher
 from descartes_daemon.dropping import Caps
 from descartes_daemon.effects import Effects
+from descartes_daemon.event_bound import EventBound
 from descartes_daemon.faults import Faults
 from descartes_daemon.feed import Feed
 from descartes_daemon.ground import Ground
@@ -79,10 +80,9 @@ class Daemon:
         self.leaving = Leaving(self.agents, self.effects, self.orphans)
         self.feed = Feed(store)
         self.once = Once(store)
-        days = setup.settings.retention
-        self.collecting = Collecting(
-            self.agents, self.caps, self.once, output_days=days.output_days, event_days=days.event_days
-        )
+        bound = EventBound(store, self.background, setup.settings.retention.event_count)
+        self.feed.on_growth = bound.grew
+        self.collecting = Collecting(self.agents, self.caps, self.once, bound, setup.settings.retention)
         self.screens = Screens(setup.settings.output.checkpoint_every)
         self.dispatcher = Dispatcher(self.once)
         self.scud_watch = ScudWatch(upkeep, keep=self._keep_lock, tell=self.tell)

@@ -24,10 +24,12 @@ from descartes_core.times import written_or_none
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.dropping import Caps
+from descartes_daemon.event_bound import EventBound
 from descartes_daemon.once import Once
 from descartes_daemon.outputs import FILES
 from descartes_daemon.stored import StoredOutput
 from descartes_daemon.unit import Unit
+from descartes_local.config_sections import Retention
 from descartes_local.disk_use import taken_by
 from descartes_local.probe import reached
 
@@ -36,8 +38,6 @@ _log = logging.getLogger(__name__)
 _DAY = 86_400.0
 #: What is on its way out has this behind its name.
 _GONE = ".gone"
-#: Events go in pieces of this size: other writes wait for one piece only.
-_EVENTS_AT_ONCE = 5000
 
 Reply = dict[str, Any]
 
@@ -45,9 +45,8 @@ Reply = dict[str, Any]
 class Collecting:
     """Does what `descartes gc` asks for, and finishes what a killed daemon began."""
 
-    def __init__(self, agents: Agents, caps: Caps, once: Once, *, output_days: float, event_days: float) -> None:
-        self._agents, self._caps, self._once = agents, caps, once
-        self._output_days, self._event_days = output_days, event_days
+    def __init__(self, agents: Agents, caps: Caps, once: Once, bound: EventBound, kept: Retention) -> None:
+        self._agents, self._caps, self._once, self._bound, self._kept = agents, caps, once, bound, kept
         self._directory = agents.place.data / "agents"
         self._turn = asyncio.Lock()
 
@@ -56,20 +55,22 @@ class Collecting:
         collected = [one.agent_id for one in await self._agents.store.outputs() if one.collected_at is not None]
         for error in await asyncio.to_thread(_finish, self._directory, collected):
             _log.error("%s", error)
-        await self._prune_events()
+        await self._bound.prune()
+        self._bound.grew(self._agents.store.last_seq())
 
     async def collect(self, request: Collect, asking: Asking) -> Reply:
         """session.collect: tell what goes, and let it go unless it is only asked for."""
-        days = self._output_days if request.older_than is None else request.older_than
-        event_days = self._event_days if request.events_older_than is None else request.events_older_than
+        days = self._kept.output_days if request.older_than is None else request.older_than
+        event_days = self._kept.event_days if request.events_older_than is None else request.events_older_than
         async with self._turn:
             reply = await self._outputs(time.time() - days * _DAY, asking, is_asked=request.dry_run)
             to, count = await self._agents.store.events_before(time.time() - event_days * _DAY)
+            to, count = await self._bound.surplus_beyond(to, count)
             reply["events"] = count
             if count and not request.dry_run:
                 await self._agents.store.commit(asking.accepted(Unit()).give_up_events(to))
                 reached("collect.events_given_up")
-                await self._prune_events()
+                await self._bound.prune()
         if not request.dry_run:
             await self._once.prune()
             await self._caps.begin()
@@ -134,11 +135,6 @@ class Collecting:
             _log.error("%s: %s", directory, error)
             return f"{error.strerror or error}; it is tried again with the next start"
         return None
-
-    async def _prune_events(self) -> None:
-        store = self._agents.store
-        while await store.events_given_up():
-            await store.commit(Unit().prune_events(_EVENTS_AT_ONCE))
 
 
 def _finish(directory: Path, collected: Iterable[str]) -> list[str]:

@@ -38,6 +38,8 @@ class Feed:
         self.on_lag: Callable[[float], None] = lambda _seconds: None
         #: Told whenever somebody missed something.
         self.on_gap: Callable[[], None] = lambda: None
+        #: Told of the newest seq with every commit that tells something.
+        self.on_growth: Callable[[int], None] = lambda _newest: None
         store.on_commit = self._told
 
     def _told(self, events: list[dict[str, Any]]) -> None:
@@ -46,6 +48,7 @@ class Feed:
         self._commits.append((self.last_seq, time.monotonic()))
         self._news.set()
         self._news = asyncio.Event()  # who waits next waits for the next one
+        self.on_growth(self.last_seq)
 
     async def after(self, since: int, limit: int) -> Piece:
         """Return the events after a cursor, oldest first; none only where there is nothing beyond it."""
@@ -58,6 +61,11 @@ class Feed:
         # The store may be a moment ahead: what was not told yet comes in its turn.
         events = [event for event in await self._store.events_after(since, limit) if event["seq"] <= self.last_seq]
         return Piece(events[0]["seq"] - 1 if events else newest, events)
+
+    async def before(self, at: float) -> int:
+        """Return a cursor behind what happened before this time; 0 where none of it is kept: there may be a gap."""
+        ((first, oldest),) = await self._store.select("first_event_at", at=at)
+        return 0 if first == oldest else min(int(first) - 1, self.last_seq)
 
     def reached(self, seq: int) -> None:
         """Take note that an event has just reached a listener; of long ago nobody knows when it was committed."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from descartes_core.ids import new_id
-from descartes_daemon import collecting
+from descartes_daemon import event_bound
 from descartes_daemon.unit import Unit
 from tests.support.inside import Inside, open_inside
 from tests.support.rows import told
@@ -139,7 +139,7 @@ async def test_what_cannot_be_removed_is_told_and_tried_again(short: Path, monke
 
 
 async def test_old_events_go_in_pieces_and_the_count_goes_on(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "_EVENTS_AT_ONCE", 7)
+    monkeypatch.setattr(event_bound, "AT_ONCE", 7)
     identity = new_id()
     async with open_inside(short, identity=identity) as inside:
         for _ in range(40):

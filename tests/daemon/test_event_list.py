@@ -10,6 +10,7 @@ import pytest
 from descartes_core.errors import InvalidParams
 from descartes_core.messages.events import EventFilter, ListEvents
 from descartes_core.messages.events import EventList as Reply
+from descartes_core.times import written
 from descartes_daemon.event_list import EventList
 from descartes_daemon.feed import Feed
 from descartes_daemon.store import Store
@@ -98,3 +99,36 @@ async def test_events_that_are_kept_no_more_are_a_gap(tmp_path: Path, kept: int)
         assert (page["gap_until"], len(page["events"]), page["next_since"]) == (21 - kept, kept, 20)
         assert missed == [1]
         assert (await EventList(feed).list(ListEvents(since=20 - kept)))["gap_until"] is None
+
+
+async def test_events_of_a_time_are_read_without_those_around_it(short: Path) -> None:
+    async with open_inside(short) as inside:
+        store = inside.daemon.store
+        for at, word in ((100.0, "one"), (200.0, "two"), (150.0, "two, by a clock set back"), (300.0, "three")):
+            await store.commit(Unit().event("SystemEvent", word, None, {}, at))
+
+        async def between(begin: float | None, end: float | None) -> list[str]:
+            asked = {"from_time": begin and written(begin), "to_time": end and written(end)}
+            asked = {key: value for key, value in asked.items() if value}
+            reply = await inside.call("event.list", filter={"event_categories": ["system"]}, **asked)
+            assert (reply["next_since"], reply["gap_until"]) == (reply["last_seq"], None)
+            return [event["event_type"] for event in reply["events"]]
+
+        assert await between(None, 300.0) == ["one", "two", "two, by a clock set back"]
+        assert await between(200.0, 300.0) == ["two"]
+        assert await between(150.0, 300.0) == ["two", "two, by a clock set back"]
+        assert await between(4e9, None) == []
+        with pytest.raises(InvalidParams, match="RFC 3339"):
+            await inside.call("event.list", from_time="yesterday")
+
+
+async def test_who_asks_from_a_time_that_is_kept_no_more_is_told_of_the_gap(tmp_path: Path) -> None:
+    async with Store.open(tmp_path / "state.db") as store:
+        for at in (100.0, 200.0, 300.0):
+            await store.commit(Unit().event("SystemEvent", "old", None, {}, at))
+        await store.commit(Unit().give_up_events(2))
+        await store.commit(Unit().prune_events(100))
+        events = EventList(Feed(store))
+        reply = await events.list(ListEvents(from_time=written(150.0)))
+        assert (reply["gap_until"], [event["seq"] for event in reply["events"]]) == (3, [3])
+        assert (await events.list(ListEvents(from_time=written(350.0))))["gap_until"] is None

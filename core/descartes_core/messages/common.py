@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from descartes_core import times
 
 #: The largest message at any door.
 LARGEST_MESSAGE = 10 * 1024 * 1024
@@ -21,6 +23,17 @@ Rows = Annotated[int, Field(ge=1, le=1000)]
 Wait = Annotated[float, Field(ge=0, le=LONGEST_WAIT)]
 Grace = Annotated[float, Field(ge=0, le=3600)]
 Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=131_071)]
+
+
+def _moment(text: str) -> str:
+    try:
+        return times.written(times.read(text))
+    except (ValueError, OverflowError) as error:
+        raise ValueError("it is no RFC 3339 time like 2026-11-22T08:00:00Z") from error
+
+
+#: RFC 3339; here as every door writes it, so that two compare as texts.
+Moment = Annotated[str, StringConstraints(max_length=40), AfterValidator(_moment)]
 
 
 class Model(BaseModel):

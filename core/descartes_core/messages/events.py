@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from descartes_core.messages.common import Model, Wait
+from descartes_core.messages.common import Model, Moment, Wait
 
 Id = Annotated[str, StringConstraints(max_length=100)]
 Ids = Annotated[list[Id], Field(max_length=1000)]
@@ -31,6 +31,10 @@ class ListEvents(Model):
     since: Annotated[int, Field(ge=0)] = 0
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     filter: EventFilter = EventFilter()
+    #: Only what happened at this time or later …
+    from_time: Moment | None = None
+    #: … and before this one.
+    to_time: Moment | None = None
     #: Wait this many seconds for the first one.
     wait: Wait = 0.0
 

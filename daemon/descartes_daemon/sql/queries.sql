@@ -151,6 +151,10 @@ SELECT id, name, state, ended_at, tty, output_from, errors_from, collected_at FR
 -- first_event_since -- the newest one stays in any case: the count of all goes on from it
 SELECT ifnull(min(seq), (SELECT ifnull(max(seq), 1) FROM events)) FROM events WHERE at >= :at;
 
+-- first_event_at -- and the oldest; where none is so late, what would be the next
+SELECT ifnull(min(seq), (SELECT ifnull(max(seq), 0) + 1 FROM events)), (SELECT ifnull(min(seq), 0) FROM events)
+FROM events WHERE at >= :at;
+
 -- count_events_to --
 SELECT count(*) FROM events WHERE seq <= :to;
 
