@@ -1,0 +1,83 @@
+"""Write one phase as SCUD writes it, and behind each section what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from descartes_core.scud.reading import FIELDS
+from descartes_core.scud.rows import HEADER, SECTIONS, escape
+from descartes_core.scud.task import LETTERS, PRIORITY_LETTERS, Phase, Task
+
+
+def write_phase(phase: Phase) -> str:
+    """Return the text of a phase."""
+    head = [f"{HEADER} v1", f"# Phase: {phase.name or phase.tag}", *_kept(phase, "")]
+    known = [
+        ("nodes", "# id | title | status | complexity | priority", [_node(task) for task in phase.tasks], True),
+        ("edges", "# dependent -> dependency", [row for task in phase.tasks for row in _edges(task)], False),
+        ("parents", "# parent: subtasks...", [_parent(task) for task in phase.tasks if task.children], False),
+        ("assignments", "# id | assigned_to | locked_by | locked_at", list(_assignments(phase.tasks)), False),
+        ("agents", "# id | agent_type | model_tier", list(_agents(phase.tasks)), False),
+        ("details", "", [line for task in phase.tasks for line in _details(task)], False),
+    ]
+    parts = ["\n".join(head), "\n".join(_meta(phase))]
+    for section, heading, rows, always in known:
+        rows += _kept(phase, section)
+        if rows or always:
+            parts.append("\n".join([f"@{section}", *([heading] if heading else []), *rows]))
+    unknown = [line for section, line in phase.kept if section and section not in SECTIONS]
+    if unknown:
+        parts.append("\n".join(unknown))
+    return "\n\n".join(parts) + "\n"
+
+
+def _kept(phase: Phase, section: str) -> list[str]:
+    return [line for where, line in phase.kept if where == section]
+
+
+def _meta(phase: Phase) -> Iterator[str]:
+    yield "@meta {"
+    yield f"  name {phase.tag}"
+    if phase.id_format:
+        yield f"  id_format {phase.id_format}"
+    if phase.updated:
+        yield f"  updated {phase.updated}"
+    yield from _kept(phase, "meta")
+    yield "}"
+
+
+def _node(task: Task) -> str:
+    letters = LETTERS[task.status], str(task.complexity), PRIORITY_LETTERS[task.priority]
+    fields = [task.id, escape(task.title), *letters, *([task.annotation] if task.annotation else [])]
+    return " | ".join(fields)
+
+
+def _edges(task: Task) -> list[str]:
+    return [f"{task.id} -> {dependency}" for dependency in task.dependencies]
+
+
+def _parent(task: Task) -> str:
+    return f"{task.id}: {', '.join(task.children)}"
+
+
+def _assignments(tasks: Iterable[Task]) -> Iterator[str]:
+    for task in tasks:
+        who = (task.assigned_to, task.locked_by, task.locked_at)
+        if any(who):
+            yield " | ".join([task.id, *[escape(one or "") for one in who]]).rstrip()
+
+
+def _agents(tasks: Iterable[Task]) -> Iterator[str]:
+    for task in tasks:
+        which = (task.agent_type, task.model_tier)
+        if any(which):
+            yield " | ".join([task.id, *[escape(one or "") for one in which]]).rstrip()
+
+
+def _details(task: Task) -> Iterator[str]:
+    for name in FIELDS:
+        text: str | None = getattr(task, name)
+        if text or (text is not None and name != "description"):
+            yield f"{task.id} | {name} |"
+            # Also an empty line is indented: so it belongs to the text.
+            yield from (f"  {line}" for line in text.split("\n") if text)
