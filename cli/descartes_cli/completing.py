@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"\w[\w.+@-]*")
 #: Daemons that take longer than this are left out: who types waits for nobody (seconds).
 _DEADLINE = 0.3
 #: Verbs that are used on agents that have ended.
-_OF_THE_PAST = {"audit", "events", "logs", "screen", "wait"}
+_OF_THE_PAST = {"audit", "delete", "events", "get", "history", "logs", "query", "screen", "set", "wait"}
 
 
 def agents(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -24,6 +24,8 @@ VERBS = {
     "pause": ("descartes_cli.pause:pause", "Halt agents and everything they started."),
     "resume": ("descartes_cli.resume:resume", "Let paused agents go on."),
     "events": ("descartes_cli.events:events", "Read what happened."),
+    "history": ("descartes_cli.history:history", "Tell how agents came to where they are, and why."),
+    "state": ("descartes_cli.state:state", "What agents keep under keys, and snapshots."),
     "signal": ("descartes_cli.signalling:signal", "Send agents a signal."),
     "sessions": ("descartes_cli.sessions:sessions", "Workspaces and their daemons."),
     "gc": ("descartes_cli.gc:gc", "Remove old output and old events."),

@@ -34,6 +34,9 @@ _DAEMON = ("instance_id", "pid", "version")
 #: The first log that could not be written, and what its agent does: wait, or drop.
 _DISK = ("path", "trouble", "agent_id", "policy")
 
+#: What is told of a key; never its value, which `state.get` has.
+_KEY = ("agent_id", "key", "version")
+
 #: Everything that is told. What happens to agents and to the daemon has the original's words where it has one.
 TOLD = (
     Kind(
@@ -98,6 +101,9 @@ TOLD = (
     Kind(
         "SystemEvent", "bus_refused", "the hub will not have it; `bus.connect` tries again", ("hub", "name", "reason")
     ),
+    Kind("StateEvent", "created", "an agent keeps something under a key that was not there", _KEY),
+    Kind("StateEvent", "updated", "it keeps something else there", _KEY),
+    Kind("StateEvent", "deleted", "it keeps nothing there any more", _KEY),
     Kind(
         "SystemEvent",
         "error",
@@ -123,7 +129,6 @@ NOT_TOLD = (
         Kind("WorkflowEvent", word, "there are no workflows; the type is reserved")
         for word in ("started", "step_completed", "completed", "failed", "paused", "resumed")
     ),
-    *(Kind("StateEvent", word, "comes with the methods `state.*`") for word in ("created", "updated", "deleted")),
 )
 
 #: Characters of a command line in an event; `agent.get` has all of it.

@@ -25,8 +25,18 @@ from descartes_core.messages.agents import (
 from descartes_core.messages.bus import BusStatus, ConnectBus, DrainBus
 from descartes_core.messages.common import ChangeAgent, Model, Nothing, OneAgent
 from descartes_core.messages.events import EventList, ListEvents
+from descartes_core.messages.history import ReadTransitions, Transitions
 from descartes_core.messages.output import Output, ReadOutput, ReadScreen, Screen
 from descartes_core.messages.sessions import Collect, CollectReply, RenameSession, SessionReply
+from descartes_core.messages.state import (
+    DeleteState,
+    GetState,
+    QueryState,
+    SetState,
+    StateChanged,
+    StatePage,
+    StateValue,
+)
 from descartes_core.messages.system import Health, Metrics, ShutDown, Shutdown, Stats
 from descartes_core.messages.terminals import Attach, Resize, Write, Written
 
@@ -51,6 +61,14 @@ class Method:
 
 _AGENT = (errors.AgentNotFound, errors.Ambiguous)
 _MOVE = (*_AGENT, errors.IllegalTransition)
+
+_STATE = (
+    Method("state.get", GetState, StateValue, (*_AGENT, errors.NotFound)),
+    Method("state.query", QueryState, StatePage, _AGENT),
+    Method("state.set", SetState, StateChanged, (*_AGENT, errors.Conflict, errors.LimitReached, errors.TooLarge)),
+    Method("state.delete", DeleteState, StateChanged, (*_AGENT, errors.Conflict, errors.NotFound)),
+    Method("state.transitions", ReadTransitions, Transitions, _AGENT),
+)
 
 _METHODS = (
     Method(
@@ -88,6 +106,7 @@ _METHODS = (
     Method("bus.connect", ConnectBus, BusStatus, (errors.Unavailable,)),
     Method("bus.drain", DrainBus, BusStatus, (errors.Refused,)),
     Method("event.list", ListEvents, EventList),
+    *_STATE,
     Method("system.health", Nothing, Health, about="Say whether the daemon works, from a look at its store."),
     Method("system.stats", Nothing, Stats, about="Count what this daemon has and does."),
     Method("system.metrics", Nothing, Metrics, about="The same counters, and durations, as Prometheus reads them."),

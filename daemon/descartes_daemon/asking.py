@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from descartes_daemon.unit import Unit
@@ -27,6 +29,11 @@ class Asking:
     #: Done once the answer is stored, just before it is sent.
     afterwards: list[Callable[[], None]] = field(default_factory=list)
 
+    @property
+    def evidence(self) -> str:
+        """Who asked, for the history: a pid alone tells nobody anything later."""
+        return f"asked by {self.client}{_program(self.client)}"
+
     def accepted(self, unit: Unit) -> Unit:
         """Add the acceptance to what is committed with the first effect of the request, once."""
         if self.id is not None and not self.is_accepted:
@@ -37,3 +44,12 @@ class Asking:
     def answered(self, unit: Unit, answer: dict[str, Any]) -> Unit:
         """Add the answer to what is committed with the last effect of the request."""
         return unit if self.id is None else unit.answer(self.id, answer, time.time())
+
+
+def _program(client: str) -> str:
+    """Return the name of a local client's program, while it still waits for its answer."""
+    found = re.fullmatch(r"pid (\d+)", client)
+    try:
+        return f" ({Path(f'/proc/{found[1]}/comm').read_text().strip()})" if found else ""
+    except (OSError, UnicodeError):
+        return ""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from descartes_core.agent_life import Cause, Effect, Move, State
+from descartes_core.quantities import brief_seconds
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents
 from descartes_daemon.here import Here
@@ -76,7 +77,11 @@ class Effects:
     def _grace_over(self, agent: Agent) -> None:
         agent.grace_timer = None
         if agent.row.state is State.STOPPING:
-            self._agents.background.start(self._agents.try_move(agent, Cause.GRACE_OVER), f"grace over {agent.id}")
+            grace = agent.row.grace if agent.row.stop_grace is None else agent.row.stop_grace
+            move = self._agents.try_move(
+                agent, Cause.GRACE_OVER, evidence=f"it has not ended within {brief_seconds(grace)}"
+            )
+            self._agents.background.start(move, f"grace over {agent.id}")
 
     def _disarm(self, agent: Agent) -> None:
         if agent.grace_timer is not None:

@@ -74,7 +74,7 @@ class Verbs:
 
     async def _move(self, request: ChangeAgent, asking: Asking, cause: Cause) -> Reply:
         agent = await self._agents.find(request.agent_id)
-        await self._agents.move(agent, cause, evidence=asking.client, request_id=asking.id, facts=asking.accepted)
+        await self._agents.move(agent, cause, evidence=asking.evidence, request_id=asking.id, facts=asking.accepted)
         if agent.acts is not None:
             await asyncio.wait([agent.acts])
         return {"agent": agent.info()}
@@ -108,7 +108,7 @@ class Verbs:
 
     async def _ask_for_end(self, agent: Agent, asking: Asking, cause: Cause) -> None:
         try:
-            await self._agents.move(agent, cause, evidence=asking.client, request_id=asking.id, facts=asking.accepted)
+            await self._agents.move(agent, cause, evidence=asking.evidence, request_id=asking.id, facts=asking.accepted)
         except IllegalTransition:
             # Who asks for what is on the way already waits for it, like the first.
             if agent.row.state is not State.STOPPING:

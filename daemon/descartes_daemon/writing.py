@@ -6,7 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from descartes_core.errors import AgentNotFound, AlreadyExists, Conflict, DescartesError, IllegalTransition
+from descartes_core.errors import (
+    AgentNotFound,
+    AlreadyExists,
+    Conflict,
+    DescartesError,
+    IllegalTransition,
+    LimitReached,
+)
 from descartes_daemon.schema import transaction
 from descartes_daemon.sql import QUERIES
 from descartes_daemon.unit import Unit
@@ -68,6 +75,10 @@ def _explained(connection: sqlite3.Connection, params: dict[str, Any], error: Ex
             )
         case "agent exists":
             found = AlreadyExists(f"agent {params['id']} exists already")
+        case "stale version":
+            found = Conflict(f"{params['key']!r} of agent {params['agent']} was changed meanwhile")
+        case "too many keys":
+            found = LimitReached(f"agent {params['agent']} keeps something under 10,000 keys already")
         case "UNIQUE constraint failed: requests.id":
             found = Conflict(f"request {params['id']} was accepted before")
         case text:

@@ -35,7 +35,7 @@ def test_each_of_the_original_s_words_has_its_place() -> None:
 def test_every_event_that_the_source_tells_is_in_the_list() -> None:
     told = {(kind.type, kind.event_type) for kind in TOLD}
     assert {event for path in sources() for event in events_of(path)} - told == set()
-    daemon = "".join(path.read_text() for path in FLOORS["daemon"].glob("*.py"))
+    daemon = "".join(path.read_text() for path in FLOORS["daemon"].rglob("*.py"))
     by_moves = {agent_event(cause, row.to) for (_, cause), row in TABLE.items()}
     assert {kind.event_type for kind in TOLD if f'"{kind.event_type}"' not in daemon} <= by_moves
     assert events_of(ROOT / "daemon/descartes_daemon/faults.py") == {("SystemEvent", "error")}

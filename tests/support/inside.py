@@ -22,6 +22,7 @@ from descartes_core.frames import FrameReader, bytes_frame, json_frame
 from descartes_core.ids import new_id
 from descartes_core.methods import METHODS
 from descartes_core.session_record import SessionRecord
+from descartes_daemon import knowing
 from descartes_daemon.agent import Agent
 from descartes_daemon.answering import register
 from descartes_daemon.assembly import Daemon
@@ -227,6 +228,7 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
         keeping = Keeping(notifier, setup.supervisor, setup.inherited)
         daemon = Daemon(setup, store, keeping, upkeep, endpoints)
         register(daemon)
+        knowing.register(daemon)
         inside = Inside(daemon, setup.home.path.parent, [])
         await inside.daemon.adopt()
         await inside.daemon.tell_started()
@@ -240,6 +242,7 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
             server.close()
             inside.daemon.door.close()
             await server.wait_closed()
+            await inside.daemon.rooms.close()
             await inside.daemon.background.close()
             for agent in list(inside.daemon.agents):
                 await inside.daemon.agents.let_go(agent)

@@ -70,6 +70,8 @@ def _fit(schema: Schema, whole: Schema) -> Any:
 
 def _wrong(schema: Schema, whole: Schema) -> Iterator[Any]:
     ways = _ways(schema, whole)
+    if not any(way.keys() & {"type", "enum"} for way in ways):
+        return  # any JSON fits
     types = {_type(way) for way in ways}
     fits = types | ({"integer"} if "number" in types else set())
     yield from (value for kind, value in EACH_TYPE.items() if kind not in fits)

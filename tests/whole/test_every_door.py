@@ -38,6 +38,10 @@ NAMES = (
 ENDED = {
     **dict.fromkeys(("agent.get", "agent.output", "agent.screen", "agent.audit", "agent.wait"), "done"),
     **dict.fromkeys(("agent.pause", "agent.resume", "agent.stop", "agent.kill"), "illegal_transition"),
+    **dict.fromkeys(("state.query", "state.transitions"), "done"),
+    "state.get": "not_found",
+    "state.delete": "not_found",
+    "state.set": "conflict",
     **dict.fromkeys(("agent.write", "agent.resize", "agent.signal"), "refused"),
 }
 #: No parameters at all, at any door that takes them alone; and no call.
@@ -127,4 +131,9 @@ def no_json(doors: dict[str, Door]) -> None:
 
 def usual(method: str) -> dict[str, Any]:
     """Return parameters that are right, and do something where an agent lives."""
-    return fitting(method) | {"agent.write": {"text": "x"}, "agent.signal": {"signal": "INT"}}.get(method, {})
+    more = {
+        "agent.write": {"text": "x"},
+        "agent.signal": {"signal": "INT"},
+        "state.set": {"expected_version": 7},  # which there is not: nothing is to be changed here
+    }
+    return fitting(method) | more.get(method, {})

@@ -100,8 +100,9 @@ class Mirror:
             }
             facts.set_ended(agent.id, changes["ended_at"], info.exit_code, info.signal)
             facts.set_usage(agent.id, changes["usage"])
-        evidence = info.evidence if state_of(info) is not State.LOST else f"{agent.row.host}: {info.evidence}"
-        await self._agents.insist(agent, cause, evidence=evidence, facts=lambda unit: unit.also(facts), **changes)
+        await self._agents.insist(
+            agent, cause, evidence=_seen(agent, info), facts=lambda unit: unit.also(facts), **changes
+        )
 
     async def absent(self, agent: Agent) -> None:
         """Take the word of an agent's own runner that it knows no such agent."""
@@ -122,6 +123,13 @@ class Mirror:
         for stream in body.streams.values():
             stream.finished.set()
         body.gone.set()
+
+
+def _seen(agent: Agent, info: AgentInfo) -> str:
+    """Return what its runner has seen; where it does not say, that it says so."""
+    if info.evidence is None:
+        return f"runner {agent.row.host} says that it is {info.status}"
+    return info.evidence if state_of(info) is not State.LOST else f"{agent.row.host}: {info.evidence}"
 
 
 def _time(text: str | None) -> float:
