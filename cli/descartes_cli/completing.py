@@ -73,6 +73,21 @@ def peers(context: click.Context, parameter: click.Parameter, incomplete: str) -
     ]
 
 
+def hooks(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the hooks of Active sessions whose name, or id, begins so."""
+    from descartes_cli.asking import Question, answered, ask_all
+    from descartes_local.home import find_home
+    from descartes_local.run_file import read_run_files
+
+    asked = {run.session_id: Question(run.socket, "hook.list", {}) for run in read_run_files(find_home())}
+    return [
+        CompletionItem(name, help=printable(f"{hook['name']}, {hook['state']}"))
+        for _, answer in answered(ask_all(asked, deadline=_DEADLINE))
+        for hook in answer["hooks"]
+        for name in _names(hook["name"], hook["hook_id"], incomplete)
+    ]
+
+
 def _names(name: str, identity: str, incomplete: str) -> list[str]:
     """Return the name, or the id for who has begun to type one, and of what bears a name that is no plain word."""
     if name.startswith(incomplete):

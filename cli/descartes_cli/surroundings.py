@@ -12,6 +12,7 @@ from descartes_core.errors import InvalidParams
 _OWN = {
     "NOTIFY_SOCKET",
     "DESCARTES_AGENT_ID",
+    "DESCARTES_HOOK_ID",
     "DESCARTES_SESSION_ID",
     "DESCARTES_SOCKET",
     "DESCARTES_SUPERVISOR",

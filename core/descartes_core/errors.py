@@ -7,7 +7,7 @@ The tree (code, HTTP status, JSON-RPC code and exit code stand in each class; do
     │   ├── ParseError · InvalidRequest · MethodNotFound · InvalidParams · TooLarge
     ├── Unauthorized · Forbidden
     ├── NotFound
-    │   └── AgentNotFound · SessionNotFound · NoWorkspace
+    │   └── AgentNotFound · SessionNotFound · NoWorkspace · HookNotFound
     ├── Ambiguous
     ├── Refused                it may not be done now
     │   └── IllegalTransition · AlreadyExists · NameTaken · AgentsAlive · Conflict · LimitReached
@@ -118,6 +118,12 @@ class NoWorkspace(NotFound):
     """This is no workspace."""
 
     code = "no_workspace"
+
+
+class HookNotFound(NotFound):
+    """There is no such hook."""
+
+    code = "hook_not_found"
 
 
 class Ambiguous(DescartesError):

@@ -36,6 +36,8 @@ _DISK = ("path", "trouble", "agent_id", "policy")
 
 #: What is told of a key; never its value, which `state.get` has.
 _KEY = ("agent_id", "key", "version")
+#: Which hook; `target` is its address or command, without secrets.
+_HOOK = ("hook_id", "name", "target")
 
 #: Everything that is told. What happens to agents and to the daemon has the original's words where it has one.
 TOLD = (
@@ -104,6 +106,15 @@ TOLD = (
     Kind("StateEvent", "created", "an agent keeps something under a key that was not there", _KEY),
     Kind("StateEvent", "updated", "it keeps something else there", _KEY),
     Kind("StateEvent", "deleted", "it keeps nothing there any more", _KEY),
+    Kind("SystemEvent", "hook_added", "a web address or a command is told of events from now on", (*_HOOK, "on")),
+    Kind("SystemEvent", "hook_removed", "it is told of nothing more", _HOOK),
+    Kind(
+        "SystemEvent",
+        "hook_failed",
+        "an event could not be delivered in so many `tries`, or nobody wants them there any more (`disabled`); "
+        "once until something is delivered again",
+        (*_HOOK, "seq", "tries", "error", "disabled"),
+    ),
     Kind(
         "SystemEvent",
         "error",

@@ -103,4 +103,4 @@ def resolve(text: str, things: Iterable[Named], missing: type[NotFound]) -> str:
         if found:
             listed = ", ".join(f"{thing.id} ({thing.name})" for thing in found[:10])
             raise Ambiguous(f"{text!r} fits {len(found)}: {listed}; use more of the id")
-    raise missing(f"no {'agent' if 'agent' in missing.code else 'session'} is called {text!r}")
+    raise missing(f"no {missing.code.removesuffix('_not_found')} is called {text!r}")

@@ -26,6 +26,17 @@ from descartes_core.messages.bus import BusStatus, ConnectBus, DrainBus
 from descartes_core.messages.common import ChangeAgent, Model, Nothing, OneAgent
 from descartes_core.messages.events import EventList, ListEvents
 from descartes_core.messages.history import ReadTransitions, Transitions
+from descartes_core.messages.hooks import (
+    AddHook,
+    DeadLetters,
+    HookAdded,
+    HookList,
+    HookReply,
+    HookRetried,
+    ListDeliveries,
+    RemoveHook,
+    RetryHook,
+)
 from descartes_core.messages.output import Output, ReadOutput, ReadScreen, Screen
 from descartes_core.messages.sessions import Collect, CollectReply, RenameSession, SessionReply
 from descartes_core.messages.state import (
@@ -111,6 +122,11 @@ _METHODS = (
     Method("system.stats", Nothing, Stats, about="Count what this daemon has and does."),
     Method("system.metrics", Nothing, Metrics, about="The same counters, and durations, as Prometheus reads them."),
     Method("system.shutdown", Shutdown, ShutDown, (errors.AgentsAlive,)),
+    Method("hook.add", AddHook, HookAdded, (errors.Refused, errors.LimitReached, errors.NameTaken)),
+    Method("hook.list", Nothing, HookList, about="Tell who is told of events, and how far that has come."),
+    Method("hook.remove", RemoveHook, HookReply, (errors.HookNotFound, errors.Ambiguous)),
+    Method("hook.deliveries", ListDeliveries, DeadLetters, (errors.HookNotFound, errors.Ambiguous)),
+    Method("hook.retry", RetryHook, HookRetried, (errors.HookNotFound, errors.Ambiguous, errors.NotFound)),
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _METHODS})

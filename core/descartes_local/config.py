@@ -36,6 +36,7 @@ from descartes_local.config_places import files as files
 from descartes_local.config_sections import (
     Agents,
     Discovery,
+    Hooks,
     Hub,
     Log,
     Output,
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     redaction: Redaction = Redaction()
     supervisor: Supervisor = Supervisor()
     hub: Hub = Hub()
+    hooks: Hooks = Hooks()
     log: Log = Log()
 
     @classmethod

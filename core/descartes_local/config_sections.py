@@ -248,3 +248,24 @@ class Redaction(Section):
             for pattern in self.patterns:
                 compiled(pattern)
         return self
+
+
+class Hooks(Section):
+    """Web addresses and commands that are told of events (`descartes hooks`)."""
+
+    #: Hooks of one session.
+    max_hooks: Count = 50
+    #: Tries of one event before it becomes a dead letter.
+    tries: Annotated[int, _NUMBER, Field(ge=1, le=1000)] = 12
+    #: Seconds of pause after the first failed try; it doubles each time …
+    first_pause: Annotated[float, _NUMBER, Field(ge=0.01, le=86_400, allow_inf_nan=False)] = 1.0
+    #: … up to this.
+    longest_pause: Annotated[float, _NUMBER, Field(ge=0.01, le=86_400, allow_inf_nan=False)] = 300.0
+    #: Seconds a web address has to take an event.
+    timeout: Annotated[float, _NUMBER, Field(ge=0.1, le=300, allow_inf_nan=False)] = 10.0
+    #: Seconds a command may run for one event.
+    command_timeout: Annotated[float, _NUMBER, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 30.0
+    #: Deliveries of one daemon at the same time: of commands as many again.
+    at_once: Annotated[int, _NUMBER, Field(ge=1, le=64)] = 4
+    #: Dead letters that are kept of each hook.
+    keep_dead: Count = 1000

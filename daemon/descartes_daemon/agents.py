@@ -73,6 +73,8 @@ class Agents:
         self.cgroups = Cgroups(place.session_id, is_wanted=False, has_supervisor=False)
         #: Those whose life goes on, or of which something is left.
         self.present: dict[str, Agent] = {}
+        #: Children of ours that are no agents: who started them reaps them.
+        self.helpers: set[int] = set()
         #: Set when the daemon's end has begun: nothing new is started.
         self.is_closing = False
         #: Does what a move asks for; set by `effects.py`, which needs what is here.

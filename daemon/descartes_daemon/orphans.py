@@ -59,9 +59,9 @@ class Orphans:
 
     def _reap(self) -> None:
         """Reap dead orphans only: how an agent ended is stored first."""
-        leaders = self._leaders()
+        others = self._leaders() | self._agents.helpers
         for pid in self._children.pids():
-            if pid not in leaders and (found := stat_of(pid)) is not None and found.is_dead:
+            if pid not in others and (found := stat_of(pid)) is not None and found.is_dead:
                 reap(pid)
 
     def _leaders(self) -> set[int]:
@@ -90,7 +90,9 @@ class Orphans:
             return True
         known = set().union(*(agent.rest for agent in self._agents.present.values()))
         pid = stat.process.pid
-        return stat.process in known or b"DESCARTES_AGENT_ID=" in environ_of(pid) or self._is_in_a_group(pid)
+        environ = environ_of(pid)
+        is_marked = b"DESCARTES_AGENT_ID=" in environ or b"DESCARTES_HOOK_ID=" in environ
+        return stat.process in known or is_marked or self._is_in_a_group(pid)
 
     def _is_in_a_group(self, pid: int) -> bool:
         """Say whether it is in the group of one of our agents, living or ended, or serves somebody else."""

@@ -25,6 +25,7 @@ DENIED = frozenset(
         "DESCARTES_SUPERVISOR",
         "DESCARTES_PROBE",
         "DESCARTES_SOFT_NOFILE",
+        "DESCARTES_HOOK_ID",
         "LINES",
         "COLUMNS",
     }

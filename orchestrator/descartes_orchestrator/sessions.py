@@ -49,6 +49,7 @@ _NOT_SENT = frozenset(
     {
         "DESCARTES_AGENT_ID",
         "DESCARTES_HOME",
+        "DESCARTES_HOOK_ID",
         "DESCARTES_SESSION_ID",
         "DESCARTES_SOCKET",
         "DESCARTES_SOFT_NOFILE",

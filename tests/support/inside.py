@@ -232,6 +232,7 @@ async def _served(setup: Setup, door: socket.socket) -> AsyncIterator[Inside]:
         inside = Inside(daemon, setup.home.path.parent, [])
         await inside.daemon.adopt()
         await inside.daemon.tell_started()
+        knowing.begin(daemon)
         server = await inside.daemon.door.serve(door)
         try:
             yield inside

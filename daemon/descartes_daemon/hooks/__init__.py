@@ -1,1 +1,1 @@
-"""Tell others of events: by HTTP, or by a command."""
+"""Hooks: who is told of events, how it is delivered, and what could not be."""

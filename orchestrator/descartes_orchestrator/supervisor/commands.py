@@ -23,7 +23,7 @@ from descartes_orchestrator.supervisor.saving import SavedState
 from descartes_orchestrator.supervisor.sessions import Sessions
 
 #: They name the agent a caller lives in, and would make the daemon look like a part of it.
-_NOT_FOR_DAEMONS = ("DESCARTES_AGENT_ID", "DESCARTES_SESSION_ID", "DESCARTES_SOCKET")
+_NOT_FOR_DAEMONS = ("DESCARTES_AGENT_ID", "DESCARTES_HOOK_ID", "DESCARTES_SESSION_ID", "DESCARTES_SOCKET")
 _LONGEST_GRACE = 3600.0
 
 Params = dict[str, Any]
