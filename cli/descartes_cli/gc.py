@@ -29,6 +29,7 @@ _EXAMPLES = """\b
 Examples:
   descartes gc --dry-run                   what would go, and how much it is
   descartes gc shop --older-than 7d --yes
+  descartes gc --compress-older-than 1d    compress what stays; it is read as before
   cd / && descartes gc --yes               in all sessions, as a cron job would
 """
 _DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
@@ -55,7 +56,12 @@ class _Part:
     @property
     def is_nothing(self) -> bool:
         """Whether that is nothing at all."""
-        return not (self.reply["agents"] or self.reply["events"])
+        return not (self.removes or self.reply["compressed"])
+
+    @property
+    def removes(self) -> bool:
+        """Whether anything goes for ever."""
+        return bool(self.reply["agents"] or self.reply["events"])
 
     def as_object(self) -> dict[str, Any]:
         """Return it as --json prints it."""
@@ -72,6 +78,13 @@ class _Part:
 @click.option(
     "--older-than", "output_age", callback=_age, metavar="AGE", help="Output of agents that ended so long ago."
 )
+@click.option(
+    "--compress-older-than",
+    "cold_age",
+    callback=_age,
+    metavar="AGE",
+    help="Compress output of agents that ended so long ago.",
+)
 @click.option("--events-older-than", "event_age", callback=_age, metavar="AGE", help="Events so old.")
 @click.option("--dry-run", is_flag=True, help="Only tell.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -79,6 +92,7 @@ class _Part:
 def gc(
     workspace: str | None,
     output_age: float | None,
+    cold_age: float | None,
     event_age: float | None,
     dry_run: bool,
     yes: bool,
@@ -88,6 +102,8 @@ def gc(
 
     What agents left running in sessions that nobody serves is told and asked for first, and ended.
 
+    What stays and is old enough (output.compress_after_days) is compressed: it is read as before.
+
     That they ran, how, and how they ended stays known. Without an age the configured one holds (retention.output_days,
     retention.event_days). Nothing is removed of agents that live or left something running, nor while it is read.
 
@@ -96,7 +112,7 @@ def gc(
     """
     home = find_home()
     errors: dict[str, DescartesError] = {}
-    ages = {"older_than": output_age, "events_older_than": event_age}
+    ages = {"older_than": output_age, "compress_older_than": cold_age, "events_older_than": event_age}
     asked = {key: value for key, value in ages.items() if value is not None}
     meant, is_all = _meant(home, workspace)
     wanted = None if is_all else {session.id for session in meant}
@@ -108,12 +124,12 @@ def gc(
         _show(parts)
     todo = [part.session for part in parts if not part.is_nothing]
     if todo and not dry_run:
-        if not yes:
+        if not yes and any(part.removes for part in parts):
             _ask(parts)
         parts = list(_collect(home, todo, asked, errors))
         _tell_kept(parts)
         if not as_json:
-            say(f"removed: {_much(parts)}")
+            _tell_done(parts)
     elif as_json:
         _tell_kept(parts)
     if as_json:
@@ -189,10 +205,30 @@ def _show(parts: list[_Part]) -> None:
     ]
     if rows:
         print_table(("SESSION", "ID", "NAME", "ENDED", "SIZE"), rows)
-    is_nothing = all(part.is_nothing for part in parts)
-    say("nothing is old enough" if is_nothing else f"to remove: {_much(parts)}")
+    if all(part.is_nothing for part in parts):
+        say("nothing is old enough")
+    elif any(part.removes for part in parts):
+        say(f"to remove: {_much(parts)}")
+    if old := _compressed(parts):
+        say(f"to compress: {_outputs(old)}, {amount(sum(one['bytes'] for one in old))}")
     sys.stdout.flush()
     _tell_kept(parts)
+
+
+def _tell_done(parts: list[_Part]) -> None:
+    if any(part.removes for part in parts):
+        say(f"removed: {_much(parts)}")
+    if old := _compressed(parts):
+        before, after = (amount(sum(one[key] for one in old)) for key in ("bytes", "compressed_bytes"))
+        say(f"compressed: {_outputs(old)}, {before} to {after}")
+
+
+def _compressed(parts: list[_Part]) -> list[dict[str, Any]]:
+    return [one for part in parts for one in part.reply["compressed"]]
+
+
+def _outputs(agents: list[dict[str, Any]]) -> str:
+    return f"the output of {len(agents)} agent{'s' * (len(agents) != 1)}"
 
 
 def _tell_kept(parts: list[_Part]) -> None:
@@ -202,9 +238,8 @@ def _tell_kept(parts: list[_Part]) -> None:
 
 
 def _much(parts: list[_Part]) -> str:
-    agents, events = sum(len(part.reply["agents"]) for part in parts), _sum(parts, "events")
-    outputs = f"the output of {agents} agent{'s' * (agents != 1)}, {amount(_sum(parts, 'bytes'))}"
-    return f"{outputs}; {events} event{'s' * (events != 1)}"
+    agents, events = [one for part in parts for one in part.reply["agents"]], _sum(parts, "events")
+    return f"{_outputs(agents)}, {amount(_sum(parts, 'bytes'))}; {events} event{'s' * (events != 1)}"
 
 
 def _sum(parts: list[_Part], key: str) -> int:

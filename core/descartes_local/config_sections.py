@@ -127,6 +127,8 @@ class Output(Section):
     on_full_disk: Literal["wait", "drop"] = "wait"
     #: Bytes between two checkpoints of a screen, once somebody looks at it.
     checkpoint_every: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**3)] = 4 * 1024 * 1024
+    #: Days after an agent's end from which on what it said is kept compressed; it is read as before.
+    compress_after_days: Days = 7.0
 
 
 class Retention(Section):

@@ -18,6 +18,7 @@ from descartes_daemon.background import Background
 from descartes_daemon.bus_door import BusDoor
 from descartes_daemon.cgroups import Cgroups
 from descartes_daemon.collecting import Collecting
+from descartes_daemon.cooling import Cooling
 from descartes_daemon.counting import Counting
 from descartes_daemon.counts import Counts, OpenNow
 from descartes_daemon.disk_news import DiskNews
@@ -80,9 +81,7 @@ class Daemon:
         self.leaving = Leaving(self.agents, self.effects, self.orphans)
         self.feed = Feed(store)
         self.once = Once(store)
-        bound = EventBound(store, self.background, setup.settings.retention.event_count)
-        self.feed.on_growth = bound.grew
-        self.collecting = Collecting(self.agents, self.caps, self.once, bound, setup.settings.retention)
+        self._keep_within_bounds()
         self.screens = Screens(setup.settings.output.checkpoint_every)
         self.dispatcher = Dispatcher(self.once)
         self.scud_watch = ScudWatch(upkeep, keep=self._keep_lock, tell=self.tell)
@@ -103,6 +102,13 @@ class Daemon:
         self._belong()
         self._count()
 
+    def _keep_within_bounds(self) -> None:
+        kept = self.setup.settings.retention
+        bound = EventBound(self.store, self.background, kept.event_count)
+        self.feed.on_growth = bound.grew
+        self.cooling = Cooling(self.agents, self.caps, self.setup.settings.output.compress_after_days)
+        self.collecting = Collecting(self.agents, self.caps, self.once, bound, kept, cooling=self.cooling)
+
     def _ground(self) -> Ground:
         return Ground(
             setup=self.setup,
@@ -117,7 +123,7 @@ class Daemon:
     def _belong(self) -> None:
         self.rooms = Rooms(self._ground())
         self.bus.title, self.bus.forget = lambda: self.upkeep.record.name, self.collecting.forget
-        self.agents.on_news = self.bus.changed
+        self.agents.on_news = self._changed
         self.bus.on_member.append(self._joined)
 
     def _count(self) -> None:
@@ -138,6 +144,11 @@ class Daemon:
 
             self.machines = Elsewhere(self.agents, self.effects, self.setup.settings.agents.command)
         return self.machines
+
+    def _changed(self, agent: Agent) -> None:
+        self.bus.changed(agent)
+        if not agent.is_alive:
+            self.cooling.wake()
 
     def _joined(self, member: Any) -> None:
         if member.told.role == "daemon":
@@ -180,6 +191,7 @@ class Daemon:
         self.background.start(self.once.prune(), "forget old requests")
         self.background.start(self.caps.begin(), "count what is kept")
         self.background.start(self.collecting.begin(), "finish what gc began")
+        self.cooling.wake()
 
     async def tell_started(self) -> None:
         """Tell that this daemon serves from now on."""

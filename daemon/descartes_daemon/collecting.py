@@ -23,6 +23,7 @@ from descartes_core.messages.sessions import Collect
 from descartes_core.times import written_or_none
 from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
+from descartes_daemon.cooling import Cooling
 from descartes_daemon.dropping import Caps
 from descartes_daemon.event_bound import EventBound
 from descartes_daemon.once import Once
@@ -45,8 +46,12 @@ Reply = dict[str, Any]
 class Collecting:
     """Does what `descartes gc` asks for, and finishes what a killed daemon began."""
 
-    def __init__(self, agents: Agents, caps: Caps, once: Once, bound: EventBound, kept: Retention) -> None:
+    def __init__(
+        self, agents: Agents, caps: Caps, once: Once, bound: EventBound, kept: Retention, *, cooling: Cooling
+    ) -> None:
         self._agents, self._caps, self._once, self._bound, self._kept = agents, caps, once, bound, kept
+        #: Compresses what is old and stays.
+        self._cooling = cooling
         self._directory = agents.place.data / "agents"
         self._turn = asyncio.Lock()
 
@@ -71,10 +76,16 @@ class Collecting:
                 await self._agents.store.commit(asking.accepted(Unit()).give_up_events(to))
                 reached("collect.events_given_up")
                 await self._bound.prune()
+        reply["compressed"] = await self._compress(request, {one["agent_id"] for one in reply["agents"]})
         if not request.dry_run:
             await self._once.prune()
             await self._caps.begin()
         return reply
+
+    async def _compress(self, request: Collect, removed: set[str]) -> list[Reply]:
+        """Compress what is old and was not removed."""
+        found = await self._cooling.cool(request.compress_older_than, is_asked=request.dry_run)
+        return [one for one in found if one["agent_id"] not in removed]
 
     async def forget(self, agent_id: str) -> None:
         """Remove all that one ended agent said, which somebody else has.

@@ -22,6 +22,7 @@ from descartes_daemon.output_log import OutputLog
 from descartes_daemon.outputs import FILES
 from descartes_daemon.stored import StoredOutput
 from descartes_daemon.unit import Unit
+from descartes_local.cold_log import find_cold
 from descartes_local.probe import reached
 
 _log = logging.getLogger(__name__)
@@ -225,8 +226,9 @@ def _look_at(directory: Path, outputs: Iterable[StoredOutput]) -> Iterator[_Cand
                     _punch_again(path, begin)
             except OSError:
                 continue
-            # What a full disk refused takes no room either.
-            yield _Candidate(output, stream, max(0, min(found.st_size - begin, found.st_blocks * 512)))
+            # What a full disk refused takes no room either, what is compressed takes less.
+            taken = found.st_blocks * 512 + find_cold(path.with_suffix(".cold"), begin)[1]
+            yield _Candidate(output, stream, max(0, min(found.st_size - begin, taken)))
 
 
 def _punch_again(path: Path, begin: int) -> None:

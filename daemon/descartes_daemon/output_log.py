@@ -2,12 +2,14 @@
 
 There is no second copy in memory: everything that shows output reads from an offset here. An offset is a position in
 the file, for ever: what is dropped is a hole in it, told as a gap, and never read as zeros. Beside `output.log` lie
-`output.idx` (when each piece came) and, after a full disk, `output.gaps`; the size of the log is the truth.
+`output.idx` (when each piece came) and, after a full disk, `output.gaps`; the size of the log is the truth. Of an agent
+that ended long ago the bytes may lie compressed in `output.cold`, and are read from there at the same offsets.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,12 +17,14 @@ from pathlib import Path
 from descartes_daemon import hole
 from descartes_daemon.gaps import FULL_DISK, Gap, Gaps
 from descartes_daemon.output_index import IndexWriter, OutputIndex
-from descartes_local.regular_file import NotRegular, open_regular
+from descartes_local.cold_log import Damaged, find_cold, front_of_cold
+from descartes_local.log_file import LogFile
+from descartes_local.regular_file import NotRegular
 
 __all__ = ["FULL_DISK", "Gap", "OutputLog"]
 
-#: What is looked through in one go for the ends of lines.
-_PIECE = 65_536
+_log = logging.getLogger(__name__)
+
 #: What a disk must have free before an agent that goes on without it is recorded again.
 _ROOM = 262_144
 
@@ -57,6 +61,8 @@ class OutputLog:
         self._index: IndexWriter | None = None
         #: Gone since the last byte; they count once the gap has an end.
         self._lost = 0
+        #: What a reader found that cannot be read any more.
+        self._damages: list[Gap] = []
 
     def open(self) -> None:
         """Make it ready for its one recorder.
@@ -138,8 +144,20 @@ class OutputLog:
 
     @property
     def kept(self) -> int:
-        """How many bytes are there."""
-        return self.size - self.begin - self.gaps.bytes_between(self.begin, self.size)
+        """How many bytes are there; of what is compressed, those that it takes."""
+        # Nothing is compressed while it is recorded.
+        begin, taken = find_cold(self.cold_path, self.begin) if self.descriptor < 0 else (self.begin, 0)
+        return taken + max(0, self.size - begin) - self.gaps.bytes_between(begin, self.size)
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether it is compressed: to read a piece takes a millisecond, which a loop leaves to a thread."""
+        return self.descriptor < 0 and self.cold_path.exists()
+
+    @property
+    def cold_path(self) -> Path:
+        """Where its bytes are once it is compressed."""
+        return self.path.with_suffix(".cold")
 
     @property
     def index(self) -> OutputIndex:
@@ -150,7 +168,10 @@ class OutputLog:
         """Return what is not there from this offset on; None where a byte is, or will be."""
         if offset < self.begin:
             return Gap(offset, self.begin, self.begin_reason)
-        return self.gaps.at(offset) if offset < self.size else None
+        if offset >= self.size:
+            return None
+        harmed = next((one for one in self._damages if one.begin <= offset < one.end), None)
+        return self.gaps.at(offset) if harmed is None else Gap(offset, min(harmed.end, self.size), harmed.reason)
 
     def gap_before(self, offset: int) -> Gap | None:
         """Return what is not there up to this offset; None where a byte is, or nothing was."""
@@ -173,10 +194,22 @@ class OutputLog:
         count = self._readable(offset, limit)
         if count <= 0:
             return b""
-        with self._opened() as descriptor:
-            data = b"" if descriptor is None else os.pread(descriptor, count, offset)
+        with self._opened() as file:
+            data = b"" if file is None else self._undamaged(file, offset, count)
         # What is dropped meanwhile is written off first and punched then: these bytes may be zeros already.
         return data if offset >= self.begin else b""
+
+    def _undamaged(self, file: LogFile, offset: int, count: int) -> bytes:
+        try:
+            return file.read(offset, count)
+        except Damaged as damage:
+            self._note(damage)
+            return b""
+
+    def _note(self, damage: Damaged) -> None:
+        """Let what cannot be read be a gap from now on."""
+        _log.error("%s: %s", self.cold_path, damage)
+        self._damages.append(Gap(damage.begin, damage.end, f"{self.cold_path.name} is damaged"))
 
     def _readable(self, offset: int, limit: int) -> int:
         if offset < self.begin or self.gaps.at(offset) is not None:
@@ -185,25 +218,33 @@ class OutputLog:
         return min(limit, (self.size if stop is None else min(stop, self.size)) - offset)
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[int | None]:
+    def _opened(self) -> Iterator[LogFile | None]:
         """Open it for one reader; None when somebody removed the file: what was said is gone, the agent is not."""
         try:
-            descriptor = open_regular(self.path)
+            file = LogFile(self.path)
         except (FileNotFoundError, NotRegular):  # or put a pipe there, at which everybody would wait
             yield None
             return
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
+        except Damaged as damage:
+            self._note(damage)
+            yield None
+            return
+        with file:
+            yield file
 
     def offset_of_tail(self, lines: int) -> int:
         """Return the offset at which the last `lines` lines begin; may be called in a thread."""
         size, first = self.size, min(max(self.begin, self.gaps.end), self.size)
         if lines == 0:
             return size
-        with self._opened() as descriptor:
-            return first if descriptor is None else _offset_of_tail(descriptor, first, size, lines)
+        with self._opened() as file:
+            if file is None:
+                return first
+            try:
+                return file.offset_of_tail(first, size, lines)
+            except Damaged as damage:
+                self._note(damage)
+                return min(damage.end, size)
 
     def drop(self, begin: int) -> None:
         """Let it begin here from now on; `punch` then gives the room back."""
@@ -218,6 +259,8 @@ class OutputLog:
 
         """
         _punch(self.path, self.begin)
+        if (place := front_of_cold(self.cold_path, self.begin)) is not None:
+            _punch(self.cold_path, place)
         index = self.path.with_suffix(".idx")
         if (end := OutputIndex(index).end_before(self.begin)) > 0:
             _punch(index, end)
@@ -243,21 +286,3 @@ def _punch(path: Path, end: int) -> None:
         hole.punch(descriptor, 0, end)
     finally:
         os.close(descriptor)
-
-
-def _offset_of_tail(descriptor: int, first: int, size: int, lines: int) -> int:
-    if size == first:
-        return size
-    # The newline that ends the last line begins no other one.
-    wanted = lines + (os.pread(descriptor, 1, size - 1) == b"\n")
-    end, found = size, 0
-    while end > first:
-        start = max(first, end - _PIECE)
-        piece = os.pread(descriptor, end - start, start)
-        position = len(piece)
-        while (position := piece.rfind(b"\n", 0, position)) >= 0:
-            found += 1
-            if found == wanted:
-                return start + position + 1
-        end = start
-    return first

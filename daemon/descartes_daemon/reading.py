@@ -114,7 +114,9 @@ class _Answer:
             self._next = found.next_offset
             self.has_more = self._next < self._log.size and not found.is_unfinished
             return
-        self._data = self._log.read(self.offset, self._request.limit)
+        where = self.offset, self._request.limit
+        is_cold = self._log.is_cold
+        self._data = await asyncio.to_thread(self._log.read_apart, *where) if is_cold else self._log.read(*where)
         if self._request.times and self._data:
             await self._look_at_times()
         self._next = self.offset + len(self._data)

@@ -22,6 +22,7 @@ BENCHES = (
     "renames",
     "flood",
     "no_tty",
+    "cold_logs",
     "idle",
     "health",
     "memory",

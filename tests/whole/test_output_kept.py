@@ -293,3 +293,18 @@ def test_nothing_is_lost_in_silence_by_a_full_disk_and_a_kill(person: Person, sh
         assert f"{lost[1]['end'] - lost[0]['begin']:,} bytes" in shown.stderr
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.supervisor("shared")
+def test_what_is_old_is_compressed_and_read_as_before(person: Person, shop: Path) -> None:
+    agent = person.run("spawn", "--wait", "--json", "--", "sh", "-c", "seq -f %099.0f 5000", cwd=shop).json["id"]
+    before = person.run("logs", agent, cwd=shop).stdout
+    ran = person.run("gc", shop, "--compress-older-than", "0d", "--dry-run").stdout
+    assert "to compress: the output of 1 agent, 493" in ran
+    assert "to remove" not in ran
+    ran = person.run("gc", shop, "--compress-older-than", "0d").stdout  # nothing goes: nobody is asked
+    assert "compressed: the output of 1 agent, 493" in ran
+    assert person.run("logs", agent, cwd=shop).stdout == before
+    assert person.run("logs", agent, "--tail", "3", cwd=shop).stdout.splitlines() == before.splitlines()[-3:]
+    (part,) = person.run("gc", shop, "--compress-older-than", "0d", "--json").json["sessions"]
+    assert part["compressed"] == []

@@ -47,6 +47,8 @@ class Collect(Change):
     older_than: Annotated[float, Field(ge=0, le=36_500)] | None = None
     #: Days since the event, instead of the configured ones.
     events_older_than: Annotated[float, Field(ge=0, le=36_500)] | None = None
+    #: Days since the agent's end after which its output is compressed, instead of the configured ones.
+    compress_older_than: Annotated[float, Field(ge=0, le=36_500)] | None = None
     #: Only tell what would be removed.
     dry_run: bool = False
 
@@ -61,11 +63,23 @@ class Collected(Model):
     bytes: int
 
 
+class Compressed(Model):
+    """One agent whose output was, or would be, compressed; it is read as before."""
+
+    agent_id: str
+    name: str
+    ended_at: str | None
+    #: What it took on disk, and takes now; null where it was only asked for.
+    bytes: int
+    compressed_bytes: int | None
+
+
 class CollectReply(Model):
     """What was, or would be, removed."""
 
     agents: list[Collected]
     bytes: int
     events: int
+    compressed: list[Compressed]
     #: What could not be removed now, and why, e.g. a log that somebody reads.
     kept: list[str]
