@@ -37,7 +37,7 @@ from descartes_local.config import load
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_orchestrator.supervisor.notify import NotifySocket
-from tests.fuzz import bus
+from tests.fuzz import bus, scud
 from tests.support.asked import questions_of
 
 ID = "5d3e1c9a-0000-4000-8000-000000000001"
@@ -421,6 +421,8 @@ _TARGETS = (
     Target(
         "workspace_config", (_TOML, b"[agents]\ngrace = 5\n"), (b"[", b"]\n", b"=", b'"""', b"a.b"), _workspace_config
     ),
+    Target("scud_graph", (scud.GRAPH,), scud.WORDS, scud.read_graph),
+    Target("scud_json", scud.JSON, (*_JSON, b'"tasks"', b'"id"', b'"tag"', b'"\\ud800"'), scud.read_json),
     Target("session", (_SESSION,), (*_JSON, b'"status"', b'"ports"', b'"Archived"', ID.upper().encode()), _session),
     Target(
         "registry",

@@ -22,7 +22,9 @@ def write_phase(phase: Phase) -> str:
     ]
     parts = ["\n".join(head), "\n".join(_meta(phase))]
     for section, heading, rows, always in known:
-        rows += _kept(phase, section)
+        # Indented lines that belong to nothing would become the end of the last detail.
+        kept = _kept(phase, section)
+        rows = [*kept, *rows] if section == "details" else [*rows, *kept]
         if rows or always:
             parts.append("\n".join([f"@{section}", *([heading] if heading else []), *rows]))
     unknown = [line for section, line in phase.kept if section and section not in SECTIONS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from descartes_core.scud.task import Fault, Graph, Task
@@ -20,6 +21,9 @@ def faults(graph: Graph) -> list[Fault]:
     found = list(graph.faults)
     for task in graph.tasks:
         found += [Fault(0, task.tag, f"{task.task_id}: {text}") for text in _of_task(tree, task)]
+    for phase in graph.phases:
+        twice = [key for key, count in Counter(task.task_id for task in phase.tasks).items() if count > 1]
+        found += [Fault(0, phase.tag, f"{key} is two tasks, one with its tag and one without") for key in twice]
     return found + [Fault(0, ring[0].tag, _told(ring)) for ring in rings(tree)]
 
 

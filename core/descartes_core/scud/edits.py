@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from descartes_core.errors import InvalidParams, NotFound
-from descartes_core.scud.reading import HEADINGS
-from descartes_core.scud.rows import Line, fields_of, is_separator, lines_of, section_of, spans_of, tag_of
+from descartes_core.scud.rows import Line, clean, fields_of, is_separator, lines_of, section_of, spans_of, tag_of
 from descartes_core.scud.task import LETTERS, id_order
 
 #: Before these SCUD writes its assignments.
+_HEADING = "id | assigned_to | locked_by | locked_at"
 _AFTER_ASSIGNMENTS = ("agents", "details")
 
 
@@ -24,7 +24,7 @@ def set_status(text: str, tag: str, task_id: str, status: str) -> str:
     """
     if status not in LETTERS:
         raise InvalidParams(f"there is no status {status}: {', '.join(LETTERS)}")
-    row = _node(_phase(text, tag), task_id)
+    _, row = _find(text, tag, task_id)
     start, end = spans_of(row.text)[2]
     return _put(text, row.start + start, row.start + end, LETTERS[status])
 
@@ -41,8 +41,8 @@ def claim(text: str, tag: str, task_id: str, agent: str, at: str) -> str:
     """
     if any(letter in agent for letter in "|\n\r\\") or agent != agent.strip() or not agent:
         raise InvalidParams(f"{agent!r} cannot stand in a row of SCUD's assignments")
-    phase = _phase(text, tag)
-    written = fields_of(_node(phase, task_id).text)[0]
+    phase, node = _find(text, tag, task_id)
+    written = fields_of(node.text)[0]
     rows = phase.sections.get("assignments", [])
     found = [row for row in rows if phase.is_same(fields_of(row.text)[0], written) and not row.text.startswith("#")]
     if found:
@@ -63,19 +63,20 @@ class _Phase:
         return one.removeprefix(f"{self.tag}:") == other.removeprefix(f"{self.tag}:")
 
 
-def _phase(text: str, tag: str) -> _Phase:
-    """Return the last phase of this tag, as SCUD knows no other."""
-    found = [phase for phase in _phases(text) if phase.names.get("meta", phase.tag) == tag]
-    if not found:
-        raise NotFound(f"there is no phase {tag}")
-    found[-1].tag = tag
-    return found[-1]
+def _find(text: str, tag: str, task_id: str) -> tuple[_Phase, Line]:
+    """Return the row of a task, and its phase; of two the last, as SCUD knows no other."""
+    phases = [phase for phase in _phases(clean(text)) if phase.names.get("meta", phase.tag) == tag]
+    for phase in reversed(phases):
+        phase.tag = tag
+        if (row := _node(phase, task_id)) is not None:
+            return phase, row
+    raise NotFound(f"there is no task {task_id} in phase {tag}" if phases else f"there is no phase {tag}")
 
 
 def _phases(text: str) -> list[_Phase]:
     phases, section, is_detail = [_Phase("")], "", False
     for line in lines_of(text):
-        if is_separator(line):
+        if is_separator(line.text):
             phases.append(_Phase(""))
             section, is_detail = "", False
         elif is_detail and line.text.startswith("  "):
@@ -92,7 +93,7 @@ def _phases(text: str) -> list[_Phase]:
     return phases
 
 
-def _node(phase: _Phase, task_id: str) -> Line:
+def _node(phase: _Phase, task_id: str) -> Line | None:
     rows = [line for line in phase.sections.get("nodes", [])[1:] if not line.text.lstrip().startswith("#")]
     named = [(fields[0], row) for row in rows if len(fields := fields_of(row.text)) >= 5]
     # The id as it stands there before one that only means the same; the last of two counts.
@@ -101,7 +102,7 @@ def _node(phase: _Phase, task_id: str) -> Line:
         found = [row for name, row in named if is_meant(name)]
         if found:
             return found[-1]
-    raise NotFound(f"there is no task {task_id} in phase {phase.tag}")
+    return None
 
 
 def _is_without_locks(rows: list[Line]) -> bool:
@@ -123,7 +124,7 @@ def _insert(text: str, phase: _Phase, written: str, row: str) -> str:
     if rows:
         smaller = [one for one in rows if _is_before(one, written)]
         return _behind(text, (smaller or rows[:1])[-1], row, end)
-    section = end.join(["@assignments", f"# {HEADINGS[4]}", row, ""])
+    section = end.join(["@assignments", f"# {_HEADING}", row, ""])
     following = [lines[0] for name, lines in phase.sections.items() if name in _AFTER_ASSIGNMENTS]
     if following:
         at = min(line.start for line in following)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from descartes_core.scud.canonical import write_phase
-from descartes_core.scud.reading import is_phase, read_phase
-from descartes_core.scud.rows import SEPARATOR, is_separator, lines_of
+from descartes_core.scud.reading import read_phase
+from descartes_core.scud.rows import SEPARATOR, is_phase, separators
 from descartes_core.scud.task import Fault, Graph, Phase
 
 
@@ -41,17 +41,13 @@ def write(graph: Graph) -> str:
         written = phase.source if is_unchanged else write_phase(phase)
         if text and not written.startswith(SEPARATOR):
             text += ("" if text.endswith("\n") else "\n") + f"\n{SEPARATOR}\n\n"
-        elif not text and written.startswith(SEPARATOR):
-            written = written.partition("\n")[2]
         text += written
     return text
 
 
 def _split(text: str) -> tuple[str, list[str]]:
     """Return what stands before the first phase, and each phase with the separator before it."""
-    if SEPARATOR not in text:
-        return ("", [text]) if is_phase(text) else (text, [])
-    starts = [0, *(line.start for line in lines_of(text) if is_separator(line)), len(text)]
+    starts = [0, *separators(text), len(text)]
     preface, sources = "", list[str]()
     for start, end in pairwise(starts):
         piece = text[start:end]

@@ -2,7 +2,7 @@
 
 What is not understood is kept with the section it stands in; what cannot be is told as a fault, and the rest is read.
 Two things are read otherwise than SCUD reads them, as it loses what it wrote itself: blank lines within the details
-belong to them, and an indented line that begins with `@` or `#` does, too.
+belong to them, and an indented line that begins with `@` does, too.
 """
 
 from __future__ import annotations
@@ -11,31 +11,23 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from descartes_core.scud.building import Building
-from descartes_core.scud.rows import (
-    HEADER,
-    SECTIONS,
-    Line,
-    fields_of,
-    is_separator,
-    lines_of,
-    section_of,
-    tag_of,
-    unescape,
-)
+from descartes_core.scud.rows import HEADER, SECTIONS, clean, fields_of, is_separator, section_of, tag_of, unescape
 from descartes_core.scud.task import LETTERS, PRIORITY_LETTERS, Fault, Phase
 
 STATUSES: Mapping[str, str] = MappingProxyType({letter: word for word, letter in LETTERS.items()})
 PRIORITIES: Mapping[str, str] = MappingProxyType({letter: word for word, letter in PRIORITY_LETTERS.items()})
 FIELDS = ("description", "details", "test_strategy")
 #: What SCUD writes above the rows; no comment of anybody's.
-HEADINGS = (
-    "id | title | status | complexity | priority",
-    "dependent -> dependency",
-    "parent: subtasks...",
-    "id | assigned_to",
-    "id | assigned_to | locked_by | locked_at",
-    "id | agent_type",
-    "id | agent_type | model_tier",
+HEADINGS = frozenset(
+    {
+        "id | title | status | complexity | priority",
+        "dependent -> dependency",
+        "parent: subtasks...",
+        "id | assigned_to",
+        "id | assigned_to | locked_by | locked_at",
+        "id | agent_type",
+        "id | agent_type | model_tier",
+    }
 )
 _MOST_COMPLEX = 2**31
 
@@ -48,28 +40,21 @@ def read_phase(source: str, first: int = 1) -> tuple[Phase, list[Fault]]:
         first: the number of its first line, for the faults.
 
     """
-    reader = _Reader(source)
-    for line in lines_of(source):
-        if line.number > 1 and is_separator(line):
-            break
-        reader.take(line._replace(number=line.number + first - 1))
-    return reader.finish()
-
-
-def is_phase(source: str) -> bool:
-    """Say whether any line of this text is one that only a phase has."""
-    return any(tag_of(line.text) is not None or section_of(line.text) in SECTIONS for line in lines_of(source))
+    return _Reader(source).read(first)
 
 
 class _Reader:
     def __init__(self, source: str) -> None:
-        self._building = Building(source)
+        text = clean(source)
+        # Only a line feed ends a line: other ends may stand in a title.
+        self._lines = text.split("\n") if "\r" not in text else [one.removesuffix("\r") for one in text.split("\n")]
+        self._building = Building(source, self._lines)
         self._section = ""
-        #: The detail that indented lines go on with: its lines, None where nobody knows its field.
-        self._detail: list[str] | None = None
+        #: Whether indented lines go on with a detail: with its lines, None where nobody knows its field.
         self._has_detail = False
+        self._detail: list[str] | None = None
         self._blank = 0
-        self._takes: Mapping[str, Callable[[Line], bool]] = {
+        self._takes: Mapping[str, Callable[[int, str], bool]] = {
             "": self._take_header,
             "meta": self._take_meta,
             "nodes": self._take_node,
@@ -80,119 +65,118 @@ class _Reader:
             "details": self._take_detail,
         }
 
-    def take(self, line: Line) -> None:
-        """Take the next line."""
-        text = line.text
-        if self._has_detail and text.startswith("  "):
-            self._go_on(line)
-        elif not text or text.isspace():
-            self._blank += 1
-        elif (section := section_of(text)) is not None:
-            self._begin(section, line)
-        elif not self._is_understood(line):
-            self._building.keep(self._section, text)
+    def read(self, first: int) -> tuple[Phase, list[Fault]]:
+        """Return all there is to the next separator."""
+        for row, text in enumerate(self._lines):
+            if self._has_detail and text.startswith("  "):
+                self._go_on(text)
+            elif not text or text.isspace():
+                self._blank += 1
+            elif text[0] == "@" and (section := section_of(text)) is not None:
+                self._begin(row, section, text)
+            elif row > 0 and is_separator(text):
+                break
+            elif not self._is_understood(row, text):
+                self._building.keep(self._section, text)
+        return self._building.finish(first)
 
-    def finish(self) -> tuple[Phase, list[Fault]]:
-        """Return all that was read."""
-        return self._building.finish()
-
-    def _begin(self, section: str, line: Line) -> None:
+    def _begin(self, row: int, section: str, text: str) -> None:
         self._section, self._has_detail = section, False
         if section not in SECTIONS:
-            self._building.keep(section, line.text)
-        elif line.text.strip() not in (f"@{section}", "@meta {"):
-            self._building.wrong(line, f"what stands behind @{section} is not read")
+            self._building.keep(section, text)
+        elif text.strip() not in (f"@{section}", "@meta {"):
+            self._building.wrong(row, f"what stands behind @{section} is not read")
 
-    def _is_understood(self, line: Line) -> bool:
-        text = line.text.strip()
-        if self._section not in self._takes:
+    def _is_understood(self, row: int, text: str) -> bool:
+        take = self._takes.get(self._section)
+        if take is None:
             return False
-        if text.lstrip("# ") in HEADINGS or (text == "}" and self._section == "meta"):
+        bare = text.strip()
+        # One version's manual shows the headings without their #.
+        if bare.lstrip("# ") in HEADINGS or (bare == "}" and self._section == "meta"):
             return True
-        if text.startswith("#") and self._section:
+        if bare[0] == "#" and self._section:
             return False
-        return self._takes[self._section](line)
+        return take(row, bare)
 
-    def _take_header(self, line: Line) -> bool:
-        tag = tag_of(line.text)
+    def _take_header(self, row: int, text: str) -> bool:
+        tag = tag_of(text)
         if tag is not None and not self._building.tag:
             self._building.tag = tag
             return True
-        return line.text.lstrip("\ufeff").rstrip() == f"{HEADER} v1" or is_separator(line)
+        return text.lstrip("\ufeff") == f"{HEADER} v1" or (row == 0 and is_separator(text))
 
-    def _take_meta(self, line: Line) -> bool:
-        key, _, value = line.text.strip().partition(" ")
-        return self._building.set_meta(key, value.strip(), line)
+    def _take_meta(self, row: int, text: str) -> bool:
+        key, _, value = text.partition(" ")
+        return self._building.set_meta(row, key, value.strip())
 
-    def _take_node(self, line: Line) -> bool:
-        fields = fields_of(line.text)
+    def _take_node(self, row: int, text: str) -> bool:
+        fields = fields_of(text)
         if len(fields) < 5 or not fields[0]:
-            self._building.wrong(line, "a task needs id | title | status | complexity | priority")
+            self._building.wrong(row, "a task needs id | title | status | complexity | priority")
             return False
-        task_id, title, status, complexity, priority, *more = fields
-        if status[:1] not in STATUSES or not status:
-            self._building.wrong(line, f"task {task_id} has no status {status!r}: pending is assumed, as SCUD does")
-        if priority[:1] not in PRIORITIES or not priority:
-            self._building.wrong(line, f"task {task_id} has no priority {priority!r}: medium is assumed, as SCUD does")
-        self._building.add(
-            line,
-            task_id,
-            title=unescape(title),
-            status=STATUSES.get(status[:1], "pending"),
-            complexity=self._number(line, task_id, complexity),
-            priority=PRIORITIES.get(priority[:1], "medium"),
-            annotation=" | ".join(more),
-        )
+        task_id, title, status, points, priority, *more = fields
+        read = {"title": unescape(title), "status": STATUSES.get(status[:1]), "priority": PRIORITIES.get(priority[:1])}
+        for name, written, otherwise in (("status", status, "pending"), ("priority", priority, "medium")):
+            if read[name] is None:
+                read[name] = otherwise
+                self._building.wrong(row, f"task {task_id}: {written!r} is no {name}, {otherwise} is assumed")
+        complexity = int(points) if points.isdecimal() and points.isascii() and len(points) <= 10 else -1
+        if not 0 <= complexity < _MOST_COMPLEX:
+            self._building.wrong(row, f"task {task_id}: {points!r} is no complexity, 0 is assumed")
+            complexity = 0
+        self._building.add(row, task_id, {**read, "complexity": complexity, "annotation": " | ".join(more)})
         return True
 
-    def _number(self, line: Line, task_id: str, complexity: str) -> int:
-        if complexity.isascii() and complexity.isdigit() and len(complexity) <= 10 and int(complexity) < _MOST_COMPLEX:
-            return int(complexity)
-        self._building.wrong(line, f"task {task_id} has no complexity {complexity!r}: 0 is assumed, as SCUD does")
-        return 0
-
-    def _take_edge(self, line: Line) -> bool:
-        dependent, arrow, dependency = line.text.partition("->")
-        if not arrow or not dependent.strip() or not dependency.strip():
+    def _take_edge(self, row: int, text: str) -> bool:
+        dependent, arrow, dependency = text.partition("->")
+        dependent, dependency = dependent.rstrip(), dependency.lstrip()
+        if not arrow or not dependent or not dependency:
             return False
-        return self._building.depend(line, dependent.strip(), dependency.strip())
+        self._building.depend(row, dependent, dependency)
+        return True
 
-    def _take_parent(self, line: Line) -> bool:
+    def _take_parent(self, row: int, text: str) -> bool:
         # An id may have a colon itself: the one before a space ends it, where there is one.
-        parent, colon, children = line.text.strip().partition(": ")
+        parent, colon, children = text.partition(": ")
         if not colon:
-            parent, colon, children = line.text.strip().partition(":")
-        found = [child.strip() for child in children.split(",") if child.strip()]
-        return bool(colon) and self._building.own(line, parent.strip(), found)
+            parent, colon, children = text.partition(":")
+        if not colon:
+            return False
+        self._building.own(row, parent.strip(), [child.strip() for child in children.split(",") if child.strip()])
+        return True
 
-    def _take_assignment(self, line: Line) -> bool:
-        task_id, *who = fields_of(line.text)
+    def _take_assignment(self, row: int, text: str) -> bool:
+        task_id, *who = fields_of(text)
         if not who:
             return False
-        assigned, locked_by, locked_at, *_ = [unescape(field) or None for field in who] + [None, None]
-        return self._building.set(line, task_id, assigned_to=assigned, locked_by=locked_by, locked_at=locked_at)
+        assigned, locked_by, locked_at, *_ = [*[unescape(field) or None for field in who], None, None]
+        self._building.set(row, task_id, {"assigned_to": assigned, "locked_by": locked_by, "locked_at": locked_at})
+        return True
 
-    def _take_agent(self, line: Line) -> bool:
-        task_id, *which = fields_of(line.text)
+    def _take_agent(self, row: int, text: str) -> bool:
+        task_id, *which = fields_of(text)
         if not which:
             return False
-        kind, tier, *_ = [unescape(field) or None for field in which] + [None]
-        return self._building.set(line, task_id, agent_type=kind, model_tier=tier)
+        kind, tier, *_ = [*[unescape(field) or None for field in which], None]
+        self._building.set(row, task_id, {"agent_type": kind, "model_tier": tier})
+        return True
 
-    def _take_detail(self, line: Line) -> bool:
-        fields = fields_of(line.text)
-        self._has_detail, self._detail, self._blank = len(fields) > 1, None, 0
-        if len(fields) < 2 or fields[1] not in FIELDS:
+    def _take_detail(self, row: int, text: str) -> bool:
+        task_id, *fields = fields_of(text)
+        self._has_detail, self._detail, self._blank = bool(fields), None, 0
+        if not fields or fields[0] not in FIELDS:
             return False
-        self._detail = self._building.begin_detail(line, fields[0], fields[1])
-        if self._detail is not None and len(fields) > 2 and any(fields[2:]):
-            self._detail.append(unescape(" | ".join(fields[2:])))
-        return self._detail is not None
+        self._detail = self._building.begin_detail(row, task_id, fields[0])
+        if any(fields[1:]):
+            self._detail.append(unescape(" | ".join(fields[1:])))
+        return True
 
-    def _go_on(self, line: Line) -> None:
+    def _go_on(self, text: str) -> None:
         if self._detail is None:
-            self._building.keep("details", line.text)
+            self._building.keep("details", text)
             return
-        self._detail += [""] * self._blank
-        self._detail.append(line.text[2:])
-        self._blank = 0
+        if self._blank:
+            self._detail += [""] * self._blank
+            self._blank = 0
+        self._detail.append(text[2:])

@@ -11,6 +11,8 @@ SECTIONS = ("meta", "nodes", "edges", "parents", "assignments", "agents", "detai
 HEADER = "# SCUD Graph"
 #: `Epic` is what phases were called first.
 _TAG = re.compile(r"# ?(?:Phase|Epic):(.*)")
+_PHASE = re.compile(rf"^(?:# ?(?:Phase|Epic):|@(?:{'|'.join(SECTIONS)})(?![^\s{{]))", re.MULTILINE)
+_SEPARATOR = re.compile(rf"^{SEPARATOR}[^\S\n]*$", re.MULTILINE)
 _SECTION = re.compile(r"@([^\s{]+)")
 _FIELD = re.compile(r"(?:[^\\|]|\\.|\\$)*", re.DOTALL)
 _ESCAPED = re.compile(r"\\([\\|n])")
@@ -44,9 +46,24 @@ def lines_of(text: str) -> Iterator[Line]:
         start = after
 
 
-def is_separator(line: Line) -> bool:
-    """Say whether the next phase begins behind it."""
-    return line.text.startswith(SEPARATOR) and line.text.rstrip() == SEPARATOR
+def is_separator(line: str) -> bool:
+    """Say whether the next phase begins behind this line."""
+    return line.startswith(SEPARATOR) and line.rstrip() == SEPARATOR
+
+
+def separators(text: str) -> list[int]:
+    """Return where the separators of a text stand."""
+    return [found.start() for found in _SEPARATOR.finditer(text)] if SEPARATOR in text else []
+
+
+def is_phase(text: str) -> bool:
+    """Say whether any line of this text is one that only a phase has."""
+    return _PHASE.search(text) is not None
+
+
+def clean(text: str) -> str:
+    """Return text that every door can carry, as long as it was: bytes that are no UTF-8 come as lone surrogates."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def section_of(text: str) -> str | None:
