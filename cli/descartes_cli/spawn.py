@@ -38,6 +38,7 @@ Examples:
   descartes spawn --attach -- bash
   descartes spawn --no-tty --wait -- make test
   descartes spawn --memory 2G --cpus 1.5 --pids 200 --timeout 2h -- claude
+  descartes spawn --task 3.1 -- claude "do task 3.1"
   descartes spawn --on big -- make test
   descartes spawn --on gpu,linux --queue --within 1h -- python3 train.py
 """
@@ -92,6 +93,9 @@ class _CommandAfterDashes(click.Command):
     type=options.TIME,
     metavar="5m",
     help="Until when it must run, else not at all; default with --queue: 5m.",
+)
+@click.option(
+    "--task", metavar="TASK", help="The task it works on (descartes tasks list); it has it as DESCARTES_TASK_ID."
 )
 @click.option("--attach", "then_attach", is_flag=True, help="Use its terminal at once.")
 @click.option("--wait", "then_wait", is_flag=True, help="Wait for its end, and end with its exit code.")
@@ -163,7 +167,7 @@ def _wish(command: list[str], given: dict[str, Any], cwd: str | None) -> dict[st
     check_text(given["name"] or "")
     if limits := {key: given[key] for key in ("memory", "cpus", "pids", "timeout") if given[key] is not None}:
         wish["limits"] = limits
-    return wish | {key: given[key] for key in ("name", "grace", "on", "within") if given[key] is not None}
+    return wish | {key: given[key] for key in ("name", "grace", "on", "within", "task") if given[key] is not None}
 
 
 def _spawn(socket: str, wish: dict[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def _agent(directory: Path, session_id: str, row: dict[str, Any]) -> dict[str, A
         "limited_by": row.get("limited_by"),
         "ended_by": row.get("ended_by"),
         "owner": row.get("owner"),
+        "task": row.get("task"),
         "usage": json.loads(row["usage"]) if row.get("usage") else None,
     }
 

@@ -23,6 +23,7 @@ VERBS = {
     "kill": ("descartes_cli.kill:kill", "The same; with --force kill them at once."),
     "pause": ("descartes_cli.pause:pause", "Halt agents and everything they started."),
     "resume": ("descartes_cli.resume:resume", "Let paused agents go on."),
+    "tasks": ("descartes_cli.tasks:tasks", "What is to be done in a workspace."),
     "events": ("descartes_cli.events:events", "Read what happened."),
     "history": ("descartes_cli.history:history", "Tell how agents came to where they are, and why."),
     "state": ("descartes_cli.state:state", "What agents keep under keys, and snapshots."),

@@ -7,7 +7,7 @@ The tree (code, HTTP status, JSON-RPC code and exit code stand in each class; do
     │   ├── ParseError · InvalidRequest · MethodNotFound · InvalidParams · TooLarge
     ├── Unauthorized · Forbidden
     ├── NotFound
-    │   └── AgentNotFound · SessionNotFound · NoWorkspace · HookNotFound
+    │   └── AgentNotFound · SessionNotFound · NoWorkspace · HookNotFound · TaskNotFound
     ├── Ambiguous
     ├── Refused                it may not be done now
     │   └── IllegalTransition · AlreadyExists · NameTaken · AgentsAlive · Conflict · LimitReached
@@ -124,6 +124,12 @@ class HookNotFound(NotFound):
     """There is no such hook."""
 
     code = "hook_not_found"
+
+
+class TaskNotFound(NotFound):
+    """There is no such task."""
+
+    code = "task_not_found"
 
 
 class Ambiguous(DescartesError):

@@ -38,9 +38,12 @@ _DISK = ("path", "trouble", "agent_id", "policy")
 _KEY = ("agent_id", "key", "version")
 #: Which hook; `target` is its address or command, without secrets.
 _HOOK = ("hook_id", "name", "target")
+#: What is told of a task: `task_id` is "phase:id", `source` scud or own, `client` who asked for it here, else null.
+_TASK = ("task_id", "title", "source", "client")
+_STATUS = (*_TASK, "was", "status")
 
 #: Everything that is told. What happens to agents and to the daemon has the original's words where it has one.
-TOLD = (
+TOLD: tuple[Kind, ...] = (
     Kind(
         "AgentEvent",
         "spawned",
@@ -121,6 +124,17 @@ TOLD = (
         "a fault of ours, the same one at most once a minute; the log has its text",
         ("where", "kind"),
     ),
+    Kind("TaskEvent", "created", "it is there for the first time", (*_TASK, "status")),
+    Kind("TaskEvent", "status_changed", "it has another status", _STATUS),
+    Kind("TaskEvent", "started", "likewise: it is in-progress", _STATUS),
+    Kind("TaskEvent", "completed", "likewise: it is done", _STATUS),
+    Kind("TaskEvent", "failed", "likewise: it has failed", _STATUS),
+    Kind("TaskEvent", "cancelled", "likewise: it is cancelled", _STATUS),
+    Kind(
+        "TaskEvent", "progress", "of its `of` subtasks `done` are done, which is not as before", (*_TASK, "done", "of")
+    ),
+    Kind("TaskEvent", "changed", "something else of it is another (`fields`)", (*_TASK, "status", "fields")),
+    Kind("TaskEvent", "removed", "it is not there any more, and was not for two seconds", (*_TASK, "was")),
 )
 
 #: The original's other words, and why nothing tells them.
@@ -132,10 +146,6 @@ NOT_TOLD = (
     Kind("SystemEvent", "metrics_update", "a daemon at rest does nothing: figures are asked for"),
     Kind("SystemEvent", "connection_established", "each `ps` would be two rows for ever: `system.stats` counts them"),
     Kind("SystemEvent", "connection_closed", "likewise; who types into an agent is told by `agent.audit`"),
-    *(
-        Kind("TaskEvent", word, "comes with tasks")
-        for word in ("created", "started", "progress", "completed", "failed", "cancelled")
-    ),
     *(
         Kind("WorkflowEvent", word, "there are no workflows; the type is reserved")
         for word in ("started", "step_completed", "completed", "failed", "paused", "resumed")

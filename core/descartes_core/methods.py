@@ -49,6 +49,24 @@ from descartes_core.messages.state import (
     StateValue,
 )
 from descartes_core.messages.system import Health, Metrics, ShutDown, Shutdown, Stats
+from descartes_core.messages.tasks import (
+    AddTask,
+    ClaimTask,
+    ListTasks,
+    NextReply,
+    NextTask,
+    OfTree,
+    OneTask,
+    PhaseList,
+    SetTaskStatus,
+    TaskList,
+    TaskReply,
+    TaskStats,
+    UpdateTask,
+    UsePhase,
+    Waves,
+    WavesReply,
+)
 from descartes_core.messages.terminals import Attach, Resize, Write, Written
 
 
@@ -80,6 +98,21 @@ _STATE = (
     Method("state.delete", DeleteState, StateChanged, (*_AGENT, errors.Conflict, errors.NotFound)),
     Method("state.transitions", ReadTransitions, Transitions, _AGENT),
 )
+_TASK = (errors.TaskNotFound, errors.Ambiguous)
+_TASK_WRITE = (*_TASK, errors.Refused, errors.Conflict, errors.Unavailable)
+_TASKS = (
+    Method("task.list", ListTasks, TaskList, (errors.TaskNotFound,)),
+    Method("task.get", OneTask, TaskReply, _TASK),
+    Method("task.next", NextTask, NextReply, (errors.TaskNotFound,)),
+    Method("task.waves", Waves, WavesReply, (errors.TaskNotFound,)),
+    Method("task.stats", OfTree, TaskStats, about="Count tasks, dependencies, parents and texts."),
+    Method("task.phases", OfTree, PhaseList, about="List the phases, and how far each is."),
+    Method("task.use", UsePhase, PhaseList, (errors.TaskNotFound, errors.Refused, errors.Unavailable)),
+    Method("task.set_status", SetTaskStatus, TaskReply, _TASK_WRITE),
+    Method("task.claim", ClaimTask, TaskReply, _TASK_WRITE),
+    Method("task.add", AddTask, TaskReply, (*_TASK, errors.AlreadyExists, errors.Refused)),
+    Method("task.update", UpdateTask, TaskReply, (*_TASK, errors.Refused)),
+)
 
 _METHODS = (
     Method(
@@ -93,6 +126,7 @@ _METHODS = (
             errors.LimitReached,
             errors.Shortage,
             errors.NeverSpawned,
+            errors.TaskNotFound,
         ),
     ),
     Method("agent.list", ListAgents, AgentList),
@@ -118,6 +152,7 @@ _METHODS = (
     Method("bus.drain", DrainBus, BusStatus, (errors.Refused,)),
     Method("event.list", ListEvents, EventList),
     *_STATE,
+    *_TASKS,
     Method("system.health", Nothing, Health, about="Say whether the daemon works, from a look at its store."),
     Method("system.stats", Nothing, Stats, about="Count what this daemon has and does."),
     Method("system.metrics", Nothing, Metrics, about="The same counters, and durations, as Prometheus reads them."),

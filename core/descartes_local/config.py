@@ -44,6 +44,7 @@ from descartes_local.config_sections import (
     Retention,
     Server,
     Supervisor,
+    Tasks,
     Terminals,
 )
 from descartes_local.config_workspace import foreign, lies_in
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     hub: Hub = Hub()
     hooks: Hooks = Hooks()
     log: Log = Log()
+    tasks: Tasks = Tasks()
 
     @classmethod
     def settings_customise_sources(

@@ -9,7 +9,9 @@ from descartes_local.regular_file import read_regular
 
 #: The tables of our model; `config.Settings` has exactly these (a test holds them together).
 #: They stand here because that model costs 0.1 s of imports, which finding a workspace must not.
-SECTIONS = frozenset({"server", "discovery", "agents", "output", "retention", "terminals", "supervisor", "hub", "log"})
+SECTIONS = frozenset(
+    {"server", "discovery", "agents", "output", "retention", "terminals", "supervisor", "hub", "log", "tasks"}
+)
 
 
 def is_ours(path: str | os.PathLike[str]) -> bool:

@@ -271,3 +271,10 @@ class Hooks(Section):
     at_once: Annotated[int, _NUMBER, Field(ge=1, le=64)] = 4
     #: Dead letters that are kept of each hook.
     keep_dead: Count = 1000
+
+
+class Tasks(Section):
+    """The tasks of a workspace."""
+
+    #: Whether the start of an agent for a task makes the task in-progress, in SCUD's own file, too.
+    write_back: bool = False

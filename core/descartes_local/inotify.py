@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODIFY, MOVED_FROM, MOVED_TO, DELETE, DELETE_SELF, MOVE_SELF = 0x2, 0x40, 0x80, 0x200, 0x400, 0x800
+CLOSE_WRITE, CREATE = 0x8, 0x100
+CLOSE_WRITE, CREATE = 0x8, 0x100
 UNMOUNT, OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
 #: Only where it is a directory; only the first time.
 ONLYDIR, ONESHOT = 0x0100_0000, 0x8000_0000

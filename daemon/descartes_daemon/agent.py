@@ -191,6 +191,7 @@ class Agent:
             "limited_by": row.limited_by,
             "ended_by": row.ended_by,
             "owner": row.owner,
+            "task": row.task,
         }
 
     def detail(self) -> dict[str, Any]:

@@ -68,6 +68,13 @@ class AgentRow:
     host_key: str | None = None
     #: For whom it runs here, by its name on the bus; None: for this session.
     owner: str | None = None
+    #: The task it was started for, as "phase:id"; None: none.
+    task: str | None = None
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """What its events tell of its task, where it has one."""
+        return {} if self.task is None else {"task": self.task}
 
     def as_params(self) -> dict[str, Any]:
         """Return it as SQL takes it."""

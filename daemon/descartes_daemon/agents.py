@@ -167,6 +167,7 @@ class Agents:
                 changes["ended_at"] = now  # it never ran, or nobody saw how it ended
                 unit.set_ended(agent.id, now, None, None)
             data = {"name": agent.row.name, "was": was, "status": move.to, "cause": cause, "evidence": evidence}
+            data |= agent.row.carried
             unit.event("AgentEvent", agent_event(cause, move.to), agent.id, data, now)
             await self.store.commit(unit)
             agent.row = replace(agent.row, state=move.to, cause=cause, evidence=evidence, moved_at=now, **changes)

@@ -32,7 +32,7 @@ def register(daemon: Daemon) -> None:
     )
     spare = Spare(daemon.agents, settings.spare_descriptors, daemon.upkeep.notices)
     here = StarterHere(daemon.agents, daemon.watch, daemon.limiting, settings.command, daemon.setup.soft_nofile)
-    spawner = Spawner(daemon.agents, here, habits, spare, daemon.place)
+    spawner = Spawner(daemon.agents, here, habits, spare, daemon.place, daemon.rooms.tasks)
     verbs = Verbs(daemon.agents, spawner, daemon.effects)
     answers = Answers(daemon.agents, daemon.orphans, daemon.upkeep, daemon.endpoints, daemon.ask_others)
     ending = Ending(daemon.agents, daemon.leaving, daemon.stop)

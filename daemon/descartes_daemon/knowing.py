@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from descartes_daemon.assembly import Daemon
+from descartes_daemon.tree_watch import may_have_tasks
 
 
 def register(daemon: Daemon) -> None:
     """Give every method to its room, which is loaded with the first call."""
     _register_state(daemon)
     _register_hooks(daemon)
+    _register_tasks(daemon)
 
 
 def begin(daemon: Daemon) -> None:
     """Open, once the daemon serves, what has work that nobody asks for."""
     daemon.background.start(_begin_hooks(daemon), "begin with hooks")
+    _follow_tasks(daemon)
 
 
 def _register_state(daemon: Daemon) -> None:
@@ -36,3 +39,25 @@ async def _begin_hooks(daemon: Daemon) -> None:
     ((has_hooks,),) = await daemon.store.select("has_hooks")
     if has_hooks:
         await daemon.rooms.hooks.open().begin()
+
+
+def _register_tasks(daemon: Daemon) -> None:
+    tasks, reads, acts = daemon.rooms.tasks, daemon.dispatcher.reads, daemon.dispatcher.acts
+    for name in ("list", "get", "next", "waves", "stats", "phases"):
+        reads(f"task.{name}", tasks.method(name))
+    for name in ("use", "set_status", "claim", "add", "update"):
+        acts(f"task.{name}", tasks.method(name))
+
+
+def _follow_tasks(daemon: Daemon) -> None:
+    """Open the tasks once there are some, and let them hear of what is written there."""
+    room, workspace = daemon.rooms.tasks, daemon.setup.workspace
+
+    def changed(is_written: bool) -> None:
+        if room.is_open:
+            room.open().stirred(is_written=is_written)
+        elif may_have_tasks(workspace):
+            room.open()
+
+    daemon.scud_watch.tree.on_change = changed
+    changed(True)

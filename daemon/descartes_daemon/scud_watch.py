@@ -17,6 +17,7 @@ from descartes_core import kept
 from descartes_core.errors import Locked, Unavailable
 from descartes_core.times import written
 from descartes_daemon.session_upkeep import Upkeep
+from descartes_daemon.tree_watch import COMES, TreeWatch
 from descartes_local.inotify import (
     DELETE,
     DELETE_SELF,
@@ -58,6 +59,8 @@ class ScudWatch:
         self._keep = keep
         #: Tells an event.
         self._tell = tell
+        #: Of what SCUD keeps there.
+        self.tree = TreeWatch()
         self._inotify: Inotify | None = None
         #: The watches: of the workspace, of `.scud`.
         self._numbers: list[int] = []
@@ -100,6 +103,7 @@ class ScudWatch:
         """Look again because somebody calls, where the kernel does not tell."""
         if self._is_blind and time.monotonic() - self._looked > _LOOK_EVERY:
             self._news.set()
+            self.tree.on_change(True)
 
     def _look_out(self) -> None:
         """Let the kernel tell of the workspace and of the `.scud` that are there now."""
@@ -111,7 +115,8 @@ class ScudWatch:
         try:
             self._numbers.append(self._inotify.add(workspace, DELETE_SELF | MOVE_SELF | ONLYDIR))
             mask = DELETE | MOVED_FROM | DELETE_SELF | MOVE_SELF
-            self._numbers.append(self._inotify.add(workspace / ".scud", mask | ONLYDIR))
+            self._numbers.append(self._inotify.add(workspace / ".scud", mask | COMES | ONLYDIR))
+            self.tree.look_out(self._inotify, workspace)
             self._is_blind = False
         except FileNotFoundError:
             pass  # it is about to be mended, or gone
@@ -124,7 +129,11 @@ class ScudWatch:
     def _read(self) -> None:
         assert self._inotify is not None, "its reader is registered after it"
         for told in self._inotify.read():
-            if told.number in (*self._numbers, -1):
+            self.tree.hear(told)
+            if told.mask & COMES:
+                if told.number in self._numbers and told.name == b"tasks":
+                    self.tree.look_out(self._inotify, self._upkeep.workspace)
+            elif told.number in (*self._numbers, -1):
                 self._stir.set()
                 if told.mask & _SELF or told.name == b"session.json":
                     self._news.set()

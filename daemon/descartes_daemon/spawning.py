@@ -34,6 +34,7 @@ from descartes_daemon.agents import Agents
 from descartes_daemon.asking import Asking
 from descartes_daemon.confining import wanted
 from descartes_daemon.launch import Order
+from descartes_daemon.room import Room
 from descartes_daemon.shortage import Spare
 from descartes_daemon.start import Start, Starter, all_of
 from descartes_daemon.unit import Unit
@@ -67,6 +68,7 @@ class Spawner:
         habits: Habits,
         spare: Spare,
         place: Callable[[Spawn], Awaitable[Starter]],
+        tasks: Room,
     ) -> None:
         self._agents = agents
         self._here = here
@@ -74,6 +76,8 @@ class Spawner:
         self._spare = spare
         #: Finds the place for an agent that is to run elsewhere, and waits for one where that was asked for.
         self._place = place
+        #: Opened only for who is started for a task.
+        self._tasks = tasks
 
     async def spawn(self, request: Spawn, asking: Asking) -> Agent:
         """Start what is asked for; return once its program runs.
@@ -81,10 +85,12 @@ class Spawner:
         Raises:
             SpawnFailed, Shortage, DeadlineOver: it cannot be executed, or not be kept over this daemon's death, or not
                 in time; a failed agent with the reason stays in the history.
-            NameTaken, AlreadyExists, LimitReached, Shortage, InvalidParams: nothing was started, nothing is stored.
+            NameTaken, AlreadyExists, LimitReached, Shortage, InvalidParams, TaskNotFound: nothing was started, nothing
+                is stored.
 
         """
         await self._refuse_known(request)
+        request = await self._with_task(request)
         starter = self._here if request.on is None else await self._place(request)
         agent, order = self._intend(request, starter, asking.owner)
         start = starter.begin(agent, order, patience=request.within)
@@ -108,6 +114,13 @@ class Spawner:
             return
         if await self._agents.store.agent(identity) is not None:
             raise AlreadyExists(f"agent {identity} exists already")
+
+    async def _with_task(self, request: Spawn) -> Spawn:
+        """Return the request with its task's whole id, in the environment too."""
+        if request.task is None:
+            return request
+        task = await self._tasks.method("carried")(request.task)
+        return request.model_copy(update={"task": task, "extra_env": {**request.extra_env, surroundings.TASK: task}})
 
     def _intend(self, request: Spawn, starter: Starter, owner: str | None) -> tuple[Agent, Order]:
         if self._agents.is_closing:
@@ -143,6 +156,7 @@ class Spawner:
             host=starter.host,
             host_key=starter.host_key,
             owner=owner,
+            task=request.task,
         )
         outputs, session_id = self._agents.outputs, self._agents.place.session_id
         agent = Agent(row, session_id, outputs.of(row), outputs.errors_of(row), is_stored=False)
@@ -170,6 +184,7 @@ class Spawner:
 
     async def _commit_intent(self, agent: Agent, asking: Asking) -> None:
         data = {"name": agent.row.name, "status": agent.row.state, "command": in_brief(redact(agent.row.command))}
+        data |= agent.row.carried
         unit = Unit().add_agent(agent.row).event("AgentEvent", "spawned", agent.id, data, agent.row.created_at)
         await self._agents.store.commit(asking.accepted(unit))
         agent.is_stored = True
@@ -192,6 +207,8 @@ class Spawner:
             return  # it was asked to end meanwhile: its end is on the way
         asking.answer = answer
         start.begun()
+        if agent.row.task is not None:
+            self._tasks.method("begun")(agent.row)
 
     async def _fail(self, agent: Agent, error: DescartesError) -> None:
         """Store why it did not run; what was asked for in between (a stop) comes to its own end."""

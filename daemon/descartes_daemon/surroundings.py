@@ -12,6 +12,8 @@ from pathlib import Path
 from descartes_core.errors import InvalidParams
 from descartes_core.messages.agents import Spawn
 
+#: What names the task that an agent was started for.
+TASK = "DESCARTES_TASK_ID"
 #: What tells of other processes' contracts, or of another terminal's size.
 DENIED = frozenset(
     {
@@ -24,6 +26,8 @@ DENIED = frozenset(
         "WATCHDOG_USEC",
         "DESCARTES_SUPERVISOR",
         "DESCARTES_PROBE",
+        # Of whoever asks: only who is started for a task has one.
+        TASK,
         "DESCARTES_SOFT_NOFILE",
         "DESCARTES_HOOK_ID",
         "LINES",

@@ -41,6 +41,7 @@ AGENT_KEYS = [
     "limited_by",
     "ended_by",
     "owner",
+    "task",
 ]
 SESSION_KEYS = ["id", "name", "path", "status", "pid", "http_endpoint", "ws_endpoint", "started_at", "agents"]
 

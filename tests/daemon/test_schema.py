@@ -67,7 +67,7 @@ AGENT_AGAIN = (
     "id, name, 'initializing', command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,"
     " pid, process_started, boot_id, started_at, ended_at, exit_code, signal, NULL, NULL, NULL,"
     " tty, output_from, errors_from, collected_at, stop_grace, limits, limited_by, cgroup, ended_by,"
-    " usage, host, host_key, owner"
+    " usage, host, host_key, owner, task"
 )
 MOVE = "INTO transitions (agent, was, became, cause, at)"
 NUMBERED = "INTO transitions (id, agent, was, became, cause, at)"

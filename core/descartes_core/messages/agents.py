@@ -91,6 +91,8 @@ class AgentInfo(Model):
     ended_by: str | None
     #: Another session's daemon for which it runs here, by its name on the bus; null: it is this session's own.
     owner: str | None
+    #: The task it was started for, as "phase:id"; null: none.
+    task: str | None
     #: What it has taken; only in `agent.get` and where a list was asked for it, null while its program does not run.
     usage: AgentUsage | None = None
 
@@ -163,6 +165,8 @@ class Spawn(Change):
     queue: bool = False
     #: Seconds; what does not run by then will not run later either.
     within: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    #: The task it works on, as `task.get` finds it: it has it as DESCARTES_TASK_ID, and lists and events tell it.
+    task: Annotated[str, StringConstraints(min_length=1, max_length=250)] | None = None
 
 
 class AgentReply(Model):

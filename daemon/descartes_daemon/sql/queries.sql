@@ -3,12 +3,12 @@ INSERT INTO agents (
     id, name, state, command, cwd, rows, cols, grace, stop_signal, leave, umask, created_at,
     pid, process_started, boot_id, started_at, ended_at, exit_code, signal, cause, evidence, moved,
     tty, output_from, errors_from, collected_at, stop_grace, limits, limited_by, cgroup, ended_by, usage,
-    host, host_key, owner
+    host, host_key, owner, task
 ) VALUES (
     :id, :name, :state, :command, :cwd, :rows, :cols, :grace, :stop_signal, :leave, :umask, :created_at,
     :pid, :process_started, :boot_id, :started_at, :ended_at, :exit_code, :signal, :cause, :evidence, :moved,
     :tty, :output_from, :errors_from, :collected_at, :stop_grace, :limits, :limited_by, :cgroup, :ended_by, :usage,
-    :host, :host_key, :owner
+    :host, :host_key, :owner, :task
 );
 
 -- move -- the only write that moves an agent
@@ -96,7 +96,7 @@ SELECT *, (SELECT at FROM transitions WHERE id = agents.moved) AS moved_at FROM 
 -- history -- what lists show of each, oldest first; what no row knows is put in its place
 SELECT
     id, name, state AS status, NULL AS session_id, host, pid, command, cwd, started_at, ended_at,
-    exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, owner, usage,
+    exit_code, signal, 0 AS output_bytes, tty, NULL AS notice, limits, limited_by, ended_by, owner, task, usage,
     output_from, errors_from
 FROM agents ORDER BY created_at, id;
 
