@@ -21,6 +21,8 @@ _TAIL, _CONTEXT = 8192, 256
 #: A value that is known only because of its variable's name may be any word: a short one is one.
 _SHORTEST = 8
 _SHORTEST_ASKED_FOR = 4
+#: Without it nothing begins a private key.
+KEY = "PRIVATE KEY"
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_GOES_ON = re.compile(r"\s*(?:[A-Za-z0-9+/=]{4,100}|[A-Za-z-]{1,20}: .{0,200}|)\s*\Z")
 #: A secret that is cut goes on to the end of the word.
@@ -114,16 +116,34 @@ class Rules:
                         yield found.span(group)
 
 
+class LineByLine:
+    """The same rules for line after line: it remembers whether a private key goes on."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        #: Whether the next line may be one of a private key.
+        self.is_in_key = False
+
+    def spans(self, line: str) -> list[Span]:
+        """Return what is to be hidden of the next line."""
+        bare = line.rstrip("\r\n")
+        if self.is_in_key:
+            self.is_in_key = _KEY_GOES_ON.match(bare) is not None
+            if self.is_in_key:
+                return [(0, len(bare))] if bare.strip() else []
+        self.is_in_key = KEY in line and _KEY_BEGINS.search(line) is not None and "-----END" not in line
+        return self._rules.spans(line)
+
+
 class Redactor:
     """Takes pieces of text and gives them back without secrets; one per text."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self._rules, self._by_line = rules, LineByLine(rules)
         self._held: list[str] = []  # of a line that has not ended
         self._length = 0
         self._context = ""  # what was given out of this line
         self._is_secret_on = False  # whether that ends within a secret, which goes on
-        self._is_in_key = False
 
     def feed(self, text: str) -> str:
         """Take a piece, and return what can be told by now."""
@@ -153,7 +173,7 @@ class Redactor:
 
     def _lines(self, text: str) -> str:
         """Return lines that have ended, most of which hold nothing."""
-        is_plain = not (self._context or self._is_secret_on or self._is_in_key or "PRIVATE KEY" in text)
+        is_plain = not (self._context or self._is_secret_on or self._by_line.is_in_key or KEY in text)
         if not is_plain or _has_long_line(text):
             return "".join(self._line(text[begin:end]) for begin, end in _all_lines(text))
         told, done = [], 0
@@ -166,20 +186,11 @@ class Redactor:
         """Return one line, or what is left of it."""
         told, line = self._shortened(line)
         if not self._context and not self._is_secret_on:
-            return self._short_line(line)
+            return put(line, self._by_line.spans(line))
         told += self._part(line, len(line))
         if line.endswith("\n"):
             self._context, self._is_secret_on = "", False
         return told
-
-    def _short_line(self, line: str) -> str:
-        bare = line.rstrip("\r\n")
-        if self._is_in_key:
-            self._is_in_key = _KEY_GOES_ON.match(bare) is not None
-            if self._is_in_key:
-                return (HIDDEN if bare.strip() else bare) + line[len(bare) :]
-        self._is_in_key = _KEY_BEGINS.search(line) is not None and "-----END" not in line
-        return put(line, self._rules.spans(line))
 
     def _shortened(self, text: str) -> tuple[str, str]:
         """Give out the beginning of a line that is too long, and return the rest."""

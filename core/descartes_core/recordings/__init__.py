@@ -1,0 +1,1 @@
+"""Terminals as they were recorded: read, hidden, drawn, written."""
