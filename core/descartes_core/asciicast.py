@@ -19,6 +19,7 @@ class Recording:
         self._title = title
         self._last = 0.0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._typed = codecs.getincrementaldecoder("utf-8")("replace")
 
     def header(self) -> str:
         """Return the first line."""
@@ -32,6 +33,11 @@ class Recording:
         """Return the event of a piece of output; nothing where it is but the beginning of a character."""
         text = self._decoder.decode(data)
         return self._event(at, "o", text) if text else ""
+
+    def typed(self, at: float, data: bytes) -> str:
+        """Return the event of what somebody typed."""
+        text = self._typed.decode(data)
+        return self._event(at, "i", text) if text else ""
 
     def resized(self, at: float, cols: int, rows: int) -> str:
         """Return the event of another size; nothing where it is the same."""

@@ -2,8 +2,8 @@
 
 A secret is looked for in what is seen: colours and other sequences in the midst of it do not hide it from us, nor do
 pieces that come seconds apart. So what belongs to one line is held back until that has ended, with its times. A cursor
-that moves to another line ends one; a backspace takes back what stood there, and what a shell writes where its line goes
-on in the next row belongs to one line. A secret that a program paints in parts here and there is not found.
+that moves to another line ends one; a backspace takes back what stood there; a shell's line that goes on in the next
+row is one. A secret that a program paints in parts here and there is not found.
 """
 
 from __future__ import annotations
@@ -21,12 +21,22 @@ from descartes_core.redactor import KEY, Rules
 #: A line that holds back more of these is given up in part, so that memory has a bound.
 _MOST_MOMENTS = 20_000
 #: What begins another line, and what else is not seen; both only for a quick look.
-_NEW_LINE = re.compile(r"(?:\x1b\[|\x9b)[0-9;]*(?:[ABEFHfdG]|[23]J)|\x1b[DEM]|[\n\x0b\x0c\x85]|(?<! )\r(?!\n)")
-_FORWARD = re.compile(r"(?:\x1b\[|\x9b)[0-9]*C")
-_NOT_SEEN = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x18\x1a\x1b\x9c]*"
-    r"|\x1b[ -/]*[0-~]|[\x00-\x07\x0e-\x1f]| ?\r"
-)
+_NEW_LINE = re.compile(r"\x1b(?:\[[0-9;]*(?:[ABEFHfdG]|[23]J)|[DEM])")
+_FORWARD = re.compile(r"\x1b\[[0-9]*C")
+_NOT_SEEN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x18\x1a\x1b\x9c]*|[ -/]*[0-~])")
+#: What a quick look does not understand.
+_ODD = re.compile("[\b\x80-\x9f]")
+_CONTROLS = dict.fromkeys([*range(8), *range(14, 32), 127]) | {11: "\n", 12: "\n"}
+
+
+def _seen_of(text: str) -> str:
+    """Return what is seen of a text, roughly."""
+    text = text.replace("\r\n", "\n")
+    if "\x1b" in text:
+        text = _NOT_SEEN.sub("", _FORWARD.sub(" ", _NEW_LINE.sub("\n", text)))
+    if "\r" in text:
+        text = text.replace(" \r", "").replace("\r", "\n")
+    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 class _Held(Taker):
@@ -51,8 +61,8 @@ class Hiding:
         if moment.kind == "gap":
             for stream in self._streams.values():
                 stream.end()
-        elif (stream := self._streams.get(moment.kind)) is not None:
-            stream.feed(moment.data, held)
+        elif moment.kind in self._streams:
+            self._streams[moment.kind].feed(moment.data, held)
         if len(self._queue) > _MOST_MOMENTS:
             for stream in self._streams.values():
                 stream.line.shorten()
@@ -86,13 +96,14 @@ class _Stream:
 
     def feed(self, data: bytes, held: _Held) -> None:
         text = self._decoder.decode(data)
+        if not self.line.is_empty or self._sequences.is_within:
+            text = self._slowly(text, text.find("\n") + 1 or len(text), held)
         if self.line.is_empty and not self._sequences.is_within:
             end = text.rfind("\n") + 1
             if end and self._is_harmless(text[:end]):
                 held.told.append(text[:end])
                 text = text[end:]
-        for token in self._sequences.feed(text):
-            self.line.take(token, held)
+        self._slowly(text, len(text), held)
         self._release()
         if self._sequences.is_within or self._decoder.getstate()[0]:
             self._cut, held.open = held, held.open + 1
@@ -106,6 +117,11 @@ class _Stream:
         self._release()
         self.line.end()
 
+    def _slowly(self, text: str, end: int, held: _Held) -> str:
+        for token in self._sequences.feed(text[:end]):
+            self.line.take(token, held)
+        return text[end:]
+
     def _release(self) -> None:
         if self._cut is not None:
             self._cut.open -= 1
@@ -113,8 +129,8 @@ class _Stream:
 
     def _is_harmless(self, text: str) -> bool:
         """Say whether whole lines hold nothing, from a quick look; most do not."""
-        if "\b" in text or self.line.is_in_key:
+        if _ODD.search(text) or self.line.is_in_key:
             return False
-        seen = _NOT_SEEN.sub("", _FORWARD.sub(" ", _NEW_LINE.sub("\n", text)))
+        seen = _seen_of(text)
         # Titles and links are not seen, and looked at as they are.
         return not any(KEY in one or any(self._rules.lines(one)) for one in ({text, seen}))

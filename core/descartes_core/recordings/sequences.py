@@ -54,7 +54,7 @@ class Sequences:
         at = 0
         if self._is_in_string:
             ended = _STRING_END.search(text)
-            if ended is None or ended[0] == "\x1b" == text[-1:] and ended.end() == len(text):
+            if ended is None or (ended[0] == "\x1b" == text[-1:] and ended.end() == len(text)):
                 at = len(text) if ended is None else ended.start()
                 self._held = text[at:]
                 if at:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +25,7 @@ pieces = st.lists(
             b"\x1b[0;31m",
             b"\x1b[2;5H",
             b"\x1b]0;a title\x07",
-            b"\b",
-        ]
-        + [
+            b"\x08",
             SECRET.encode(),
             b"\xc3\xa9",
             b"\xff",
@@ -51,7 +51,7 @@ def hidden(*moments: Moment, rules: Rules = RULES) -> list[Moment]:
 
 def said(data: bytes, *cuts: int) -> bytes:
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    moments = [Moment(float(n), "out", data[a:b]) for n, (a, b) in enumerate(zip(edges, edges[1:], strict=False))]
+    moments = [Moment(float(n), "out", data[a:b]) for n, (a, b) in enumerate(pairwise(edges))]
     return b"".join(one.data for one in hidden(*moments))
 
 
