@@ -1,4 +1,4 @@
-"""Output that may be shown again in somebody's terminal: it asks that terminal nothing, and does nothing to it.
+"""Output that may be shown again: it asks a terminal nothing, and changes nothing of it.
 
 What a program asked its terminal, another one would answer, as if it were typed. What it said about mice, keyboards,
 clipboards, titles, printers and windows concerns nobody now. Text, colours, places and links stay.

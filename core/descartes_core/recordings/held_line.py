@@ -1,4 +1,4 @@
-"""One line of a terminal as it comes, held back until it is known what of it is secret."""
+"""One line of a terminal, held back until it is known what is secret."""
 
 from __future__ import annotations
 

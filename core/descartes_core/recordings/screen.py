@@ -7,31 +7,26 @@ of anything else nothing is seen, and the rest stands where it should.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from descartes_core.recordings.grid import Row, cells_of
+from descartes_core.recordings.outgoing import OnRow, Outgoing
 from descartes_core.recordings.sequences import Sequences, Token
 from descartes_core.recordings.style import USUAL, Style, changed
 
 #: A larger screen than any person has; a recording may claim anything.
 _LARGEST = 1000
 _DRAWN = str.maketrans("`afgjklmnopqrstuvwxyz{|}~", "◆▒°±┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·")
-#: A row, and whether a full-screen program showed it.
-OnRow = Callable[[Row, bool], None]
 
 
 class Screen:
     """Takes text with its control sequences; one per recording."""
 
     def __init__(self, rows: int, cols: int, on_row: OnRow) -> None:
-        self._on_row = on_row
+        self._rows_out = Outgoing(on_row)
         self._sequences = Sequences()
         self._rows, self._cols = _within(rows), _within(cols)
         self._grid = [Row() for _ in range(self._rows)]
         #: The usual screen, while a program shows another one.
         self._usual: list[Row] | None = None
-        self._wiped: list[Row] = []
-        self._was_full = False
         self._saved = 0, 0, USUAL
         self._begin_anew()
 
@@ -73,8 +68,7 @@ class Screen:
         """Hand over what is still shown; what comes later begins on an empty screen."""
         if self._usual is not None:
             self._leave()
-        self._settle(self._grid)
-        self._show(self._grid, is_full=False)
+        self._rows_out.shown(self._grid, is_full=False)
         self._grid = [Row() for _ in range(self._rows)]
         self._begin_anew()
 
@@ -133,9 +127,7 @@ class Screen:
 
     def _hand_over(self, row: Row) -> None:
         if self._usual is None:
-            if self._wiped:
-                self._settle([row, *self._grid])
-            self._on_row(row, False)
+            self._rows_out.left(row, self._grid)
 
     def _control(self, character: str) -> None:
         if character in "\n\x0b\x0c\x85":
@@ -267,22 +259,8 @@ class Screen:
     def _wipe(self) -> None:
         """Empty the screen; what it showed is handed over, unless much of it is painted again."""
         if any(row.cells for row in self._grid):
-            self._settle(self._grid)
-            self._wiped, self._was_full = self._grid, self._usual is not None
+            self._rows_out.wiped(self._grid, is_full=self._usual is not None)
         self._grid = [Row() for _ in range(self._rows)]
-
-    def _settle(self, grid: list[Row]) -> None:
-        """Hand over what was wiped off before, unless this shows half of it again."""
-        wiped, self._wiped = self._wiped, []
-        before = [text for row in wiped if (text := "".join(row.cells).strip())]
-        again = {"".join(row.cells).strip() for row in grid}
-        if sum(text in again for text in before) * 2 < len(before):
-            self._show(wiped, is_full=self._was_full)
-
-    def _show(self, grid: list[Row], *, is_full: bool) -> None:
-        last = max((number for number, row in enumerate(grid) if row.cells), default=-1)
-        for row in grid[: last + 1]:
-            self._on_row(row, is_full)
 
     def _mode(self, modes: list[str], *, is_on: bool) -> None:
         for mode in modes:
@@ -304,8 +282,7 @@ class Screen:
         self._usual, self._grid = self._grid, [Row() for _ in range(self._rows)]
 
     def _leave(self) -> None:
-        self._settle(self._grid)
-        self._show(self._grid, is_full=True)
+        self._rows_out.shown(self._grid, is_full=True)
         assert self._usual is not None
         self._grid, self._usual = self._usual, None
         self._grid += [Row() for _ in range(self._rows - len(self._grid))]

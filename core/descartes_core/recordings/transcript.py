@@ -1,4 +1,4 @@
-"""A recording as text: the lines that were there in the end, with or without their colours."""
+"""A recording as text: the lines that were there in the end, coloured or not."""
 
 from __future__ import annotations
 
