@@ -34,6 +34,7 @@ BENCHES = (
     "limits",
     "hub",
     "hub_many",
+    "hooks",
     "pages",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

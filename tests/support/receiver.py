@@ -115,7 +115,8 @@ class Receiver:
 
     def _serve(self, connection: socket.socket) -> None:
         self._open.add(connection)
-        with contextlib.suppress(OSError, ValueError), contextlib.ExitStack() as stack:
+        # A client may be killed before it has said anything, or all.
+        with contextlib.suppress(OSError, ValueError, KeyError), contextlib.ExitStack() as stack:
             stack.callback(self._open.discard, connection)
             stack.callback(connection.close)
             if self._tls:

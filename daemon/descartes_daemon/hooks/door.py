@@ -10,13 +10,13 @@ import time
 from typing import Any
 
 from descartes_core.errors import (
+    DescartesError,
     HookNotFound,
     InvalidParams,
     LimitReached,
     NameTaken,
     NotFound,
     Refused,
-    Unavailable,
 )
 from descartes_core.ids import Named, check_name, new_id, resolve
 from descartes_core.messages.common import Nothing
@@ -79,7 +79,8 @@ class Hooks:
         """hook.add: tell somebody of events from now on."""
         await self.begin()
         hook = await self._made(request)
-        reply = {"hook": hook.told(self._ground.feed.last_seq, is_delivering=False), "secret": hook.secret}
+        last = self._ground.feed.last_seq
+        reply = {"hook": hook.told(last, seen=hook.delivered_to, is_delivering=False), "secret": hook.secret}
         about = {**hook.about, "on": hook.on}
         unit = asking.accepted(Unit()).do("add_hook", **hook.as_params())
         unit.event("SystemEvent", "hook_added", None, about, time.time())
@@ -138,7 +139,7 @@ class Hooks:
         await self._stop(worker.hook.id)
         try:
             await self._store.commit(asking.answered(unit, reply))
-        except Unavailable:
+        except DescartesError:
             self._start(worker.hook)
             raise
         asking.answer = reply
@@ -180,7 +181,8 @@ class Hooks:
         return self._workers[resolve(text, known, HookNotFound)][0]
 
     def _told(self, worker: Worker) -> Reply:
-        return worker.hook.told(self._ground.feed.last_seq, is_delivering=worker.is_delivering)
+        last = self._ground.feed.last_seq
+        return worker.hook.told(last, seen=worker.seen, is_delivering=worker.is_delivering)
 
     def _start(self, hook: Hook) -> None:
         ground = self._ground

@@ -69,8 +69,8 @@ class Hook:
         target = shown(self.url) if self.url else " ".join(redact(self.command or []))
         return {"hook_id": self.id, "name": self.name, "target": target}
 
-    def told(self, last_seq: int, *, is_delivering: bool) -> dict[str, Any]:
-        """Return it as messages.hooks.Hook."""
+    def told(self, last_seq: int, *, seen: int, is_delivering: bool) -> dict[str, Any]:
+        """Return it as messages.hooks.Hook; `seen`: what it does not want is not written down one by one."""
         return {
             "hook_id": self.id,
             "name": self.name,
@@ -81,8 +81,8 @@ class Hook:
             "allow_private": self.allow_private,
             "created_at": written(self.created_at),
             "state": self._state(is_delivering=is_delivering),
-            "delivered_to": self.delivered_to,
-            "behind": max(0, last_seq - self.delivered_to),
+            "delivered_to": seen,
+            "behind": max(0, last_seq - seen),
             "delivered": self.delivered,
             "delivered_at": written_or_none(self.delivered_at),
             "tries": self.tries,

@@ -44,7 +44,8 @@ class Worker:
         self.is_delivering = False
         self._session_id, self._feed, self._store, self._numbers = session_id, feed, store, numbers
         self._attempt = attempt
-        self._seen = hook.delivered_to
+        #: Up to here nothing is left to be told.
+        self.seen = hook.delivered_to
         self._ahead: deque[dict[str, Any]] = deque()
         #: What was removed before it was delivered: the first and the last seq.
         self._gap: tuple[int, int] | None = None
@@ -65,7 +66,7 @@ class Worker:
             elif (letter := await self._next()) is not None:
                 await self._once(letter)
             else:
-                await self._either(self._feed.wait_beyond(self._seen))
+                await self._either(self._feed.wait_beyond(self.seen))
 
     def try_again(self) -> None:
         """Try now what failed, dead letters too; their rows say which."""
@@ -75,10 +76,10 @@ class Worker:
 
     def passed(self) -> Unit | None:
         """Return what is to be written down of events that were passed over; a gap is told first."""
-        if self._gap is not None or self._seen <= self.hook.delivered_to:
+        if self._gap is not None or self.seen <= self.hook.delivered_to:
             return None
-        self.hook.delivered_to = self._seen
-        return Unit().do("hook_passed", id=self.hook.id, seq=self._seen)
+        self.hook.delivered_to = self.seen
+        return Unit().do("hook_passed", id=self.hook.id, seq=self.seen)
 
     def _pause(self) -> float:
         """Return how long the next try is to wait; the clock may have been set back meanwhile."""
@@ -87,7 +88,7 @@ class Worker:
 
     async def _next(self) -> Letter | None:
         """Return the next one that it wants, None where there is none yet; it stays the next until it is settled."""
-        while self._ahead or self._feed.last_seq > self._seen:
+        while self._ahead or self._feed.last_seq > self.seen:
             if not self._ahead:
                 await self._look()
                 continue
@@ -95,17 +96,17 @@ class Worker:
             if self._is_wanted(event):
                 return letter_of(self.hook.id, self._session_id, event, self._gap)
             self._ahead.popleft()
-            self._seen = event["seq"]
-            if self._seen - self.hook.delivered_to >= _PASSED and (unit := self.passed()) is not None:
+            self.seen = event["seq"]
+            if self.seen - self.hook.delivered_to >= _PASSED and (unit := self.passed()) is not None:
                 self._store.enqueue(unit)
         return None
 
     async def _look(self) -> None:
-        piece = await self._feed.after(self._seen, _PIECE)
-        if piece.begin > self._seen:
-            first = self._seen + 1 if self._gap is None else self._gap[0]
+        piece = await self._feed.after(self.seen, _PIECE)
+        if piece.begin > self.seen:
+            first = self.seen + 1 if self._gap is None else self._gap[0]
             self._gap = first, piece.begin
-            self._seen = piece.begin
+            self.seen = piece.begin
             self._feed.on_gap()
         self._ahead.extend(piece.events)
 
@@ -143,7 +144,7 @@ class Worker:
         hook.delivered, hook.delivered_at, hook.is_failing = hook.delivered + 1, at, False
 
     def _came_to(self, letter: Letter) -> None:
-        self._seen, self._gap = letter.seq, None
+        self.seen, self._gap = letter.seq, None
         self._ahead.popleft()
         self.hook.delivered_to, self.hook.tries, self.hook.next_at = letter.seq, 0, None
 
