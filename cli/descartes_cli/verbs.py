@@ -30,6 +30,7 @@ VERBS = {
     "history": ("descartes_cli.history:history", "Tell how agents came to where they are, and why."),
     "state": ("descartes_cli.state:state", "What agents keep under keys, and snapshots."),
     "hooks": ("descartes_cli.hooks:hooks", "Tell web addresses and commands of events."),
+    "search": ("descartes_cli.search:search", "Find again what agents said, and what happened."),
     "signal": ("descartes_cli.signalling:signal", "Send agents a signal."),
     "sessions": ("descartes_cli.sessions:sessions", "Workspaces and their daemons."),
     "gc": ("descartes_cli.gc:gc", "Remove old output and old events."),

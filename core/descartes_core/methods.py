@@ -38,6 +38,7 @@ from descartes_core.messages.hooks import (
     RetryHook,
 )
 from descartes_core.messages.output import Output, ReadOutput, ReadScreen, Screen
+from descartes_core.messages.search import Query, QueryReply, RebuildSearch, SearchStatus
 from descartes_core.messages.sessions import Collect, CollectReply, RenameSession, SessionReply
 from descartes_core.messages.state import (
     DeleteState,
@@ -153,6 +154,9 @@ _METHODS = (
     Method("event.list", ListEvents, EventList),
     *_STATE,
     *_TASKS,
+    Method("search.query", Query, QueryReply, (*_AGENT, errors.Refused)),
+    Method("search.status", Nothing, SearchStatus, about="Tell what can be found again, and how far the index is."),
+    Method("search.rebuild", RebuildSearch, SearchStatus, (errors.Refused, errors.Unavailable)),
     Method("system.health", Nothing, Health, about="Say whether the daemon works, from a look at its store."),
     Method("system.stats", Nothing, Stats, about="Count what this daemon has and does."),
     Method("system.metrics", Nothing, Metrics, about="The same counters, and durations, as Prometheus reads them."),

@@ -67,6 +67,16 @@ class Rules:
         self._known = tuple(sorted(part for part in parts if len(part) >= _SHORTEST_ASKED_FOR))
         self._own = tuple(expressions)
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The values that are secret, each in one line."""
+        return self._known
+
+    @property
+    def has_own(self) -> bool:
+        """Whether there are expressions of the user's own."""
+        return bool(self._own)
+
     def lines(self, text: str) -> Iterator[Span]:
         """Walk over the lines in which there may be something, in order; all others are as they are."""
         lower = text.lower()

@@ -42,6 +42,7 @@ from descartes_local.config_sections import (
     Output,
     Redaction,
     Retention,
+    Search,
     Server,
     Supervisor,
     Tasks,
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     terminals: Terminals = Terminals()
     redaction: Redaction = Redaction()
+    search: Search = Search()
     supervisor: Supervisor = Supervisor()
     hub: Hub = Hub()
     hooks: Hooks = Hooks()

@@ -232,6 +232,17 @@ class Log(Section):
     keep: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
 
 
+class Search(Section):
+    """The index by which is found again what agents said."""
+
+    #: Whether there is one.
+    enabled: bool = True
+    #: What it may take on the disk, of each session; the oldest is dropped first.
+    max_bytes: Annotated[int, _NUMBER, Field(ge=1024 * 1024, le=1024**5)] = 1024**3
+    #: Seconds between two times that it is brought up to date while agents write; a search does so in any case.
+    every: Annotated[float, _NUMBER, Field(ge=0.1, le=86_400, allow_inf_nan=False)] = 10.0
+
+
 class Redaction(Section):
     """What is hidden in what leaves a session, and in what can be searched: secrets become `***`."""
 

@@ -13,6 +13,7 @@ from descartes_core.messages.agents import Spawn
 from descartes_daemon.adopt import Adoption
 from descartes_daemon.agent import Agent
 from descartes_daemon.agents import Agents, Place
+from descartes_daemon.ahead import Ahead
 from descartes_daemon.attaching import Attaching
 from descartes_daemon.background import Background
 from descartes_daemon.bus_door import BusDoor
@@ -122,6 +123,8 @@ class Daemon:
 
     def _belong(self) -> None:
         self.rooms = Rooms(self._ground())
+        search = self.setup.settings.search
+        self.ahead = Ahead(self.rooms.search, search.every, is_enabled=search.enabled)
         self.bus.title, self.bus.forget = lambda: self.upkeep.record.name, self.collecting.forget
         self.agents.on_news = self._changed
         self.bus.on_member.append(self._joined)
@@ -135,6 +138,7 @@ class Daemon:
 
     def _grew(self, log: OutputLog, count: int) -> None:
         self.counts.output_bytes += count
+        self.ahead.grew(count)
         self.caps.grew(log, count)
 
     def reach_others(self) -> Machines:

@@ -11,6 +11,7 @@ def register(daemon: Daemon) -> None:
     _register_state(daemon)
     _register_hooks(daemon)
     _register_tasks(daemon)
+    _register_search(daemon)
 
 
 def begin(daemon: Daemon) -> None:
@@ -61,3 +62,10 @@ def _follow_tasks(daemon: Daemon) -> None:
 
     daemon.scud_watch.tree.on_change = changed
     changed(True)
+
+
+def _register_search(daemon: Daemon) -> None:
+    room = daemon.rooms.search
+    daemon.dispatcher.reads("search.query", room.method("query"))
+    daemon.dispatcher.reads("search.status", room.method("status"))
+    daemon.dispatcher.acts("search.rebuild", room.method("rebuild"))

@@ -61,6 +61,7 @@ async def serve(setup: Setup) -> bool:
         stack.push_async_callback(daemon.background.close)
         stack.push_async_callback(daemon.bus.leave)
         stack.push_async_callback(daemon.rooms.close)
+        stack.callback(daemon.ahead.close)
         _listen_to_signals(daemon.stop)
         await daemon.adopt()
         keeping.close_rest()

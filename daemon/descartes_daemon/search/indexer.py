@@ -1,0 +1,88 @@
+"""The process `descartes-indexer`: brings one session's index up to date, and ends.
+
+It is given one line of JSON, and goes on while its stdin is open: it ends with whoever started it. Nobody waits for it
+but who searches: it has only what of the processor nobody else wants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+from descartes_daemon.search.hiding import Hiding
+from descartes_daemon.search.index_file import Index, OvertakenError
+from descartes_daemon.search.index_opening import is_passing, remove
+from descartes_daemon.search.indexing import Indexing, NoRoomError, Session
+from descartes_local.hiding import rules_of
+from descartes_local.home import Home
+
+FULL, DONE = "there is no room for the index", "done"
+
+
+def main() -> int:
+    """Do it, and say in one word how it went."""
+    order = json.loads(sys.stdin.buffer.readline())
+    if not order["is_urgent"]:
+        give_way()
+    with contextlib.suppress(ImportError):
+        import setproctitle
+
+        setproctitle.setproctitle(f"descartes-indexer {order['name']}")
+    print(_index(order), flush=True)  # noqa: T201 - its one reader is who started it
+    return 0
+
+
+def hiding_of(order: dict[str, Any]) -> Hiding:
+    """Return what hides secrets, as the order says."""
+    redaction = order["redaction"]
+    if not redaction["enabled"]:
+        return Hiding(None)
+    return Hiding(rules_of(Home(Path(order["home"])), redaction["patterns"], redaction["variables"]))
+
+
+def _index(order: dict[str, Any]) -> str:
+    directory = Path(order["directory"])
+    workspace = Path(order["workspace"]) if order["workspace"] else None
+    session = Session(directory, workspace)
+    try:
+        index = Index(directory, order["max_bytes"])
+        try:
+            Indexing(session, index, hiding_of(order), goes_on=_is_wanted).run()
+        finally:
+            index.close()
+    except OvertakenError:
+        return DONE
+    except (NoRoomError, OSError) as error:
+        return FULL if isinstance(error, NoRoomError) else str(error)
+    except sqlite3.Error as error:
+        if not is_passing(error):
+            remove(directory)
+        return str(error)
+    finally:
+        session.close()
+    return DONE
+
+
+def give_way() -> None:
+    """Take only the time that nobody else wants."""
+    if sys.platform != "linux":
+        os.nice(19)
+        return
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _is_wanted() -> bool:
+    """Say whether who started us is still there: it writes nothing more, so its end is all there is to read."""
+    ready, _, _ = select.select([0], [], [], 0)
+    return not ready
+
+
+if __name__ == "__main__":
+    sys.exit(main())

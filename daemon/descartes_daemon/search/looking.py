@@ -1,0 +1,90 @@
+"""Look into an index that somebody else writes; one look at a time, in any thread."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+from descartes_daemon.search.hiding import Hiding
+from descartes_daemon.search.index_opening import NAME, open_reader
+from descartes_daemon.search.indexing import Session, behind
+from descartes_daemon.search.searching import Found, Searching, Wanted
+
+
+class Looking:
+    """One session's index and what it tells of, opened when they are needed."""
+
+    def __init__(self, directory: Path, workspace: Path | None, hiding: Hiding, session_id: str) -> None:
+        self._directory, self._workspace, self._hiding, self._session_id = directory, workspace, hiding, session_id
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._index: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def look(self, wanted: Wanted) -> tuple[Found, int]:
+        """Search, and say how many bytes are not in the index yet.
+
+        Raises:
+            sqlite3.DatabaseError: the index is torn.
+
+        """
+        with self._lock:
+            session, index = self._opened()
+            if index is None:
+                return Found([], True), behind(session, None)
+            found = Searching(session, index, self._hiding, self._session_id).run(wanted)
+            return found, behind(session, index)
+
+    def behind(self) -> int:
+        """Return how many bytes are not in the index yet; where it is torn, all of them."""
+        with self._lock:
+            try:
+                session, index = self._opened()
+            except sqlite3.DatabaseError:
+                return 1
+            return behind(session, index)
+
+    def status(self) -> dict[str, Any]:
+        """Return the figures of search.status."""
+        with self._lock:
+            try:
+                session, index = self._opened()
+            except sqlite3.DatabaseError:
+                return {"passages": 0, "bytes": 0, "dropped": 0, "oldest": None, "behind": 0}
+            passages, oldest, dropped, size = 0, None, 0, 0
+            if index is not None:
+                query = "SELECT ifnull(sum(last - first + 1), 0), min(oldest) FROM volumes"
+                passages, oldest = index.execute(query).fetchone()
+                (dropped,) = index.execute("SELECT ifnull(sum(value), 0) FROM counts WHERE name = 'dropped'").fetchone()
+                size = sum(one.stat().st_size for one in self._directory.glob(f"{NAME}*"))
+            left = behind(session, index)
+            return {"passages": passages, "bytes": size, "dropped": dropped, "oldest": oldest, "behind": left}
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._lock:
+            self._forget()
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+
+    def _opened(self) -> tuple[Session, sqlite3.Connection | None]:
+        if self._session is None:
+            self._session = Session(self._directory, self._workspace)
+        path = self._directory / NAME
+        try:
+            inode = path.stat().st_ino
+        except OSError:
+            inode = 0
+        if inode != self._inode:
+            self._forget()
+            if inode:
+                self._index, self._inode = open_reader(path), inode
+        return self._session, self._index
+
+    def _forget(self) -> None:
+        if self._index is not None:
+            self._index.close()
+        self._index, self._inode = None, 0

@@ -1,0 +1,156 @@
+"""Read what an agent said, as passages to be found."""
+
+from __future__ import annotations
+
+import os
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path
+
+from descartes_daemon.output_index import Record
+from descartes_daemon.output_log import OutputLog
+from descartes_daemon.search.folding import Folding
+from descartes_daemon.search.hiding import Hiding
+from descartes_daemon.search.index_file import Passage, Read, Source
+from descartes_daemon.search.strip import cleaned, cut, texts
+
+#: What is read in one go, and what of it is one passage.
+PIECE, PASSAGE = 262_144, 4096
+#: A line without an end that is not gone on with for so long is as whole as it gets (seconds).
+_AT_REST = 1.0
+#: So much before a passage is looked at for the beginning of a private key.
+_CONTEXT = 8192
+#: By its first so many bytes a redrawn text is found in its line.
+_NEEDLE = 24
+_KEY = b"PRIVATE KEY"
+_MOST_TIMES = 20_000
+#: The file's name, by stream.
+FILES = {"stdout": "output", "stderr": "errors"}
+
+
+class Said:
+    """One stream of one agent."""
+
+    def __init__(self, directory: Path, stream: str, begin: int, *, has_ended: bool) -> None:
+        self.log = OutputLog(directory, FILES[stream], begin=begin)
+        self._has_ended = has_ended
+
+    @property
+    def size(self) -> int:
+        """How far it goes."""
+        return self.log.size
+
+    def read(self, source: Source, hiding: Hiding) -> Read | None:
+        """Read on from where the source had been read to; None where there is nothing more by now."""
+        begin = source.next
+        while (gap := self.log.gap(begin)) is not None:
+            begin = gap.end
+        data = self.log.read_apart(begin, PIECE)
+        if not data:
+            return Read([], self.log.size, source.folded) if begin < self.log.size and begin > source.next else None
+        # What ends at a gap goes on nowhere.
+        end = begin + len(data)
+        is_all = self.log.gap(end) is not None or (end >= self.log.size and self._is_at_rest())
+        folding = Folding(source.folded)
+        blocks = list(_blocks(data, is_all))
+        if not blocks:
+            return None
+        told = _Told(data, begin, folding, hiding, self._before(begin), self._times(begin, end))
+        passages = [passage for block in blocks if (passage := told.passage(*block)) is not None]
+        return Read(passages, begin + blocks[-1][1], folding.stored())
+
+    def again(self, begin: int, end: int, hiding: Hiding) -> list[tuple[int, str]]:
+        """Return the texts of a passage with their offsets; none where they are not there any more."""
+        if self.log.gap(begin) is not None:
+            return []
+        data = self.log.read_apart(begin, end - begin)
+        return texts_of(data, begin, hiding, self._before(begin))
+
+    def _is_at_rest(self) -> bool:
+        if self._has_ended:
+            return True
+        try:
+            return time.time() - os.stat(self.log.path).st_mtime > _AT_REST
+        except OSError:
+            return True
+
+    def _before(self, begin: int) -> bytes:
+        """Return what stands before, where it matters: a private key may have begun there."""
+        start = max(0, begin - _CONTEXT)
+        if begin == 0 or self.log.gap(start) is not None:
+            return b""
+        before = self.log.read_apart(start, begin - start)
+        return before if _KEY in before else b""
+
+    def _times(self, begin: int, end: int) -> list[Record]:
+        found = self.log.index.records(begin, end, _MOST_TIMES)
+        if found:
+            return found
+        try:
+            at = os.stat(self.log.path).st_mtime
+        except OSError:
+            at = time.time()
+        return [Record(at, end, 0, 0)]
+
+
+def _blocks(data: bytes, is_all: bool) -> Iterator[tuple[int, int]]:
+    at = 0
+    while at < len(data):
+        block = data[at : at + PASSAGE + 4]
+        step = cut(block, PASSAGE, at_end=is_all and at + PASSAGE >= len(data))
+        if not step:
+            return
+        yield at, at + step
+        at += step
+
+
+class _Told:
+    """What the blocks of one piece say, one after the other."""
+
+    def __init__(
+        self, data: bytes, begin: int, folding: Folding, hiding: Hiding, before: bytes, times: list[Record]
+    ) -> None:
+        self._data, self._begin, self._folding, self._hiding, self._before = data, begin, folding, hiding, before
+        self._times, self._offsets = times, [one.offset for one in times]
+        self._has_key = _KEY in before or _KEY in data
+
+    def passage(self, start: int, stop: int) -> Passage | None:
+        """Return one block as a passage; None where it says nothing new."""
+        text = self._folding.fold(cleaned(self._data[start:stop]))
+        if not text.strip():
+            return None
+        at = self._times[min(bisect_left(self._offsets, self._begin + stop), len(self._times) - 1)].at
+        context = (self._before + self._data[:start])[-_CONTEXT:] if self._has_key else b""
+        return Passage(self._begin + start, self._begin + stop, at, _hidden(text, context, self._hiding))
+
+
+def _hidden(text: bytes, context: bytes, hiding: Hiding) -> str:
+    """Return a text without its secrets, as many lines as before."""
+    shown = text.decode("utf-8", "replace")
+    if _KEY not in context:
+        return hiding.hide(shown)
+    whole = hiding.hide(f"{cleaned(context).decode('utf-8', 'replace')}\n{shown}")
+    return "\n".join(whole.split("\n")[-shown.count("\n") - 1 :])
+
+
+def texts_of(data: bytes, begin: int, hiding: Hiding, context: bytes = b"") -> list[tuple[int, str]]:
+    """Return all texts of a block with the offsets where they begin, folded or not, without secrets."""
+    found: list[tuple[int, bytes]] = []
+    offset = begin
+    for line in _lines(data):
+        for text in texts(cleaned(line)):
+            if text.text:
+                place = line.find(text.text[:_NEEDLE]) if text.is_redrawn else 0
+                found.append((offset + max(place, 0), text.text))
+        offset += len(line)
+    shown = _hidden(b"\n".join(text for _, text in found), context, hiding).split("\n")
+    return [(offset, text) for (offset, _), text in zip(found, shown, strict=False)]
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", at) + 1 or len(data)
+        yield data[at:end]
+        at = end
