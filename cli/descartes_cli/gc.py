@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ from descartes_cli.progress import lasting
 from descartes_cli.render import amount, print_json, print_table, printable, say, say_wrong
 from descartes_cli.session_named import find_session
 from descartes_cli.strays import end_after_asking
-from descartes_core.errors import DescartesError, NoWorkspace, Refused
+from descartes_cli.waking import awake
+from descartes_core.errors import DescartesError, NoWorkspace
 from descartes_core.ids import short
 from descartes_core.session_life import State
 from descartes_local.home import Home, find_home
@@ -168,7 +168,7 @@ def _collect(
     for session in meant:
         looks = "looking for" if "dry_run" in asked else "removing"
         try:
-            with lasting(f"{looks} old output of {printable(session.name)}"), _awake(home, session) as socket:
+            with lasting(f"{looks} old output of {printable(session.name)}"), awake(home, session) as socket:
                 reply = change(socket, "session.collect", asked)
         except DescartesError as error:
             if len(meant) == 1:
@@ -177,18 +177,6 @@ def _collect(
             say_wrong(f"{session.name}: {error.message}")
         else:
             yield _Part(session, reply)
-
-
-@contextlib.contextmanager
-def _awake(home: Home, session: sessions.Session) -> Iterator[str]:
-    """Have a daemon for the block; one that did not run before is stopped again, unless somebody uses it by now."""
-    socket = sessions.start(home, session)["socket"]
-    try:
-        yield socket
-    finally:
-        if session.run is None:
-            with contextlib.suppress(Refused):
-                sessions.stop(home, session)
 
 
 def _show(parts: list[_Part]) -> None:

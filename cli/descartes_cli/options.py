@@ -41,7 +41,7 @@ class Quantity(click.types.FloatParamType):
         return found
 
 
-class Moment(click.ParamType[str | int]):
+class Moment(click.types.StringParamType):
     """A point in time: so long ago, or as it is written in RFC 3339."""
 
     name = "moment"
@@ -50,7 +50,7 @@ class Moment(click.ParamType[str | int]):
         #: Whether a plain number is a seq, and stays one.
         self._or_seq = or_seq
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read what a person wrote; a time is given back as every door takes it."""
         from descartes_core import quantities, times  # only who names a time pays for it
 

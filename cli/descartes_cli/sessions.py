@@ -17,6 +17,8 @@ VERBS = {
     "unarchive": ("descartes_cli.sessions_life:unarchive", "Take up a session that was laid aside."),
     "relocate": ("descartes_cli.sessions_life:relocate", "Say where a workspace was moved to."),
     "adopt": ("descartes_cli.sessions_life:adopt", "Give the copy of a workspace an id of its own."),
+    "export": ("descartes_cli.sessions_transfer:export", "Write a session into one file."),
+    "import": ("descartes_cli.sessions_transfer:import_", "Make a session of such a file."),
     "delete": ("descartes_cli.sessions_delete:delete", "Forget a session; with --files remove its directory."),
 }
 

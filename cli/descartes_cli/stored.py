@@ -22,7 +22,8 @@ _AGENTS = "SELECT * FROM agents ORDER BY created_at"
 def stored_sessions(home: Home) -> list[str]:
     """Return the ids of all sessions that have a store."""
     try:
-        return sorted(path.parent.name for path in (home.path / "sessions").glob("*/state.db"))
+        found = (path.parent for path in (home.path / "sessions").glob("*/state.db"))
+        return sorted(data.name for data in found if not (data / "import.json").exists())  # it is none yet
     except OSError:
         return []
 

@@ -5,17 +5,15 @@ The tree (code, HTTP status, JSON-RPC code and exit code stand in each class; do
     DescartesError
     ├── ProtocolError          what was said breaks the rules
     │   ├── ParseError · InvalidRequest · MethodNotFound · InvalidParams · TooLarge
-    ├── Unauthorized · Forbidden
+    ├── Unauthorized · Forbidden · Ambiguous · ConfigInvalid · ArchiveInvalid
     ├── NotFound
     │   └── AgentNotFound · SessionNotFound · NoWorkspace · HookNotFound · TaskNotFound
-    ├── Ambiguous
     ├── Refused                it may not be done now
     │   └── IllegalTransition · AlreadyExists · NameTaken · AgentsAlive · Conflict · LimitReached
     │       · NotHere · OutcomeUnknown
     ├── Unavailable            it cannot be reached or started
     │   └── SpawnFailed · NeverSpawned · DaemonStartFailed · DaemonUnreachable · PortsTaken · SupervisorUnreachable
     │       · RenewalFailed · SchemaTooNew · Locked · Shortage · DeadlineOver
-    ├── ConfigInvalid
     └── InternalError          a fault of ours
 """
 
@@ -272,6 +270,12 @@ class ConfigInvalid(DescartesError):
     """The configuration is wrong."""
 
     code, status, rpc, exit = "config_invalid", 500, -32600, 2
+
+
+class ArchiveInvalid(DescartesError):
+    """This file cannot be taken in."""
+
+    code, status = "archive_invalid", 422
 
 
 class InternalError(DescartesError):

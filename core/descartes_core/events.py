@@ -91,6 +91,12 @@ TOLD: tuple[Kind, ...] = (
         (*_DAEMON, "staying", "reason"),
     ),
     Kind("SystemEvent", "session_renamed", "the session has another name", ("session_id", "was", "name")),
+    Kind(
+        "SystemEvent",
+        "session_imported",
+        "this session was made of an export of `from_session`; `lost` are the agents that lived then, and do not here",
+        ("from_session", "exported_at", "made_by", "lost"),
+    ),
     Kind("SystemEvent", "workspace_rewritten", "session.json had vanished and was written anew", ("path", "times")),
     Kind("SystemEvent", "workspace_gone", "the workspace itself has vanished; the agents go on", ("path",)),
     Kind("SystemEvent", "disk_full", "the disk takes no more: agents wait, or lose output (`policy`)", _DISK),

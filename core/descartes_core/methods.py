@@ -69,6 +69,7 @@ from descartes_core.messages.tasks import (
     WavesReply,
 )
 from descartes_core.messages.terminals import Attach, Resize, Write, Written
+from descartes_core.messages.transfer import Exported, ExportSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ _METHODS = (
     Method("session.info", Nothing, SessionReply, about="Tell of this daemon and its session."),
     Method("session.rename", RenameSession, SessionReply, (errors.Refused, errors.Unavailable)),
     Method("session.collect", Collect, CollectReply),
+    Method("session.export", ExportSession, Exported, (errors.AlreadyExists, errors.Unavailable)),
     Method("bus.status", Nothing, BusStatus, about="Tell how this daemon stands to the hub of its bus."),
     Method("bus.connect", ConnectBus, BusStatus, (errors.Unavailable,)),
     Method("bus.drain", DrainBus, BusStatus, (errors.Refused,)),

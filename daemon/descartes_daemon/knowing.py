@@ -10,6 +10,7 @@ def register(daemon: Daemon) -> None:
     """Give every method to its room, which is loaded with the first call."""
     _register_state(daemon)
     _register_hooks(daemon)
+    daemon.dispatcher.acts("session.export", daemon.rooms.transfer.method("export"))
     _register_tasks(daemon)
     _register_search(daemon)
 

@@ -1,0 +1,32 @@
+"""Messages about sessions that go elsewhere, and what comes from there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from descartes_core.messages.common import Change, Model
+
+SomeFile = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
+
+
+class ExportSession(Change):
+    """Write the session into one file: rows, logs, what it is; `descartes sessions import` makes a session of it."""
+
+    #: On the daemon's machine, absolute.
+    path: SomeFile
+    #: Whether a file that is there may be replaced.
+    replace: bool = False
+
+
+class Exported(Model):
+    """The file that was written."""
+
+    session_id: str
+    path: str
+    #: Its size.
+    bytes: int
+    #: How many agents are in it.
+    agents: int
+    exported_at: str
