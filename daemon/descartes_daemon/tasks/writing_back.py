@@ -1,0 +1,180 @@
+"""Change one row of SCUD's tasks, so that neither this change nor anybody else's is lost.
+
+The file is read, compared and written in place while SCUD's own lock is held: renaming another file over it would let
+two writers of SCUD lock two files. Two things SCUD does are met here. It empties the file before it has the lock; so a
+file found empty is left to the writer that stands behind, and one emptied during the write is written whole. And it
+writes a tree that it had read without the lock; so for a moment after each write `guard` sees whether one that was read
+before comes and undoes it, and writes it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from descartes_core.errors import Conflict, Locked, NotFound, Refused
+from descartes_core.scud import graph
+from descartes_core.scud.order import Order
+from descartes_core.scud.task import Task
+from descartes_daemon.tasks import intent
+from descartes_daemon.tasks.intent import Intent
+from descartes_daemon.tasks.scud_lock import FIRST_PAUSE, LONGEST_PAUSE, TRIES, Held, held
+from descartes_local.inotify import MODIFY, MOVED_TO, Inotify
+from descartes_local.probe import reached
+
+#: How long one of SCUD's commands may be between reading and writing: it waits 4.3 s for the lock alone.
+GUARDED = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was done for an order."""
+
+    order: Order
+    before: str
+    after: str
+    #: How often another writer had undone it, and it was written again.
+    again: int = 0
+
+
+class WritingBack:
+    """Writes one workspace's `tasks.scg`; every method blocks, and belongs in a thread.
+
+    Args:
+        file: the graph.
+        journal: where the write in progress is kept, in the session's own directory.
+
+    """
+
+    def __init__(self, file: Path, journal: Path) -> None:
+        self._file, self._journal = file, journal
+
+    def carry_out(self, order: Order, seen: Task | None = None) -> Written:
+        """Change the file; who is told of it next is `guard`.
+
+        Args:
+            order: what is to become of a task.
+            seen: the task as whoever asked knows it: refused where it is another by now.
+
+        Raises:
+            Conflict: the task is not as it was seen, somebody else has it, or the file changed meanwhile.
+            Locked: another writer holds the file for longer than SCUD itself waits.
+            NotFound: there is no such file, phase or task.
+            Refused: the file cannot be written.
+
+        """
+        if self._journal.exists():
+            self.recover()
+        pause = FIRST_PAUSE
+        for _ in range(TRIES):
+            with held(self._file) as file, _as_refusal(self._file):
+                reached("tasks.locked")
+                before = file.read()
+                if b"\0" not in before and before.strip():
+                    return self._write(file, before, order, seen)
+            # Whoever emptied it stands behind us: the lock is theirs now.
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        raise Conflict(f"{self._file} is empty: whoever writes it has not ended, or was killed")
+
+    def guard(self, written: Written, seconds: float = GUARDED, until: int | None = None) -> Written:
+        """Watch the file for a moment; write again what a writer undoes that had read the file before.
+
+        Args:
+            written: what `carry_out` returned.
+            seconds: how long.
+            until: a descriptor that becomes readable when nobody waits for this any more.
+
+        """
+        ends = time.monotonic() + seconds
+        with contextlib.ExitStack() as stack:
+            try:
+                news = Inotify()
+                stack.callback(news.close)
+                news.add(self._file.parent, MODIFY | MOVED_TO)
+            except OSError:
+                return written  # nothing tells of changes here
+            poll = select.poll()
+            for descriptor in (news.descriptor, *([] if until is None else [until])):
+                poll.register(descriptor, select.POLLIN)
+            while True:
+                written = self._restore(written)
+                left = max(0.0, ends - time.monotonic())
+                if news.descriptor not in [descriptor for descriptor, _ in poll.poll(left * 1000)]:
+                    return self._restore(written)
+                news.read()
+
+    def recover(self) -> str | None:
+        """Finish what was being written when a daemon was killed; return a sentence about it, where there is one.
+
+        Raises:
+            Locked: another writer holds the file.
+
+        """
+        kept = intent.kept(self._journal)
+        sentence = None
+        if kept is not None:
+            with contextlib.suppress(NotFound, Refused), held(self._file) as file:
+                if kept.is_torn(file.read()):
+                    file.put_whole(kept.after)
+                    sentence = f"{self._file} was torn by a kill during a write of ours: it is whole again"
+        if kept is not None or self._journal.exists():
+            intent.forget(self._journal)
+        return sentence
+
+    def _write(self, file: Held, before: bytes, order: Order, seen: Task | None) -> Written:
+        text = _decoded(before)
+        changed = order.carried_out(text, seen)
+        after = changed.encode("utf-8", "surrogateescape")
+        if after != before:
+            intent.keep(self._journal, Intent(before, after))
+            reached("tasks.intended")
+            self._put(file, before, after)
+            intent.forget(self._journal)
+            reached("tasks.written")
+        return Written(order, text, changed)
+
+    def _put(self, file: Held, before: bytes, after: bytes) -> None:
+        now = file.read()
+        if now == before:
+            file.put(before, after)
+            reached("tasks.put")
+        elif now.strip(b"\0"):
+            # Somebody who knows no locks: what they wrote is not ours to change by what we read.
+            intent.forget(self._journal)
+            raise Conflict(f"{self._file} changed underneath: somebody writes it without a lock")
+        for _ in range(TRIES):
+            if file.read() == after:
+                return
+            # A writer emptied it, and stands behind us: it must find all of it, should it be killed before it writes.
+            file.put_whole(after)
+        raise Conflict(f"{self._file} changed underneath: somebody writes it without a lock")
+
+    def _restore(self, written: Written) -> Written:
+        """Write again what somebody undid who did not know of it."""
+        # Locked: who holds it writes it, and that is news to come.
+        with contextlib.suppress(Conflict, Locked, NotFound, Refused):
+            with held(self._file) as file:
+                now = _decoded(file.read())
+            left = graph.parse(written.before)
+            if now.strip() and written.order.is_undone(left, graph.parse(now)):
+                again = self.carry_out(written.order, written.order.task(left))
+                return Written(written.order, again.before, again.after, written.again + 1)
+        return written
+
+
+@contextlib.contextmanager
+def _as_refusal(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {os.strerror(error.errno or 0)}") from error
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

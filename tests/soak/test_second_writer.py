@@ -1,0 +1,58 @@
+"""SCUD and a daemon write one file of tasks at once, and neither loses what it wrote."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from descartes_core.scud import graph
+from descartes_core.scud.order import Order
+from descartes_core.scud.task import LETTERS, Graph
+from descartes_daemon.tasks.writing_back import WritingBack
+from tests.support import scud_writer
+from tests.support.house import ROOT
+from tests.support.scud_trees import text_of
+
+#: Of one round, where all goes well: it takes milliseconds.
+PATIENCE = 20.0
+
+
+@pytest.mark.parametrize("rounds", [25, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
+def test_no_write_is_lost_between_two_writers(rounds: int, tmp_path: Path) -> None:
+    file = tmp_path / "tasks.scg"
+    file.write_text(text_of("descartes"))
+    writing, tally = WritingBack(file, tmp_path / "intent"), Counter[str]()
+    wanted = {task.task_id: task.status for task in graph.parse(file.read_text()).tasks}
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    command = [sys.executable, scud_writer.__file__, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as scud:
+        assert scud.stdin is not None
+        assert scud.stdout is not None
+        assert scud.stdout.readline() == "ready\n"
+        for number in range(rounds):
+            theirs, ours = dice.sample(sorted(wanted), 2)
+            for one in (theirs, ours):
+                wanted[one] = dice.choice([word for word in LETTERS if word != wanted[one]])
+            print(*theirs.split(":"), wanted[theirs], dice.choice([0, 0, 1, 3, 8]), file=scud.stdin, flush=True)
+            written = writing.carry_out(Order(*ours.split(":"), wanted[ours]))
+            assert scud.stdout.readline() == "done\n"
+            # What comes after would be another round's: nobody writes now.
+            written = writing.guard(written, 0.0)
+            tally[f"again {written.again}"] += 1
+            assert statuses(file) == wanted, f"round {number}, seed {seed}: {ours} by us, {theirs} by SCUD"
+        scud.stdin.close()
+    assert scud.returncode == 0
+    read = graph.parse(file.read_text())
+    assert (read.faults, set(tmp_path.iterdir())) == ((), {file})
+    print(f"{rounds} rounds: {dict(tally)}")
+
+
+def statuses(file: Path) -> dict[str, str]:
+    read: Graph = graph.parse(file.read_text())
+    return {task.task_id: task.status for task in read.tasks}
