@@ -125,6 +125,12 @@ TOLD: tuple[Kind, ...] = (
         (*_HOOK, "seq", "tries", "error", "disabled"),
     ),
     Kind(
+        "StateEvent",
+        "restored",
+        "keys of ended agents, and own tasks, are as they were in a snapshot: read anew what you hold of them",
+        ("snapshot_id", "description", "living"),
+    ),
+    Kind(
         "SystemEvent",
         "error",
         "a fault of ours, the same one at most once a minute; the log has its text",

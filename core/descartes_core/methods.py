@@ -42,12 +42,19 @@ from descartes_core.messages.search import Query, QueryReply, RebuildSearch, Sea
 from descartes_core.messages.sessions import Collect, CollectReply, RenameSession, SessionReply
 from descartes_core.messages.state import (
     DeleteState,
+    ForgetSnapshot,
     GetState,
+    ListSnapshots,
     QueryState,
+    Restored,
+    RestoreSnapshot,
     SetState,
+    SnapshotList,
+    SnapshotReply,
     StateChanged,
     StatePage,
     StateValue,
+    TakeSnapshot,
 )
 from descartes_core.messages.system import Health, Metrics, ShutDown, Shutdown, Stats
 from descartes_core.messages.tasks import (
@@ -98,6 +105,10 @@ _STATE = (
     Method("state.query", QueryState, StatePage, _AGENT),
     Method("state.set", SetState, StateChanged, (*_AGENT, errors.Conflict, errors.LimitReached, errors.TooLarge)),
     Method("state.delete", DeleteState, StateChanged, (*_AGENT, errors.Conflict, errors.NotFound)),
+    Method("state.snapshot", TakeSnapshot, SnapshotReply, (errors.LimitReached, errors.OutcomeUnknown)),
+    Method("state.snapshots", ListSnapshots, SnapshotList, (errors.NotFound, errors.Ambiguous)),
+    Method("state.restore", RestoreSnapshot, Restored, (errors.NotFound, errors.Ambiguous)),
+    Method("state.forget", ForgetSnapshot, SnapshotReply, (errors.NotFound, errors.Ambiguous)),
     Method("state.transitions", ReadTransitions, Transitions, _AGENT),
 )
 _TASK = (errors.TaskNotFound, errors.Ambiguous)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from descartes_daemon.assembly import Daemon
+from descartes_daemon.store import Store
 from descartes_daemon.tree_watch import may_have_tasks
+from descartes_daemon.unit import Unit
 
 
 def register(daemon: Daemon) -> None:
@@ -19,14 +23,17 @@ def begin(daemon: Daemon) -> None:
     """Open, once the daemon serves, what has work that nobody asks for."""
     daemon.background.start(_begin_hooks(daemon), "begin with hooks")
     _follow_tasks(daemon)
+    daemon.background.start(_expire_snapshots(daemon.store), "forget snapshots whose time is over")
 
 
 def _register_state(daemon: Daemon) -> None:
     state, reads, acts = daemon.rooms.state, daemon.dispatcher.reads, daemon.dispatcher.acts
-    for name in ("get", "query", "transitions"):
+    for name in ("get", "query", "transitions", "snapshots"):
         reads(f"state.{name}", state.method(name))
-    for name in ("set", "delete"):
+    for name in ("set", "delete", "forget"):
         acts(f"state.{name}", state.method(name))
+    acts("state.snapshot", state.method("snapshot"), state.method("taken_before"))
+    acts("state.restore", state.method("restore"), state.method("restored_before"))
 
 
 def _register_hooks(daemon: Daemon) -> None:
@@ -70,3 +77,10 @@ def _register_search(daemon: Daemon) -> None:
     daemon.dispatcher.reads("search.query", room.method("query"))
     daemon.dispatcher.reads("search.status", room.method("status"))
     daemon.dispatcher.acts("search.rebuild", room.method("rebuild"))
+
+
+async def _expire_snapshots(store: Store) -> None:
+    now = time.time()
+    for (count,) in await store.select("snapshots_expired", now=now):
+        if count:
+            await store.commit(Unit().do("expire_snapshots", now=now))

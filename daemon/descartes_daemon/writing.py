@@ -77,6 +77,8 @@ def _explained(connection: sqlite3.Connection, params: dict[str, Any], error: Ex
             found = AlreadyExists(f"agent {params['id']} exists already")
         case "stale version":
             found = Conflict(f"{params['key']!r} of agent {params['agent']} was changed meanwhile")
+        case "too many snapshots":
+            found = LimitReached("there are 1,000 snapshots already: forget some, or let them expire")
         case "too many keys":
             found = LimitReached(f"agent {params['agent']} keeps something under 10,000 keys already")
         case "UNIQUE constraint failed: requests.id":

@@ -44,3 +44,25 @@ def test_what_an_agent_keeps_outlives_its_daemon_and_is_told(person: Person) -> 
     ]
     assert all("asked by pid " in one["evidence"] for one in changes)
     assert "(descartes)" in changes[0]["evidence"]
+
+
+def test_a_snapshot_is_taken_listed_restored_and_forgotten(person: Person) -> None:
+    shop = person.workspace("shop")
+    person.run("spawn", shop, "--name", "ended", "--wait", "--", "true")
+    person.run("state", "set", "ended", "k", "1")
+    taken = person.run("state", "snapshot", "-s", shop, "--description", "first", "--expires", "7d", "--json").json
+    name = taken["snapshot"]["id"][:8]
+    person.run("state", "set", "ended", "k", "2")
+    person.run("spawn", shop, "--name", "living", "--", "sleep", "1000")
+    person.run("sessions", "restart", shop)
+    listed = person.run("state", "snapshots", "-s", shop).stdout
+    assert (name in listed, "first" in listed, "1 key, 0 tasks, 1 agent" in listed) == (True, True, True)
+    said = person.run("state", "restore", name, "-s", shop).stdout
+    assert "1 key put back, 0 removed, of 1 agent" in said
+    assert "living" in said
+    assert person.run("state", "get", "ended", "k").json == 1
+    person.run("state", "forget", name, "-s", shop)
+    assert person.run("state", "snapshots", "-s", shop, "--json").json["snapshots"] == []
+    gone = person.run("state", "restore", name, "-s", shop, check=False)
+    assert (gone.code, "no snapshot" in gone.stderr) == (3, True)
+    person.run("kill", "living", "--force")

@@ -16,10 +16,13 @@ CREATE TABLE state_changes (
     evidence TEXT,
     at REAL NOT NULL,
     request_id TEXT,
+    -- What it was done together with: the id of a restore.
+    part_of TEXT,
     CHECK ((agent IS NULL) = (key IS NULL) AND (key IS NULL) = (version IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX state_changes_by_key ON state_changes (agent, key, version);
 CREATE INDEX state_changes_by_agent ON state_changes (agent, id);
+CREATE INDEX state_changes_by_restore ON state_changes (part_of) WHERE part_of IS NOT NULL;
 
 -- What is there now.
 CREATE TABLE agent_state (
@@ -46,7 +49,11 @@ CREATE TABLE snapshots (
     expires_at REAL,
     -- Who asked for it.
     evidence TEXT,
-    request_id TEXT
+    request_id TEXT,
+    -- How many there are of each in it.
+    keys INTEGER NOT NULL,
+    tasks INTEGER NOT NULL,
+    agents INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- A snapshot has no values of its own: it holds the changes that have them.
@@ -69,13 +76,29 @@ CREATE TABLE snapshot_agents (
     PRIMARY KEY (snapshot, agent)
 ) STRICT, WITHOUT ROWID;
 
--- The session's own tasks, a row of theirs as an object each.
+-- The session's own tasks, as their rows were.
 CREATE TABLE snapshot_tasks (
     snapshot TEXT NOT NULL REFERENCES snapshots (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    status TEXT NOT NULL,
+    priority TEXT NOT NULL,
+    complexity TEXT NOT NULL,
+    assigned_to TEXT,
+    claimed_at REAL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    metadata TEXT NOT NULL,
+    PRIMARY KEY (snapshot, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot_dependencies (
+    snapshot TEXT NOT NULL REFERENCES snapshots (id) ON DELETE CASCADE,
     task TEXT NOT NULL,
-    stored TEXT NOT NULL CHECK (json_type(stored) = 'object'),
-    needs TEXT NOT NULL CHECK (json_type(needs) = 'array'),
-    PRIMARY KEY (snapshot, task)
+    depends_on TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    PRIMARY KEY (snapshot, task, depends_on)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER state_change_exists BEFORE INSERT ON state_changes
@@ -183,6 +206,7 @@ CREATE TRIGGER state_change_changes BEFORE UPDATE ON state_changes
 WHEN new.value IS NOT NULL OR new.id <> old.id OR new.agent IS NOT old.agent OR new.key IS NOT old.key
     OR new.version IS NOT old.version OR new.cause <> old.cause OR new.there <> old.there
     OR new.evidence IS NOT old.evidence OR new.at <> old.at OR new.request_id IS NOT old.request_id
+    OR new.part_of IS NOT old.part_of
     OR EXISTS (SELECT 1 FROM snapshot_keys WHERE change = old.id)
     OR NOT EXISTS (
         SELECT 1 FROM state_changes WHERE agent = old.agent AND key = old.key AND version >= old.version + 20
@@ -208,4 +232,10 @@ END;
 CREATE TRIGGER snapshot_key_changes BEFORE UPDATE ON snapshot_keys
 BEGIN
     SELECT RAISE(ABORT, 'the past stays');
+END;
+
+CREATE TRIGGER snapshots_are_bounded AFTER INSERT ON snapshots
+WHEN (SELECT count(*) FROM snapshots) > 1000
+BEGIN
+    SELECT RAISE(ABORT, 'too many snapshots');
 END;
