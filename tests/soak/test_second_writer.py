@@ -18,9 +18,6 @@ from tests.support import scud_writer
 from tests.support.house import ROOT
 from tests.support.scud_trees import text_of
 
-#: Of one round, where all goes well: it takes milliseconds.
-PATIENCE = 20.0
-
 
 @pytest.mark.parametrize("rounds", [25, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 def test_no_write_is_lost_between_two_writers(rounds: int, tmp_path: Path) -> None:
@@ -42,8 +39,7 @@ def test_no_write_is_lost_between_two_writers(rounds: int, tmp_path: Path) -> No
             print(*theirs.split(":"), wanted[theirs], dice.choice([0, 0, 1, 3, 8]), file=scud.stdin, flush=True)
             written = writing.carry_out(Order(*ours.split(":"), wanted[ours]))
             assert scud.stdout.readline() == "done\n"
-            # What comes after would be another round's: nobody writes now.
-            written = writing.guard(written, 0.0)
+            written = writing.restore(written)
             tally[f"again {written.again}"] += 1
             assert statuses(file) == wanted, f"round {number}, seed {seed}: {ours} by us, {theirs} by SCUD"
         scud.stdin.close()

@@ -3,15 +3,14 @@
 The file is read, compared and written in place while SCUD's own lock is held: renaming another file over it would let
 two writers of SCUD lock two files. Two things SCUD does are met here. It empties the file before it has the lock; so a
 file found empty is left to the writer that stands behind, and one emptied during the write is written whole. And it
-writes a tree that it had read without the lock; so for a moment after each write `guard` sees whether one that was read
-before comes and undoes it, and writes it again.
+writes a tree that it had read without the lock; so for a moment after each write `restore` is called whenever the file
+changes, and writes again what such a writer undid.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from descartes_core.scud.task import Task
 from descartes_daemon.tasks import intent
 from descartes_daemon.tasks.intent import Intent
 from descartes_daemon.tasks.scud_lock import FIRST_PAUSE, LONGEST_PAUSE, TRIES, Held, held
-from descartes_local.inotify import MODIFY, MOVED_TO, Inotify
 from descartes_local.probe import reached
 
 #: How long one of SCUD's commands may be between reading and writing: it waits 4.3 s for the lock alone.
@@ -55,7 +53,7 @@ class WritingBack:
         self._file, self._journal = file, journal
 
     def carry_out(self, order: Order, seen: Task | None = None) -> Written:
-        """Change the file; who is told of it next is `guard`.
+        """Change the file; for GUARDED seconds `restore` is called for it then.
 
         Args:
             order: what is to become of a task.
@@ -82,32 +80,22 @@ class WritingBack:
             pause = min(2 * pause, LONGEST_PAUSE)
         raise Conflict(f"{self._file} is empty: whoever writes it has not ended, or was killed")
 
-    def guard(self, written: Written, seconds: float = GUARDED, until: int | None = None) -> Written:
-        """Watch the file for a moment; write again what a writer undoes that had read the file before.
+    def restore(self, written: Written) -> Written:
+        """Write again what a writer undid that had read the file before; called whenever the file changed.
 
         Args:
-            written: what `carry_out` returned.
-            seconds: how long.
-            until: a descriptor that becomes readable when nobody waits for this any more.
+            written: what `carry_out` or this returned last.
 
         """
-        ends = time.monotonic() + seconds
-        with contextlib.ExitStack() as stack:
-            try:
-                news = Inotify()
-                stack.callback(news.close)
-                news.add(self._file.parent, MODIFY | MOVED_TO)
-            except OSError:
-                return written  # nothing tells of changes here
-            poll = select.poll()
-            for descriptor in (news.descriptor, *([] if until is None else [until])):
-                poll.register(descriptor, select.POLLIN)
-            while True:
-                written = self._restore(written)
-                left = max(0.0, ends - time.monotonic())
-                if news.descriptor not in [descriptor for descriptor, _ in poll.poll(left * 1000)]:
-                    return self._restore(written)
-                news.read()
+        # Locked: who holds it writes it, and that is another change to come.
+        with contextlib.suppress(Conflict, Locked, NotFound, Refused):
+            with held(self._file) as file:
+                now = _decoded(file.read())
+            left = graph.parse(written.before)
+            if now.strip() and written.order.is_undone(left, graph.parse(now)):
+                again = self.carry_out(written.order, written.order.task(left))
+                return Written(written.order, again.before, again.after, written.again + 1)
+        return written
 
     def recover(self) -> str | None:
         """Finish what was being written when a daemon was killed; return a sentence about it, where there is one.
@@ -154,18 +142,6 @@ class WritingBack:
             # A writer emptied it, and stands behind us: it must find all of it, should it be killed before it writes.
             file.put_whole(after)
         raise Conflict(f"{self._file} changed underneath: somebody writes it without a lock")
-
-    def _restore(self, written: Written) -> Written:
-        """Write again what somebody undid who did not know of it."""
-        # Locked: who holds it writes it, and that is news to come.
-        with contextlib.suppress(Conflict, Locked, NotFound, Refused):
-            with held(self._file) as file:
-                now = _decoded(file.read())
-            left = graph.parse(written.before)
-            if now.strip() and written.order.is_undone(left, graph.parse(now)):
-                again = self.carry_out(written.order, written.order.task(left))
-                return Written(written.order, again.before, again.after, written.again + 1)
-        return written
 
 
 @contextlib.contextmanager
