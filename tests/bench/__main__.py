@@ -18,6 +18,7 @@ BENCHES = (
     "round_trip",
     "first_output",
     "transitions",
+    "state",
     "listeners",
     "renames",
     "flood",
