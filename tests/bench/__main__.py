@@ -36,6 +36,7 @@ BENCHES = (
     "hub",
     "hub_many",
     "hooks",
+    "scud",
     "pages",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

@@ -16,8 +16,8 @@ def write_phase(phase: Phase) -> str:
         ("nodes", "# id | title | status | complexity | priority", [_node(task) for task in phase.tasks], True),
         ("edges", "# dependent -> dependency", [row for task in phase.tasks for row in _edges(task)], False),
         ("parents", "# parent: subtasks...", [_parent(task) for task in phase.tasks if task.children], False),
-        ("assignments", "# id | assigned_to | locked_by | locked_at", list(_assignments(phase.tasks)), False),
-        ("agents", "# id | agent_type | model_tier", list(_agents(phase.tasks)), False),
+        ("assignments", *_table("# id | assigned_to | locked_by | locked_at", [*_assignments(phase.tasks)]), False),
+        ("agents", *_table("# id | agent_type | model_tier", [*_agents(phase.tasks)]), False),
         ("details", "", [line for task in phase.tasks for line in _details(task)], False),
     ]
     parts = ["\n".join(head), "\n".join(_meta(phase))]
@@ -62,18 +62,23 @@ def _parent(task: Task) -> str:
     return f"{task.id}: {', '.join(task.children)}"
 
 
-def _assignments(tasks: Iterable[Task]) -> Iterator[str]:
+def _assignments(tasks: Iterable[Task]) -> Iterator[tuple[str | None, ...]]:
     for task in tasks:
-        who = (task.assigned_to, task.locked_by, task.locked_at)
-        if any(who):
-            yield " | ".join([task.id, *[escape(one or "") for one in who]]).rstrip()
+        if task.assigned_to or task.locked_by or task.locked_at:
+            yield task.id, task.assigned_to, task.locked_by, task.locked_at
 
 
-def _agents(tasks: Iterable[Task]) -> Iterator[str]:
+def _agents(tasks: Iterable[Task]) -> Iterator[tuple[str | None, ...]]:
     for task in tasks:
-        which = (task.agent_type, task.model_tier)
-        if any(which):
-            yield " | ".join([task.id, *[escape(one or "") for one in which]]).rstrip()
+        if task.agent_type or task.model_tier:
+            yield task.id, task.agent_type, task.model_tier
+
+
+def _table(heading: str, rows: list[tuple[str | None, ...]]) -> tuple[str, list[str]]:
+    """Return heading and rows; columns behind the second are there where anybody has something in them."""
+    width = len(heading.split("|")) if any(any(row[2:]) for row in rows) else 2
+    columns = "|".join(heading.split("|")[:width]).rstrip()
+    return columns, [" | ".join(escape(field or "") for field in row[:width]) for row in rows]
 
 
 def _details(task: Task) -> Iterator[str]:

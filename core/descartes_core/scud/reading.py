@@ -23,6 +23,7 @@ HEADINGS = frozenset(
         "id | title | status | complexity | priority",
         "dependent -> dependency",
         "parent: subtasks...",
+        "parent: child1, child2",
         "id | assigned_to",
         "id | assigned_to | locked_by | locked_at",
         "id | agent_type",

@@ -48,6 +48,14 @@ def forget(place: Path) -> None:
     sync_directory(place.parent)
 
 
+def clear(place: Path) -> None:
+    """Let go of all that a killed daemon left."""
+    for torn in place.parent.glob(f".{place.name}.*"):  # it was killed while it kept it
+        torn.unlink(missing_ok=True)
+    if place.exists():
+        forget(place)
+
+
 def kept(place: Path) -> Intent | None:
     """Return what was about to be written when somebody was killed."""
     try:

@@ -111,8 +111,7 @@ class WritingBack:
                 if kept.is_torn(file.read()):
                     file.put_whole(kept.after)
                     sentence = f"{self._file} was torn by a kill during a write of ours: it is whole again"
-        if kept is not None or self._journal.exists():
-            intent.forget(self._journal)
+        intent.clear(self._journal)
         return sentence
 
     def _write(self, file: Held, before: bytes, order: Order, seen: Task | None) -> Written:

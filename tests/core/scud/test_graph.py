@@ -211,6 +211,26 @@ def test_agents_and_assignments_are_read() -> None:
     )
 
 
+def test_what_newer_versions_write_is_written_as_they_do() -> None:
+    text = "# SCUD Graph v1\n# Phase: zig\n\n@meta {\n  name zig\n  id_format sequential\n  updated now\n}\n\n@nodes\n"
+    text += "# id | title | status | complexity | priority\n1 | One | D | 3 | H\n3 | Three | X | 5 | H\n"
+    text += "3.1 | Half | P | 0 | M\n"
+    text += "\n@edges\n# dependent -> dependency\n3 -> 1\n3.1 -> zig:1\n\n@parents\n# parent: subtasks...\n3: 3.1\n"
+    text += "\n@assignments\n# id | assigned_to\n3.1 | ann\n\n@agents\n# id | agent_type\n1 | builder\n3.1 | tester\n"
+    read = graph.parse(text)
+    assert (read.faults, checking.faults(read)) == ((), [])
+    assert [task.id for task in rules.ready(read)] == ["3.1"]
+    assert write_phase(read.phases[0]) == text
+
+
+def test_headings_and_blank_lines_of_hands_are_no_remarks() -> None:
+    text = (
+        HEAD.replace("}", "\n}")
+        + "1 | One | X | 3 | H\n1.1 | Two | P | 0 | H\n\n@parents\n# parent: child1, child2\n1: 1.1\n"
+    )
+    assert [(phase.kept, len(phase.tasks)) for phase in graph.parse(text).phases] == [((), 2)]
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
