@@ -35,6 +35,8 @@ from descartes_daemon.unit import Unit
 
 #: Who adds a hook waits so long for the name of its host (seconds).
 _RESOLVED = 5.0
+#: All of them are listed at once.
+_LONGEST_COMMAND = 20_000
 #: Before the first dead letter.
 _BEGINNING = ("", -1)
 
@@ -113,6 +115,8 @@ class Hooks:
     async def _check_target(self, request: AddHook) -> None:
         """Refuse now what would fail at every try; what cannot be known yet is tried later."""
         if request.command is not None:
+            if sum(map(len, request.command)) > _LONGEST_COMMAND:
+                raise InvalidParams(f"a hook's command may have {_LONGEST_COMMAND} characters: put it into a file")
             _check_program(request.command[0], str(self._ground.setup.workspace))
             return
         target = Target.read(request.url or "")

@@ -13,6 +13,9 @@ from descartes_core.redaction import redact
 from descartes_core.times import written, written_or_none
 from descartes_daemon.hooks.target import Target, shown
 
+#: Characters of an address or a command in an event; `hook.list` has all of it.
+_LONGEST_TARGET = 500
+
 
 @dataclass(slots=True)
 class Hook:
@@ -67,7 +70,7 @@ class Hook:
     def about(self) -> dict[str, Any]:
         """What events tell of which hook it is."""
         target = shown(self.url) if self.url else " ".join(redact(self.command or []))
-        return {"hook_id": self.id, "name": self.name, "target": target}
+        return {"hook_id": self.id, "name": self.name, "target": target[:_LONGEST_TARGET]}
 
     def told(self, last_seq: int, *, seen: int, is_delivering: bool) -> dict[str, Any]:
         """Return it as messages.hooks.Hook; `seen`: what it does not want is not written down one by one."""

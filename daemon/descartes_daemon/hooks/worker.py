@@ -57,16 +57,24 @@ class Worker:
         """Deliver for ever."""
         while True:
             self._poked.clear()
-            if self.hook.disabled_at is not None:
-                await self._poked.wait()
-            elif (letter := await self._next_again()) is not None:
-                await self._once_more(letter)
-            elif (pause := self._pause()) > 0:
-                await self._either(asyncio.sleep(pause))
-            elif (letter := await self._next()) is not None:
-                await self._once(letter)
-            else:
-                await self._either(self._feed.wait_beyond(self.seen))
+            try:
+                await self._go_on()
+            except Unavailable:
+                # What cannot be read now is read when that is over.
+                await asyncio.sleep(_STORE_AGAIN)
+
+    async def _go_on(self) -> None:
+        """Do the next thing there is to do, or wait for one."""
+        if self.hook.disabled_at is not None:
+            await self._poked.wait()
+        elif (letter := await self._next_again()) is not None:
+            await self._once_more(letter)
+        elif (pause := self._pause()) > 0:
+            await self._either(asyncio.sleep(pause))
+        elif (letter := await self._next()) is not None:
+            await self._once(letter)
+        else:
+            await self._either(self._feed.wait_beyond(self.seen))
 
     def try_again(self) -> None:
         """Try now what failed, dead letters too; their rows say which."""

@@ -168,6 +168,12 @@ async def test_what_a_killed_daemon_left_running_is_ended_first(short: Path) -> 
     assert out.read_text() == "again\n"
 
 
+async def test_a_command_has_its_bound(short: Path) -> None:
+    async with served(short) as inside:
+        with pytest.raises(InvalidParams, match="put it into a file"):
+            await add(inside, "sh", "-c", "x" * 20_001)
+
+
 async def test_a_program_that_is_not_there_is_refused_and_one_that_vanishes_fails(short: Path) -> None:
     async with served(short, tries=1) as inside:
         for program in ("no-such-program", "/etc/passwd", "", "./here"):

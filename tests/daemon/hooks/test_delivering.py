@@ -19,8 +19,10 @@ from descartes_core.errors import (
     NameTaken,
     NotFound,
     Refused,
+    Unavailable,
 )
 from descartes_core.ids import new_id
+from descartes_daemon.hooks import worker
 from descartes_daemon.unit import Unit
 from tests.support import receiver
 from tests.support.inside import PATIENCE, Inside, open_inside
@@ -278,6 +280,30 @@ async def test_the_next_daemon_goes_on_where_the_last_one_was(short: Path) -> No
         async with served(short, identity) as inside:
             assert numbers(await got(taker, 7)) == [0, 1, 2, 3, 3, 4, 5]
             await until(inside, delivered=6)
+
+
+async def test_a_store_in_trouble_is_waited_for_and_nothing_is_told_twice(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_STORE_AGAIN", 0.01)
+    with Receiver() as taker:
+        async with served(short) as inside:
+            await add(inside, taker.url, on=["system.session_renamed"])
+            store, tried = inside.daemon.store, asyncio.Event()
+            commit, times = store.commit, iter(range(3))
+
+            async def full(unit: Unit) -> list[dict[str, Any]]:
+                if next(times, None) is not None:
+                    raise Unavailable("no room")
+                tried.set()
+                return await commit(unit)
+
+            await tell(inside, 1, 2)
+            monkeypatch.setattr(store, "commit", full)
+            await asyncio.wait_for(tried.wait(), PATIENCE)
+            monkeypatch.undo()
+            assert numbers(await got(taker, 2)) == [1, 2]
+            await until(inside, delivered=2)
 
 
 async def test_how_often_it_was_tried_outlives_a_daemon(short: Path) -> None:

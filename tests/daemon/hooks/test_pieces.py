@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import socket
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from descartes_core.errors import InvalidParams
 from descartes_core.events import CATEGORIES, TOLD
-from descartes_daemon.hooks.addresses import addresses_of, why_private
+from descartes_daemon.hooks.addresses import Private, addresses_of, why_private
 from descartes_daemon.hooks.choosing import checked, wants, word_of
 from descartes_daemon.hooks.letter import letter_again, letter_of, seq_of, signature
 from descartes_daemon.hooks.target import Target, shown
@@ -59,6 +60,17 @@ async def test_a_name_and_a_number_oddly_spelt_are_looked_at_where_they_lead(hos
 async def test_a_name_that_leads_nowhere_is_told_as_that(host: str) -> None:
     with pytest.raises(OSError, match="cannot be resolved"):
         await addresses_of(host, 80, allow_private=False)
+
+
+@pytest.mark.anyio
+async def test_a_name_with_one_private_address_among_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns a name may let it lead here, at times, or besides."""
+    rows = [(2, 1, 6, "", (address, 80)) for address in ("93.184.216.34", "10.0.0.7")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: rows)
+    with pytest.raises(Private, match=r"shop\.example is 10\.0\.0\.7: a private address"):
+        await addresses_of("shop.example", 80, allow_private=False)
+    rows.pop()
+    assert await addresses_of("shop.example", 80, allow_private=False) == ["93.184.216.34"]
 
 
 def test_a_target_is_read() -> None:
