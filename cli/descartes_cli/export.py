@@ -15,7 +15,7 @@ import click
 from descartes_cli import options
 from descartes_cli.finding import Found, find_agent
 from descartes_cli.progress import lasting
-from descartes_cli.recorded import recorded
+from descartes_cli.recorded import recorded, with_input
 from descartes_cli.render import amount, printable, say_wrong
 from descartes_core.errors import Refused
 from descartes_core.recordings.forms import FormName, form
@@ -62,7 +62,7 @@ def export(agent: str, name: FormName | None, output: Path | None, no_redact: bo
         name, printable(found.name), found.id, read(found.agent["started_at"] or found.agent["created_at"]), rules
     )
     with lasting(f"writing {output or 'it'}"), _opened(output) as file:
-        for moment in _shown(recorded(found), rules):
+        for moment in _shown(with_input(found, recorded(found)), rules):
             file.write(written.take(moment).encode("utf-8", "replace"))
         file.write(written.end().encode("utf-8", "replace"))
     if output is not None and sys.stderr.isatty():

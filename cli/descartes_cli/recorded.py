@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import heapq
 from collections.abc import Iterable, Iterator
 
+from descartes_cli.client import read as fetch
 from descartes_cli.finding import Found
 from descartes_cli.log_forms import parts
 from descartes_cli.said import Piece, Wanted, said
@@ -22,6 +25,25 @@ def recorded(found: Found, offset: int = 0) -> Iterator[Moment]:
     if not found.agent.get("tty", True):
         raise NotHere(f"{found.name} has no terminal: there is nothing to show again; descartes logs has what it said")
     yield from moments(said(found.socket, found.id, Wanted(where=("offset", offset), times=True)))
+
+
+def with_input(found: Found, output: Iterator[Moment]) -> Iterator[Moment]:
+    """Walk over what was typed, too, as far as that was kept; first comes the size, as before."""
+    first = next(output, None)
+    if first is not None:
+        yield first
+        yield from heapq.merge(output, typed(found), key=lambda moment: moment.at)
+
+
+def typed(found: Found) -> Iterator[Moment]:
+    """Walk over what was typed, as far as it was kept."""
+    after: int | None = 0
+    while after is not None:
+        page = fetch(found.socket, "recording.input", {"agent_id": found.id, "after": after})
+        for one in page["inputs"]:
+            if one["data"] is not None:
+                yield Moment(read(one["at"]), "in", base64.b64decode(one["data"]))
+        after = page["next"]
 
 
 def moments(pieces: Iterable[Piece]) -> Iterator[Moment]:

@@ -17,6 +17,7 @@ VERBS = {
     "logs": ("descartes_cli.logs:logs", "Read what an agent said."),
     "replay": ("descartes_cli.replay:replay", "Show an agent's terminal again, as it was."),
     "export": ("descartes_cli.export:export", "Write an agent's recording into a file."),
+    "import": ("descartes_cli.importing:import_", "Make an agent of a recording (.cast)."),
     "screen": ("descartes_cli.showing:screen", "Show what an agent's terminal shows."),
     "audit": ("descartes_cli.audit:audit", "Tell who typed into an agent, and how much."),
     "send": ("descartes_cli.send:send", "Type text into an agent."),

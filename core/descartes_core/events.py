@@ -61,6 +61,12 @@ TOLD: tuple[Kind, ...] = (
     Kind("AgentEvent", "attach_disconnected", "somebody no longer does", _WATCHER),
     Kind(
         "AgentEvent",
+        "imported",
+        "an ended agent was made of a recording from elsewhere",
+        ("name", "from", "bytes", "recorded_at"),
+    ),
+    Kind(
+        "AgentEvent",
         "output_dropped",
         "the oldest of its output was given up; what is asked for before `end` is answered with a gap",
         ("name", "stream", "begin", "end", "reason"),

@@ -38,6 +38,7 @@ from descartes_core.messages.hooks import (
     RetryHook,
 )
 from descartes_core.messages.output import Output, ReadOutput, ReadScreen, Screen
+from descartes_core.messages.recordings import ImportRecording, InputPage, ReadInput, RecordingImported
 from descartes_core.messages.search import Query, QueryReply, RebuildSearch, SearchStatus
 from descartes_core.messages.sessions import Collect, CollectReply, RenameSession, SessionReply
 from descartes_core.messages.state import (
@@ -164,6 +165,8 @@ _METHODS = (
     Method("bus.status", Nothing, BusStatus, about="Tell how this daemon stands to the hub of its bus."),
     Method("bus.connect", ConnectBus, BusStatus, (errors.Unavailable,)),
     Method("bus.drain", DrainBus, BusStatus, (errors.Refused,)),
+    Method("recording.import", ImportRecording, RecordingImported, (errors.AlreadyExists, errors.Refused)),
+    Method("recording.input", ReadInput, InputPage, _AGENT),
     Method("event.list", ListEvents, EventList),
     *_STATE,
     *_TASKS,

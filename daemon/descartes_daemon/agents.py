@@ -75,6 +75,8 @@ class Agents:
         self.present: dict[str, Agent] = {}
         #: Children of ours that are no agents: who started them reaps them.
         self.helpers: set[int] = set()
+        #: Whether what is typed is stored (terminals.keep_input).
+        self.keeps_input = False
         #: Set when the daemon's end has begun: nothing new is started.
         self.is_closing = False
         #: Does what a move asks for; set by `effects.py`, which needs what is here.

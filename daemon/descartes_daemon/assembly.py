@@ -71,6 +71,7 @@ class Daemon:
             has_supervisor=setup.supervisor is not None,
             is_unit=setup.supervisor is None and setup.notify_socket is not None,
         )
+        self.agents.keeps_input = setup.settings.terminals.keep_input
         output = setup.settings.output
         self.agents.outputs.drops_when_full = output.on_full_disk == "drop"
         self.disk_news = DiskNews(self.agents)

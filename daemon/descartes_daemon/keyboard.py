@@ -44,7 +44,7 @@ class Keyboard:
         async with self._turn(agent, waits=request.enter or request.paste):
             data = await self._typed_for(request, agent)
             enter = self._keys(agent).enter if request.enter else b""
-            await self._accept_first(asking, agent, len(data) + len(enter))
+            await self._accept_first(asking, agent, data + enter)
             await self._type(agent, data, enter)
             if request.eof:
                 self._keys(agent).end()
@@ -66,9 +66,11 @@ class Keyboard:
             raise Refused(f"agent {agent.called} cannot be typed to: it is {agent.row.state}")
         return agent.body.keys
 
-    async def _accept_first(self, asking: Asking, agent: Agent, typed: int) -> None:
+    async def _accept_first(self, asking: Asking, agent: Agent, typed: bytes) -> None:
         """Commit that this is about to be done: what is not in the store cannot be told from what was not done."""
-        await self._agents.store.commit(asking.accepted(Unit()).typed(agent.id, time.time(), asking.client, typed))
+        kept = typed if self._agents.keeps_input else None
+        unit = asking.accepted(Unit()).typed(agent.id, time.time(), asking.client, len(typed), kept)
+        await self._agents.store.commit(unit)
 
     async def _type(self, agent: Agent, data: bytes, enter: bytes) -> None:
         if data and enter and agent.row.tty:

@@ -17,6 +17,7 @@ def register(daemon: Daemon) -> None:
     daemon.dispatcher.acts("session.export", daemon.rooms.transfer.method("export"))
     _register_tasks(daemon)
     _register_search(daemon)
+    _register_recordings(daemon)
 
 
 def begin(daemon: Daemon) -> None:
@@ -24,6 +25,8 @@ def begin(daemon: Daemon) -> None:
     daemon.background.start(_begin_hooks(daemon), "begin with hooks")
     _follow_tasks(daemon)
     daemon.background.start(_expire_snapshots(daemon.store), "forget snapshots whose time is over")
+    if (daemon.agents.place.data / "importing").exists():
+        daemon.background.start(daemon.rooms.recordings.open().begin(), "finish imports")
 
 
 def _register_state(daemon: Daemon) -> None:
@@ -42,6 +45,12 @@ def _register_hooks(daemon: Daemon) -> None:
         reads(f"hook.{name}", hooks.method(name))
     for name in ("add", "remove", "retry"):
         acts(f"hook.{name}", hooks.method(name))
+
+
+def _register_recordings(daemon: Daemon) -> None:
+    recordings = daemon.rooms.recordings
+    daemon.dispatcher.reads("recording.input", recordings.method("input"))
+    daemon.dispatcher.acts("recording.import", recordings.method("import_"))
 
 
 async def _begin_hooks(daemon: Daemon) -> None:

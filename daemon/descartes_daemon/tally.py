@@ -1,4 +1,4 @@
-"""Note who typed how much into an agent, and when; never what."""
+"""Note who typed how much into an agent, and when; what, only where wanted."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class Tally:
 
     def __init__(self, store: Store, agent_id: str, client: str) -> None:
         self._store, self._agent_id, self._client = store, agent_id, client
-        self._typed = 0
+        self._typed, self._kept = 0, b""
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, count: int) -> None:
-        """Count so many bytes more."""
+    def add(self, count: int, kept: bytes = b"") -> None:
+        """Count so many bytes more, and keep these."""
         self._typed += count
+        self._kept += kept
         if self._timer is None:
             self._note()
 
@@ -30,8 +31,8 @@ class Tally:
         """Note what is not noted yet; where there is something, look again a moment later."""
         self._timer = None
         if self._typed:
-            typed, self._typed = self._typed, 0
-            self._store.enqueue(Unit().typed(self._agent_id, time.time(), self._client, typed))
+            typed, kept, self._typed, self._kept = self._typed, self._kept or None, 0, b""
+            self._store.enqueue(Unit().typed(self._agent_id, time.time(), self._client, typed, kept))
             self._timer = asyncio.get_running_loop().call_later(NOTE_EVERY, self._note)
 
     def close(self) -> None:

@@ -99,7 +99,7 @@ class Typist:
 
     def _type(self, keys: Keys, data: bytes) -> None:
         keys.type(data)
-        self._tally.add(len(data))
+        self._tally.add(len(data), data if self._agents.keeps_input else b"")
         if keys.is_waiting and not self._is_held:
             self._is_held = True
             self._agents.background.start(self._go_on_when_read(keys), f"hold {self._agent.id}")

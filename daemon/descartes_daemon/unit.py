@@ -172,9 +172,9 @@ class Unit:
         """Forget requests accepted before this time."""
         return self.do("prune_requests", before=before)
 
-    def typed(self, agent_id: str, at: float, client: str, length: int) -> Self:
-        """Write down that somebody typed."""
-        return self.do("typed", agent=agent_id, at=at, client=client, length=length)
+    def typed(self, agent_id: str, at: float, client: str, length: int, data: bytes | None = None) -> Self:
+        """Write down that somebody typed; what, only where that is to be kept."""
+        return self.do("typed", agent=agent_id, at=at, client=client, length=length, data=data)
 
     def remain(self, agent_id: str, pid: int, started: int, kill_at: float | None) -> Self:
         """Write down a process that an ended agent left, and when it is to be killed."""

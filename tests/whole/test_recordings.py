@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import termios
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.programs import agent, installed
+from tests.support.waiting import process_gone, wait_until
 
 pytestmark = [pytest.mark.supervisor("shared"), pytest.mark.timeout(150)]
 
@@ -180,6 +183,133 @@ def test_a_replay_begins_with_the_screen_of_that_time(person: Person, shop: Path
     assert cut.end() == 0
     assert b"early" in cut.seen
     assert b"late" not in cut.seen
+
+
+CAST = [
+    {"version": 2, "width": 90, "height": 20, "timestamp": 1700000000, "title": "a demo"},
+    [0.5, "o", "hel"],
+    [1.25, "o", "lo \u00e9\r\n"],
+    [2.0, "i", "ls\r"],
+    [2.5, "r", "100x30"],
+    [3.0, "m", "here"],
+    [4.125, "o", "\x1b[1mend\x1b[0m\r\n"],
+]
+
+
+def cast_in(directory: Path, *lines: object) -> Path:
+    place = directory / "demo.cast"
+    place.write_text("".join(f"{json.dumps(line)}\n" for line in lines or CAST))
+    return place
+
+
+def test_what_is_imported_is_an_agent_that_is_exported_as_it_was(person: Person, shop: Path) -> None:
+    reply = person.run("import", cast_in(person.directory), "-s", shop, "--json").json
+    made = reply["agent"]
+    assert (made["name"], made["status"], made["exit_code"]) == ("a demo", "completed", None)
+    assert (reply["events"], reply["left_out"], reply["recorded_at"]) == (
+        6,
+        {"markers": 1},
+        "2023-11-14T22:13:20.000000Z",
+    )
+    header, *events = person.run("export", made["id"]).lines
+    assert header == {**CAST[0], "title": "a demo"}
+    assert events == [event for event in CAST[1:] if event[1] != "m"]
+    again = person.run(
+        "import", cast_in(person.directory, header, *events), "-s", shop, "--name", "twin", "--json"
+    ).json
+    assert person.run("export", "twin").lines[1:] == events
+    assert person.run("logs", "twin").stdout == "hello é\nend\n"
+    assert "end" in person.run("screen", again["agent"]["id"]).stdout
+    imported = [event for event in person.run("events", "--json").lines if event["event_type"] == "imported"]
+    assert [event["data"]["name"] for event in imported] == ["a demo", "twin"]
+    watching = Watching(person, "twin", "--idle-limit", 0.01, rows=40, cols=120)
+    watching.see(b"end")
+    assert watching.end() == 0
+
+
+def test_older_and_newer_recordings_are_read_too(person: Person, shop: Path) -> None:
+    third = {"version": 3, "term": {"cols": 60, "rows": 10}, "title": "third", "command": "make it"}
+    place = cast_in(person.directory, third, [0.5, "o", "a"], [0.25, "o", "b"], [0.1, "x", "3"])
+    made = person.run("import", place, "-s", shop, "--json").json["agent"]
+    assert (made["status"], made["exit_code"], made["command"]) == ("failed", 3, ["make", "it"])
+    assert person.run("export", "third").lines[0]["height"] == 10
+    assert [event[0] for event in person.run("export", "third").lines[1:]] == [0.5, 0.75]
+    first = {"version": 1, "width": 50, "height": 9, "stdout": [[1.0, "x"], [0.5, "y"]]}
+    place.write_text(json.dumps(first, indent=1))
+    person.run("import", place, "-s", shop, "--name", "first")
+    assert [event[:3] for event in person.run("export", "first").lines[1:]] == [[1.0, "o", "x"], [1.5, "o", "y"]]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "no json\n", "[]\n", '{"version": 7}\n', '{"version": 2, "width": 80, "height": 24}\n[1, "o"]\n']
+)
+def test_what_is_no_recording_leaves_nothing(person: Person, shop: Path, wrong: str) -> None:
+    place = person.directory / "wrong.cast"
+    place.write_text(wrong)
+    refused = person.run("import", place, "-s", shop, check=False)
+    assert (refused.code, len(refused.stderr.splitlines())) == (2, 1)
+    assert "wrong.cast: " in refused.stderr
+    assert person.run("ps", "-a", "--json").json["agents"] == []
+    (session,) = (person.home.path / "sessions").iterdir()
+    assert [*session.glob("agents/*"), *session.glob("importing/*")] == []
+
+
+@pytest.mark.parametrize("moment", ["recording.written", "recording.moved", "recording.committed"])
+def test_a_kill_in_the_middle_of_an_import_leaves_nothing_or_all(
+    person: Person, shop: Path, moments: Moments, moment: str
+) -> None:
+    place = cast_in(person.directory)
+    run = only_run_of(person, shop)
+    with moments.hold(moment) as held:
+        command = person.start("import", place, "-s", shop)
+        assert held.wait() == run
+        command.kill()
+        command.wait(20)
+        os.kill(run, signal.SIGKILL)
+        process_gone(run)
+    agents = person.run("ps", "-a", "--json").json["agents"]
+    only_run_of(person, shop)
+    assert [one["name"] for one in agents] == (["a demo"] if moment == "recording.committed" else [])
+    (session,) = (person.home.path / "sessions").iterdir()
+    wait_until(lambda: not (session / "importing").exists(), "the rest is removed")
+    assert len([*session.glob("agents/*")]) == len(agents)
+    if agents:
+        assert person.run("export", "a demo").lines[1] == CAST[1]
+
+
+def test_an_import_whose_daemon_is_killed_is_done_once_by_the_next(
+    person: Person, shop: Path, moments: Moments
+) -> None:
+    place = cast_in(person.directory)
+    run = only_run_of(person, shop)
+    with moments.hold("recording.moved") as held:
+        command = person.start("import", place, "-s", shop)
+        assert held.wait() == run
+        os.kill(run, signal.SIGKILL)
+        process_gone(run)
+    assert command.wait(40) == 0
+    assert [one["name"] for one in person.run("ps", "-a", "--json").json["agents"]] == ["a demo"]
+    assert person.run("export", "a demo").lines[1] == CAST[1]
+
+
+def only_run_of(person: Person, shop: Path) -> int:
+    return int(person.run("sessions", "start", shop, "--json").json["pid"])
+
+
+def test_what_is_typed_is_kept_only_where_that_is_wanted(person: Person, shop: Path) -> None:
+    def kinds(name: str) -> set[str]:
+        person.spawn(shop, agent("echoer"), "--name", name)
+        person.run("send", "--enter", name, "hello there")
+        person.run("send", "--enter", name, "exit 0")
+        person.run("wait", name)
+        return {event[1] for event in person.run("export", name).lines[1:]}
+
+    assert "i" not in kinds("not-kept")
+    person.run("sessions", "stop", shop)
+    (person.home.path / "config.toml").write_text("[terminals]\nkeep_input = true\n")
+    assert "i" in kinds("kept")
+    typed = "".join(event[2] for event in person.run("export", "kept").lines[1:] if event[1] == "i")
+    assert typed == "hello there\rexit 0\r"
 
 
 @pytest.mark.skipif(shutil.which("asciinema") is None, reason="asciinema is not installed")

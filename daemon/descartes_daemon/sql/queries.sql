@@ -78,7 +78,7 @@ UPDATE requests SET reply = :reply, answered_at = :at WHERE id = :id AND reply I
 DELETE FROM requests WHERE accepted_at < :before;
 
 -- typed --
-INSERT INTO inputs (agent, at, client, length) VALUES (:agent, :at, :client, :length);
+INSERT INTO inputs (agent, at, client, length, data) VALUES (:agent, :at, :client, :length, :data);
 
 -- remain --
 INSERT INTO remains (agent, pid, started, kill_at) VALUES (:agent, :pid, :started, :kill_at)

@@ -1,0 +1,3 @@
+-- What was typed, where terminals.keep_input is set.
+
+ALTER TABLE inputs ADD COLUMN data BLOB;
