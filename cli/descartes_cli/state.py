@@ -13,6 +13,7 @@ VERBS = {
     "snapshots": ("descartes_cli.state_snapshots:snapshots", "List a session's snapshots."),
     "restore": ("descartes_cli.state_snapshots:restore", "Put a session's state back to a snapshot."),
     "forget": ("descartes_cli.state_snapshots:forget", "Remove a snapshot."),
+    "import-original": ("descartes_cli.state_import:import_original", "Take in a database of the original Descartes."),
 }
 
 state = LazyGroup(

@@ -99,6 +99,18 @@ TOLD: tuple[Kind, ...] = (
     Kind("SystemEvent", "session_renamed", "the session has another name", ("session_id", "was", "name")),
     Kind(
         "SystemEvent",
+        "original_imported",
+        "a database of the original Descartes was taken in: so many of each; nothing was made of the tables `left`",
+        ("path", "kind", "tasks", "events", "changes", "agents", "left"),
+    ),
+    Kind(
+        "SystemEvent",
+        "original_event",
+        "an event of such a database, with the time that it had there",
+        ("original_type", "actor_type", "actor_id", "content", "id", "session_id", "metadata", "git_commit"),
+    ),
+    Kind(
+        "SystemEvent",
         "session_imported",
         "this session was made of an export of `from_session`; `lost` are the agents that lived then, and do not here",
         ("from_session", "exported_at", "made_by", "lost"),

@@ -77,7 +77,7 @@ from descartes_core.messages.tasks import (
     WavesReply,
 )
 from descartes_core.messages.terminals import Attach, Resize, Write, Written
-from descartes_core.messages.transfer import Exported, ExportSession
+from descartes_core.messages.transfer import Exported, ExportSession, ImportOriginal, OriginalImported
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +162,12 @@ _METHODS = (
     Method("session.rename", RenameSession, SessionReply, (errors.Refused, errors.Unavailable)),
     Method("session.collect", Collect, CollectReply),
     Method("session.export", ExportSession, Exported, (errors.AlreadyExists, errors.Unavailable)),
+    Method(
+        "state.import",
+        ImportOriginal,
+        OriginalImported,
+        (errors.AlreadyExists, errors.ArchiveInvalid, errors.NotFound, errors.Refused),
+    ),
     Method("bus.status", Nothing, BusStatus, about="Tell how this daemon stands to the hub of its bus."),
     Method("bus.connect", ConnectBus, BusStatus, (errors.Unavailable,)),
     Method("bus.drain", DrainBus, BusStatus, (errors.Refused,)),

@@ -17,7 +17,9 @@ _log = logging.getLogger(__name__)
 #: They wait on purpose, as long as they are told to, and are given up when their client goes away.
 WAITING = frozenset({"agent.wait", "agent.output", "event.list"})
 #: They have deadlines of their own, made of an agent's grace.
-PATIENT = frozenset({"agent.stop", "agent.kill", "agent.batch", "system.shutdown", "session.collect", "session.export"})
+PATIENT = frozenset(
+    {"agent.stop", "agent.kill", "agent.batch", "system.shutdown", "session.collect", "session.export", "state.import"}
+)
 
 #: Calls begun in one turn of the loop: the largest answers take some 20 ms each, and others are served in between.
 _AT_ONCE = 2

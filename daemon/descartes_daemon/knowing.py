@@ -15,6 +15,7 @@ def register(daemon: Daemon) -> None:
     _register_state(daemon)
     _register_hooks(daemon)
     daemon.dispatcher.acts("session.export", daemon.rooms.transfer.method("export"))
+    daemon.dispatcher.acts("state.import", daemon.rooms.transfer.method("import_original"))
     _register_tasks(daemon)
     _register_search(daemon)
     _register_recordings(daemon)

@@ -30,3 +30,26 @@ class Exported(Model):
     #: How many agents are in it.
     agents: int
     exported_at: str
+
+
+class ImportOriginal(Change):
+    """Take in what a database of the original Descartes has: tasks, events, and what its agents were like."""
+
+    #: On the daemon's machine, absolute; it is only read.
+    path: SomeFile
+
+
+class OriginalImported(Model):
+    """What was taken in."""
+
+    path: str
+    #: What had written it: `store`, or `init`.
+    kind: str
+    #: They are the session's own tasks now.
+    tasks: int
+    events: int
+    #: Of keys of so many agents: `status`, `state` and `agent`.
+    changes: int
+    agents: int
+    #: Tables with rows of which nothing was made.
+    left: list[str]

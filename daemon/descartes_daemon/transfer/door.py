@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core.errors import AlreadyExists, ArchiveInvalid, InvalidParams, Unavailable
-from descartes_core.messages.transfer import ExportSession
+from descartes_core.messages.transfer import ExportSession, ImportOriginal
 from descartes_core.session_record import SessionRecord
 from descartes_daemon.asking import Asking
 from descartes_daemon.ground import Ground
 from descartes_daemon.transfer.exporting import Watched, export
 from descartes_daemon.transfer.placing import placed
+from descartes_daemon.transfer.taking import take_original
 from descartes_local import session_file
 from descartes_local.archive_reading import ArchiveReader
 
@@ -30,7 +31,7 @@ class Transfer:
     """Exports, one at a time."""
 
     def __init__(self, ground: Ground) -> None:
-        self._setup = ground.setup
+        self._setup, self._store = ground.setup, ground.store
         self._data = ground.setup.home.session(ground.setup.record.id)
         self._turn = asyncio.Lock()
         self._is_over = threading.Event()
@@ -42,6 +43,13 @@ class Transfer:
             raise InvalidParams("path must be absolute: a daemon stands nowhere")
         async with self._turn:
             return await asyncio.to_thread(self._export, path, asking.id, replace=request.replace)
+
+    async def import_original(self, request: ImportOriginal, asking: Asking) -> Reply:
+        """state.import: take in a database of the original."""
+        if not Path(request.path).is_absolute():
+            raise InvalidParams("path must be absolute: a daemon stands nowhere")
+        async with self._turn:
+            return await take_original(self._store, request, asking)
 
     async def close(self) -> None:
         """Let who writes give up; its file is not there then."""
