@@ -139,6 +139,7 @@ class Ending:
         if living and not request.force:
             names = ", ".join(agent.row.name for agent in living[:5]) + (", …" if len(living) > 5 else "")
             raise AgentsAlive(f"agents are alive ({names}): end them first, or use --force")
+        self._leaving.why = f"the session ends, {asking.evidence}"
         await self._leaving.end_all(request.grace)
         asking.afterwards.append(self._stop.set)
         return {"ended": [agent.id for agent in living if agent.gone.is_set()]}

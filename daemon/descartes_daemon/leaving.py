@@ -32,6 +32,8 @@ class Leaving:
         self._agents = agents
         self._effects = effects
         self._orphans = orphans
+        #: What is noted of agents that are asked to end.
+        self.why = "the session ends"
 
     async def end_all(self, grace: float | None = None) -> None:
         """End every agent, what ended ones have left, and what nobody can attribute; nothing new is started."""
@@ -91,7 +93,7 @@ class Leaving:
         agent that runs, or one that has ended.
         """
         try:
-            await self._agents.move(agent, Cause.STOP_ASKED, evidence="the session ends")
+            await self._agents.move(agent, Cause.STOP_ASKED, evidence=self.why)
         except IllegalTransition:
             _log.info("agent %s was %s already", agent.id, agent.row.state)
         except Unavailable as error:

@@ -201,7 +201,12 @@ class Spawner:
         known = {"started_at": now, **start.known}
         try:
             await self._agents.insist(
-                agent, Cause.SPAWNED, evidence=start.evidence, request_id=asking.id, facts=facts, **known
+                agent,
+                Cause.SPAWNED,
+                evidence=f"{start.evidence}, {asking.evidence}",
+                request_id=asking.id,
+                facts=facts,
+                **known,
             )
         except IllegalTransition:
             return  # it was asked to end meanwhile: its end is on the way

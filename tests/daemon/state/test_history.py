@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ async def test_each_move_says_what_was_seen(short: Path) -> None:
         ):
             first, last = await moves(inside, identity)
             assert first[:3] == ("initializing", "running", "spawned")
-            assert first[3].startswith("pid ")
+            assert re.fullmatch(r"pid \d+, asked by pid \d+ .*", first[3])
             assert last == ("running", became, cause, seen)
         with pytest.raises(Exception, match="cannot run"):
             await inside.spawn(["/nowhere/at/all"])
@@ -73,6 +74,14 @@ async def test_who_asked_and_what_it_led_to_is_told(short: Path) -> None:
         assert [one["request_id"] for one in told][3] == "please"
         assert all(one["evidence"] for one in told)
         assert [one["was"] for one in told[1:]] == [one["became"] for one in told[:-1]]
+
+
+async def test_the_end_of_the_session_is_told_with_who_asked_for_it(short: Path) -> None:
+    async with open_inside(short) as inside:
+        living = await inside.spawn(agent("silent"))
+        await inside.call("system.shutdown", force=True)
+        ((_, _, _, seen),) = await moves(inside, living["id"], cause="stop_asked")
+        assert seen.startswith(f"the session ends, asked by pid {os.getpid()} (")
 
 
 async def test_a_limit_that_was_hit_is_told(short: Path) -> None:
