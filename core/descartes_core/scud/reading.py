@@ -101,7 +101,7 @@ class _Reader:
         return take(row, bare)
 
     def _take_header(self, row: int, text: str) -> bool:
-        tag = tag_of(text)
+        tag = tag_of(self._lines[row])  # only at the beginning of a line, as for SCUD
         if tag is not None and not self._building.tag:
             self._building.tag = tag
             return True

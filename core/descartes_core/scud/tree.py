@@ -18,6 +18,7 @@ class Tree:
         self.tasks = {task.task_id: task for task in graph.tasks}
         self._by_written = {task.id: task for task in graph.tasks if ":" in task.id}
         self._children: dict[str, list[Task]] = {}
+        self._done: dict[str, bool] = {}  # as many wait for the same
         for task in self.tasks.values():
             parent = self.parent(task)
             if parent is not None:
@@ -72,9 +73,15 @@ class Tree:
 
     def is_done(self, task: Task) -> bool:
         """Say whether nobody has to wait for it: it is done, or a container of which no part is left to do."""
+        found = self._done.get(task.task_id)
+        if found is None:
+            found = self._done[task.task_id] = self._is_done(task)
+        return found
+
+    def _is_done(self, task: Task) -> bool:
         if not self.children(task):
             return task.status == "done"
-        return all(part.status in ENDED for part in self.parts(task)) and task.status != "cancelled"
+        return task.status != "cancelled" and all(part.status in ENDED for part in self.parts(task))
 
 
 def in_order(tasks: Iterable[Task]) -> list[Task]:
