@@ -32,23 +32,25 @@ def use(phase: str, session: str | None, as_json: bool) -> None:
 _SET = """\b
 Examples:
   descartes tasks set-status 3.1 done
-  descartes tasks set-status auth:3.1 in-progress -s shop
+  descartes tasks set-status auth:3.1 in-progress --was pending -s shop
 """
 
 
 @click.command("set-status", epilog=_SET)
 @click.argument("task", metavar="TASK")
 @click.argument("status", type=click.Choice(STATUSES + OWN_STATUSES))
+@click.option("--was", type=click.Choice(STATUSES + OWN_STATUSES), help="Only where it has this status until then.")
 @own
 @session
 @options.as_json
-def set_status(task: str, status: str, is_own: bool, session: str | None, as_json: bool) -> None:
+def set_status(task: str, status: str, was: str | None, is_own: bool, session: str | None, as_json: bool) -> None:
     """Set a task's status.
 
     Of a task of SCUD this is written to its file, under SCUD's own lock: no byte changes but those of that one row.
     It is refused where somebody else changed the file meanwhile.
     """
-    told = change_session(session, "task.set_status", {**of_own(is_own), "task_id": task, "status": status})["task"]
+    params = {**of_own(is_own), "task_id": task, "status": status, **({"was": was} if was else {})}
+    told = change_session(session, "task.set_status", params)["task"]
     if as_json:
         print_json(told)
     else:

@@ -37,6 +37,7 @@ BENCHES = (
     "hub_many",
     "hooks",
     "scud",
+    "tasks",
     "pages",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

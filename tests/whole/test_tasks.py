@@ -14,17 +14,21 @@ from typing import Any
 
 import pytest
 
-from descartes_core.scud import edits
+from descartes_core.scud import edits, graph
+from tests.support import scud_writer
 from tests.support.house import ROOT
 from tests.support.moments import Moments
 from tests.support.person import Person
-from tests.support.scud_trees import COUNTS, HERE
-from tests.support.scud_writer import write_as_scud
+from tests.support.scud_trees import COUNTS, HERE, text_of
 from tests.support.serving import kill_daemon, only_run
 from tests.support.storm import ask
 from tests.support.waiting import process_gone
 
 pytestmark = pytest.mark.supervisor("shared")
+
+
+#: In this order, so that each is another one.
+STATUSES = ("in-progress", "review", "blocked", "done", "pending")
 
 
 def planted(person: Person, tree: str = "descartes") -> Path:
@@ -40,7 +44,7 @@ def file_of(workspace: Path) -> Path:
 
 def set_as_scud(workspace: Path, tag: str, task: str, status: str) -> None:
     path = file_of(workspace)
-    write_as_scud(path, edits.set_status(path.read_text(), tag, task, status))
+    scud_writer.write(path, edits.set_status(path.read_text(), tag, task, status))
 
 
 def told(socket: str, since: int, *, wait: float = 20.0) -> tuple[list[tuple[str, str]], int]:
@@ -122,16 +126,18 @@ def test_a_writer_that_empties_the_file_first_makes_nothing_up(person: Person, r
     """While SCUD writes, everybody who asks sees all tasks, and each status that it leaves was told in its order."""
     workspace = planted(person, "hl_project")
     socket, since = begun(person, workspace, 35)
-    command = [sys.executable, "-m", "tests.support.scud_writer", str(file_of(workspace)), str(rounds)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+    orders = _orders(rounds)
+    command = [sys.executable, "-m", "tests.support.scud_writer", str(file_of(workspace))]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdin is not None
+        writer.stdin.writelines(f"init {key.removeprefix('init:')} {status} 0\n" for key, status in orders)
+        writer.stdin.close()
         counts = set()
         while writer.poll() is None:
             counts.add(ask(socket, "task.stats", {})["nodes"])
-        assert writer.stdout is not None
-        written = [tuple(line.split()) for line in writer.stdout]
     assert writer.returncode == 0
-    assert (len(written), counts) == (rounds, {35})
-    last = dict(written)
+    assert counts == {35}
+    last = dict(orders)
     assert {key: _status(socket, key) for key in last} == last
     statuses: dict[str, str] = {}
     events = ask(socket, "event.list", {"since": since, "limit": 10_000})["events"]
@@ -140,9 +146,15 @@ def test_a_writer_that_empties_the_file_first_makes_nothing_up(person: Person, r
         data = event["data"]
         if event["event_type"] == "status_changed":
             assert data["was"] == statuses.get(data["task_id"], "pending")
-            assert (data["task_id"], data["status"]) in written
+            assert (data["task_id"], data["status"]) in orders
             statuses[data["task_id"]] = data["status"]
     assert {key: status for key, status in last.items() if statuses.get(key, "pending") != status} == {}
+
+
+def _orders(rounds: int) -> list[tuple[str, str]]:
+    """Return what to do round by round: the next task to its next status."""
+    tasks = [task.task_id for task in graph.parse(text_of("hl_project")).tasks if task.status == "pending"]
+    return [(tasks[at % len(tasks)], STATUSES[at // len(tasks) % len(STATUSES)]) for at in range(rounds)]
 
 
 def _status(socket: str, task_id: str) -> str:

@@ -199,6 +199,8 @@ class SetTaskStatus(Change):
 
     task_id: TaskName
     status: Status
+    #: Refused (`conflict`) where it has another status than this by now.
+    was: Status | None = None
     source: Source | None = None
 
 

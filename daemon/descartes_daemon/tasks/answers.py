@@ -56,7 +56,7 @@ class Answers:
             "tasks": [shown(view, task) for task in page],
             "total": len(found),
             "active_phase": self.active(view),
-            "faults": list(view.faults),
+            "faults": await asyncio.to_thread(lambda: view.faults),
             "notice": self._board.notice if view.source == "scud" else None,
         }
 

@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 #: How long something must be missing until it is believed (seconds): SCUD's writers wait for each other's locks.
 SETTLE = 2.0
+#: By which name the store knows where the tasks lay that were told last.
+_PLACE = "tasks_place"
 #: How often, and after which pause, what somebody is writing is read again for who asks.
 _TRIES, _PAUSE = 20, 0.025
 
@@ -39,12 +41,16 @@ class Board:
         self.view: View | None = None
         #: What a person should know of it.
         self.notice: str | None = None
+        #: Who is changing a task here just now, by its `task_id`.
+        self.clients: dict[str, str] = {}
         self._told: dict[str, Task] | None = None
         self._turn = asyncio.Lock()
         #: What was believed last, and where it lay.
         self._data: bytes | None = None
         self._place: str | None = None
         self._stamps: tuple[Stamp | None, ...] | None = None
+        #: Whether nothing of it is left to be told.
+        self._is_told = False
         #: When what cannot be believed yet was seen first (monotonic), and tasks that are missing.
         self._doubt: tuple[object, float] | None = None
         self._missing: dict[str, float] = {}
@@ -65,11 +71,10 @@ class Board:
         since = [*self._missing.values(), *([self._doubt[1]] if self._doubt else [])]
         return min(since) + SETTLE if since else None
 
-    async def look(self, *, client: str | None = None, anew: bool = False) -> None:
+    async def look(self, *, anew: bool = False) -> None:
         """Read the tree where it has changed, and tell what changed of it.
 
         Args:
-            client: who has just changed it, where it was asked for here.
             anew: also where nothing says that it has changed.
 
         Raises:
@@ -81,12 +86,13 @@ class Board:
                 rows = await self._store.select("scud_tasks")
                 self._told = {task.task_id: task for task in (remembered(row["task"]) for row in rows)}
                 if self._told:
+                    self._place = await self._store.noted(_PLACE)
                     self.view = await asyncio.to_thread(view_of, "scud", _graph(self._told))
             if not anew and self._stamps == tree_file.stamps(self._workspace) and self.doubtful_until is None:
                 return
             seen = await self._read()
             if self._is_believed(seen):
-                await self._take(seen, client)
+                await self._take(seen)
             self._stamps = seen.stamps
 
     async def _read(self) -> Seen:
@@ -125,15 +131,17 @@ class Board:
         self._doubt = None
         return True
 
-    async def _take(self, seen: Seen, client: str | None) -> None:
+    async def _take(self, seen: Seen) -> None:
         assert seen.place is not None, "it was believed"
         assert seen.data is not None, "likewise"
         if self.view is None or seen.data != self._data or seen.place != self._place:
-            self.view = await asyncio.to_thread(_viewed, seen.place, seen.data)
+            self.view, self._is_told = await asyncio.to_thread(_viewed, seen.place, seen.data), False
             self._data, self._place = seen.data, seen.place
-        await self._tell(self.view, client)
+        if not self._is_told:
+            await self._tell(self.view)
+            self._is_told = not self._missing
 
-    async def _tell(self, view: View, client: str | None) -> None:
+    async def _tell(self, view: View) -> None:
         """Tell what differs from what was told last, but for what is missing too shortly."""
         assert self._told is not None, "it was read before"
         changes = await asyncio.to_thread(diff.changes, _graph(self._told), view.graph)
@@ -144,8 +152,8 @@ class Board:
         changes = [change for change in changes if change.task_id not in kept]
         if not changes:
             return
-        unit = tell(Unit(), changes, view.tree, Occasion("scud", time.time(), client))
-        await self._store.commit(remember(unit, changes, view.tree))
+        unit = tell(Unit(), changes, view.tree, Occasion("scud", time.time(), self.clients))
+        await self._store.commit(remember(unit, changes, view.tree).note(_PLACE, self._place or GRAPH))
         self._missing = {task_id: since for task_id, since in self._missing.items() if task_id in kept}
         self._told = {**{task_id: self._told[task_id] for task_id in kept}, **view.tree.tasks}
         _log.info("%d changes of tasks in %s", len(changes), self._place)

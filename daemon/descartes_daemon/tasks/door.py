@@ -13,8 +13,11 @@ from descartes_daemon.ground import Ground
 from descartes_daemon.tasks.answers import Answers
 from descartes_daemon.tasks.board import Board
 from descartes_daemon.tasks.changes import Changes
+from descartes_daemon.tasks.guard import Guard
 from descartes_daemon.tasks.own_changes import OwnChanges
 from descartes_daemon.tasks.watch import Watch
+from descartes_daemon.tasks.writing_back import WritingBack
+from descartes_daemon.tree_watch import GRAPH
 from descartes_local.probe import reached
 
 _log = logging.getLogger(__name__)
@@ -27,9 +30,11 @@ class Tasks:
         self._ground = ground
         workspace, store = ground.setup.workspace, ground.store
         board = Board(workspace, store)
-        self._watch = Watch(board)
+        data = ground.setup.home.session(ground.setup.record.id)
+        guard = Guard(WritingBack(workspace / GRAPH, data / "tasks.writing"))
+        self._watch = Watch(board, guard)
         self._answers = answers = Answers(workspace, store, board, self._watch.look)
-        self._changes = changes = Changes(workspace, board, answers, OwnChanges(store, answers.reply))
+        self._changes = changes = Changes(workspace, board, answers, OwnChanges(store, answers.reply), guard)
         self._running = ground.background.start(self._watch.run(), "watch tasks")
         self.list, self.get, self.next, self.waves = answers.list, answers.get, answers.next, answers.waves
         self.stats, self.phases = answers.stats, answers.phases

@@ -99,7 +99,12 @@ class OwnChanges:
             unit.do("own_task_needs_nothing", task=task.id)
             for need in task.dependencies:
                 unit.do("own_task_needs", task=task.id, depends_on=need, at=at)
-        tell(unit, diff.changes(before.graph, after.graph), after.tree, Occasion("own", at, asking.client))
+        tell(
+            unit,
+            diff.changes(before.graph, after.graph),
+            after.tree,
+            Occasion("own", at, {task.task_id: asking.client}),
+        )
         answer = await self._reply(after, task)
         await self._store.commit(asking.answered(asking.accepted(unit), answer))
         asking.answer = answer

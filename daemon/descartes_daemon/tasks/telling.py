@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,8 +23,8 @@ class Occasion:
     #: scud or own.
     source: str
     at: float
-    #: Who asked for it here; None: it was found in the workspace.
-    client: str | None = None
+    #: Who asked for it here, by `task_id`; who is not named was found so in the workspace.
+    clients: Mapping[str, str]
 
 
 def tell(unit: Unit, changes: Iterable[Change], after: Tree, occasion: Occasion) -> Unit:
@@ -57,7 +57,8 @@ def _tell_one(unit: Unit, change: Change, occasion: Occasion) -> None:
 
 
 def _event(unit: Unit, word: str, task: Task, more: dict[str, Any], occasion: Occasion) -> None:
-    data = {"task_id": task.task_id, "title": task.title, "source": occasion.source, "client": occasion.client, **more}
+    about = {"task_id": task.task_id, "title": task.title, "source": occasion.source}
+    data = {**about, "client": occasion.clients.get(task.task_id), **more}
     unit.event("TaskEvent", word, None, data, occasion.at)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from descartes_core.errors import Ambiguous, TaskNotFound
 from descartes_core.scud import checking, rules
@@ -13,7 +14,7 @@ from descartes_core.scud.tree import Tree
 _MOST_FAULTS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """Tasks as they are at one moment."""
 
@@ -22,7 +23,11 @@ class View:
     graph: Graph
     tree: Tree
     ready: frozenset[str]
-    faults: tuple[str, ...]
+
+    @cached_property
+    def faults(self) -> list[str]:
+        """What is wrong with them; who asks first may wait for it."""
+        return _told(checking.faults(self.graph))
 
     def find(self, name: str, active: str | None = None) -> Task:
         """Return the task that is meant by `phase:id`, or by an id: of the active phase before all others.
@@ -61,12 +66,12 @@ def view_of(source: str, graph: Graph) -> View:
     # What it was read from is not needed again: it is as large as all else together.
     graph = replace(graph, phases=tuple(replace(phase, source="") for phase in graph.phases))
     ready = frozenset(task.task_id for task in rules.ready(graph))
-    return View(source, graph, Tree(graph), ready, _told(checking.faults(graph)))
+    return View(source, graph, Tree(graph), ready)
 
 
-def _told(faults: list[Fault]) -> tuple[str, ...]:
+def _told(faults: list[Fault]) -> list[str]:
     told = [
         " ".join(filter(None, (fault.phase, f"line {fault.line}:" if fault.line else "", fault.text)))
         for fault in faults[:_MOST_FAULTS]
     ]
-    return (*told, *([f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []))
+    return [*told, f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else told

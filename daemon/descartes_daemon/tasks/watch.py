@@ -9,6 +9,7 @@ import time
 
 from descartes_core.errors import Unavailable
 from descartes_daemon.tasks.board import Board
+from descartes_daemon.tasks.guard import Guard
 
 _log = logging.getLogger(__name__)
 
@@ -23,8 +24,8 @@ _LONG = 0.02
 class Watch:
     """Looks at the board when something stirs."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, board: Board, guard: Guard) -> None:
+        self._board, self._guard = board, guard
         self._stir, self._written = asyncio.Event(), asyncio.Event()
         self._stir.set()
         self._written.set()
@@ -46,6 +47,7 @@ class Watch:
 
     async def run(self) -> None:
         """Look whenever something stirs, until cancelled."""
+        await self._guard.recover()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience()):
@@ -54,6 +56,7 @@ class Watch:
             self._stir.clear()
             began = time.monotonic()
             try:
+                await self._guard.stirred()
                 await self._board.look(anew=True)
             except Unavailable as error:
                 _log.error("what changed of tasks is not stored yet: %s", error)

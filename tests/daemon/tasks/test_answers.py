@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from descartes_core.errors import Ambiguous, Refused, TaskNotFound
+from descartes_core.errors import Ambiguous, Conflict, Refused, TaskNotFound
+from descartes_core.scud import edits, graph
+from tests.support import scud_writer
 from tests.support.inside import Inside, open_inside
 from tests.support.scud_trees import COUNTS, HERE, PHASES
 
@@ -113,3 +115,42 @@ async def test_old_generations_are_read(short: Path) -> None:
         assert (await inside.call("task.list"))["active_phase"] == listed["tasks"][0]["phase"]
         with pytest.raises(Refused, match="only tasks of"):
             await inside.call("task.set_status", task_id=listed["tasks"][0]["task_id"], status="review")
+
+
+async def test_one_row_is_written_and_who_asked_is_told(short: Path) -> None:
+    file = plant(short, "descartes") / "tasks/tasks.scg"
+    before = file.read_bytes()
+    async with open_inside(short) as inside:
+        await inside.call("task.list")
+        since = (await inside.call("event.list"))["last_seq"]
+        changed = await inside.call("task.set_status", task_id="demo:1", status="in-progress", was="pending")
+        assert changed["task"]["status"] == "in-progress"
+        differing = [(was, now) for was, now in zip(before, file.read_bytes(), strict=True) if was != now]
+        assert differing == [(ord("P"), ord("I"))]
+        claimed = (await inside.call("task.claim", task_id="demo:1", agent="fixer"))["task"]
+        assert (claimed["assigned_to"], claimed["locked_by"]) == ("fixer", "fixer")
+        (event, *_) = (await inside.call("event.list", since=since))["events"]
+        assert (event["data"]["task_id"], event["data"]["client"][:4]) == ("demo:1", "pid ")
+        with pytest.raises(Conflict, match="is in-progress, not pending"):
+            await inside.call("task.set_status", task_id="demo:1", status="done", was="pending")
+        with pytest.raises(Conflict, match="claimed by fixer"):
+            await inside.call("task.claim", task_id="demo:1", agent="another")
+
+
+async def test_what_a_command_of_scud_undoes_that_had_read_before_is_written_again(short: Path) -> None:
+    file = plant(short, "descartes") / "tasks/tasks.scg"
+    async with open_inside(short) as inside:
+        await inside.call("task.list")
+        read_before = file.read_text()
+        await inside.call("task.set_status", task_id="demo:1", status="in-progress")
+        since = (await inside.call("event.list"))["last_seq"]
+        scud_writer.write(file, edits.set_status(read_before, "demo", "3", "review"))
+        inside.daemon.rooms.tasks.open().stirred(is_written=True)
+        seen: dict[str, str] = {}
+        while seen.get("demo:3") != "review" or seen.get("demo:1", "in-progress") != "in-progress":
+            page = await inside.call("event.list", since=since, wait=15.0)
+            since = page["next_since"]
+            assert page["events"], f"nothing more is told after {seen}"
+            seen |= {event["data"]["task_id"]: event["data"].get("status", "") for event in page["events"]}
+    tasks = {task.task_id: task.status for task in graph.parse(file.read_text()).tasks}
+    assert (tasks["demo:1"], tasks["demo:3"]) == ("in-progress", "review")

@@ -17,7 +17,9 @@ import pytest
 from descartes_daemon.store import Store
 from descartes_daemon.tasks import board as of_board
 from descartes_daemon.tasks.board import Board
+from descartes_daemon.tasks.guard import Guard
 from descartes_daemon.tasks.watch import Watch
+from descartes_daemon.tasks.writing_back import WritingBack
 from tests.support.scud_trees import HERE
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +100,11 @@ def status(text: str, task: str, letter: str) -> str:
     """Return the text with another status of one task."""
     lines = [line.split(" | ") for line in text.splitlines(keepends=True)]
     return "".join(" | ".join([*line[:2], letter, *line[3:]] if line[0] == task else line) for line in lines)
+
+
+def guard_of(place: Place) -> Guard:
+    """Return what writes there, which is asked for nothing."""
+    return Guard(WritingBack(place.file, place.workspace / "journal"))
 
 
 @pytest.fixture
@@ -216,6 +223,9 @@ async def test_json_is_read_where_there_is_no_graph(tmp_path: Path) -> None:
         shutil.copy(source / "tasks.scg", place.file)
         await place.looked()
         assert not place.board.is_graph, "another file is believed after a while"
+    async with placed(tmp_path, None) as place:
+        await place.looked()
+        assert not place.board.is_graph, "also after the daemon's death"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
@@ -230,7 +240,7 @@ async def test_what_is_no_file_is_told(tmp_path: Path, make: Callable[[Path], No
 
 async def test_who_only_begins_to_write_is_waited_for(tmp_path: Path) -> None:
     async with placed(tmp_path) as place:
-        watch = Watch(place.board)
+        watch = Watch(place.board, guard_of(place))
         watch.stirred(is_written=False)
         place.file.write_text(status(GRAPH, "2", "D")[:150])
         looking = asyncio.create_task(watch.look())
@@ -243,7 +253,7 @@ async def test_who_only_begins_to_write_is_waited_for(tmp_path: Path) -> None:
 
 async def test_a_watch_tells_of_each_change_and_then_rests(tmp_path: Path) -> None:
     async with placed(tmp_path) as place:
-        watch = Watch(place.board)
+        watch = Watch(place.board, guard_of(place))
         running = asyncio.create_task(watch.run())
         text, since = GRAPH, place.store.last_seq()
         for letter in "IDPR":

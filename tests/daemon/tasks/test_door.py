@@ -10,6 +10,7 @@ import pytest
 
 from descartes_core.errors import TaskNotFound
 from tests.support.inside import open_inside
+from tests.support.scud_trees import text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +66,28 @@ async def test_its_start_begins_the_task_where_that_is_configured(short: Path, m
             "was": "pending",
             "status": "in-progress",
         }
+
+
+async def test_the_start_is_written_to_scud_s_file_and_what_cannot_be_is_told(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESCARTES_TASKS__WRITE_BACK", "true")
+    tasks = short / "shop/.scud/tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "tasks.scg").write_text(text_of("coalgas"))
+    async with open_inside(short) as inside:
+        since = (await inside.call("event.list"))["last_seq"]
+        await inside.spawn(["sleep", "1000"], task="10")
+        while " | I | " not in (tasks / "tasks.scg").read_text():
+            assert (await inside.call("event.list", since=since, wait=15.0))["events"]
+        await inside.call("task.set_status", task_id="10", status="pending")
+        (tasks / "tasks.scg").rename(tasks / "tasks.json")
+        (tasks / "tasks.json").write_text('{"a": {"tasks": [{"id": 1, "title": "One", "status": "pending"}]}}')
+    async with open_inside(short, identity=inside.daemon.setup.record.id) as inside:
+        await inside.spawn(["sleep", "1000"], task="research:10")
+        while not inside.daemon.upkeep.notices:
+            await inside.call("system.health")
+        assert "task research:10 could not be made in-progress" in inside.daemon.upkeep.notices[0]
 
 
 def test_what_a_daemon_is_made_of_holds_nothing_of_tasks() -> None:
