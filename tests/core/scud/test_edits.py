@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from descartes_core.errors import InvalidParams, NotFound
@@ -26,6 +26,7 @@ def lines_changed(before: str, after: str) -> list[str]:
 
 
 @pytest.mark.parametrize("tree", COUNTS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_status_is_one_letter_of_its_row(tree: str, data: st.DataObject) -> None:
     text = text_of(tree)
@@ -40,6 +41,7 @@ def test_a_status_is_one_letter_of_its_row(tree: str, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("tree", ["hl_project", "coalgas"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_claims_change_nothing_but_the_assignments(tree: str, data: st.DataObject) -> None:
     text = text_of(tree)

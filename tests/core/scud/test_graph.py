@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from descartes_core.scud import checking, diff, graph, rules
@@ -116,6 +116,7 @@ lines = st.sampled_from(
 soup = st.lists(lines | st.text(max_size=12), max_size=25).map("\n".join)
 
 
+@settings(deadline=None)
 @given(graphs)
 def test_what_is_written_is_read_again(made: Graph) -> None:
     again = graph.parse(graph.write(made))
@@ -137,6 +138,7 @@ def test_any_bytes_are_read_and_written_as_they_were(data: bytes) -> None:
     assert diff.changes(read, read) == []
 
 
+@settings(deadline=None)
 @given(graphs, soup)
 def test_what_changed_is_told_and_nothing_else(before: Graph, text: str) -> None:
     after = graph.parse(text)
