@@ -35,6 +35,10 @@ class Row:
         if missing > 0:
             self.cells += [" "] * missing
             self.styles += [USUAL] * missing
+        if column == len(self.cells):
+            self.cells += cells
+            self.styles += [style] * len(cells)
+            return
         end = column + len(cells)
         self.cells[column:end] = cells
         self.styles[column:end] = [style] * len(cells)
@@ -59,6 +63,13 @@ class Row:
 
     def runs(self) -> Iterator[tuple[str, Style]]:
         """Walk over what looks the same; blanks at its end are none."""
+        if self.styles and self.styles.count(self.styles[0]) == len(self.styles):  # most rows
+            text, style = "".join(self.cells), self.styles[0]
+            if style.is_usual and not self.goes_on:
+                text = text.rstrip(" ")
+            if text:
+                yield text, style
+            return
         end = len(self.cells)
         while end and not self.goes_on and self.cells[end - 1] == " " and self.styles[end - 1].is_usual:
             end -= 1

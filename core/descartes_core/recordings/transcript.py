@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import html
 import re
-from collections.abc import Callable
 from typing import Protocol
 
 from descartes_core.recordings.grid import Row
@@ -33,11 +32,13 @@ class _Pen(Protocol):
 class Transcript:
     """Turns moments into a text or a page; one per recording."""
 
-    def __init__(self, pen: _Pen, title: str, hide: Callable[[str], list[Span]] | None) -> None:
-        self._pen, self._title, self._hide = pen, title, hide
+    def __init__(self, pen: _Pen, title: str, rules: Rules | None) -> None:
+        self._pen, self._title, self._rules = pen, title, rules
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._screen: Screen | None = None
         self._told: list[str] = []
+        #: Lines that have ended, and whether a full-screen program showed them.
+        self._lines: list[tuple[Runs, bool]] = []
         self._line: Runs = []
         self._length = 0
         self._is_full = False
@@ -55,6 +56,7 @@ class Transcript:
         elif moment.kind == "gap":
             self._screen.end()
             self._end_line()
+            self._write_lines()
             self._told.append(self._pen.note(moment.text))
         return self._taken()
 
@@ -66,10 +68,26 @@ class Transcript:
             self._screen.feed(self._decoder.decode(b"", final=True))
             self._screen.end()
         self._end_line()
+        self._write_lines()
         self._told.append(self._pen.end())
         return self._taken()
 
+    def _write_lines(self) -> None:
+        """Write what ended, all at once: which lines may hold a secret is quicker told of many."""
+        lines, self._lines = self._lines, []
+        doubtful: set[int] = set()
+        if self._rules is not None:
+            doubtful = {begin for begin, _ in self._rules.lines("\n".join(map(_text, (runs for runs, _ in lines))))}
+        at = 0
+        for runs, is_full in lines:
+            text = _text(runs) if doubtful or self._rules is not None else ""
+            if at in doubtful and self._rules is not None and (spans := self._rules.spans(text)):
+                runs = hidden(runs, spans)
+            self._told.append(self._pen.line(runs, is_full=is_full))
+            at += len(text) + 1
+
     def _taken(self) -> str:
+        self._write_lines()
         told = "".join(self._told)
         self._told.clear()
         return told
@@ -85,11 +103,12 @@ class Transcript:
 
     def _end_line(self, *, always: bool = False) -> None:
         if self._line or always:
-            runs = self._line
-            if self._hide is not None and (spans := self._hide("".join(text for text, _ in runs))):
-                runs = hidden(runs, spans)
-            self._told.append(self._pen.line(runs, is_full=self._is_full))
+            self._lines.append((self._line, self._is_full))
         self._line, self._length = [], 0
+
+
+def _text(runs: Runs) -> str:
+    return "".join(text for text, _ in runs)
 
 
 def hidden(runs: Runs, spans: list[Span]) -> Runs:
@@ -153,9 +172,9 @@ def escaped(text: str) -> str:
 
 def text_of(title: str, rules: Rules | None) -> Transcript:
     """Return what makes a text."""
-    return Transcript(_Plain(), title, None if rules is None else rules.spans)
+    return Transcript(_Plain(), title, rules)
 
 
 def html_of(title: str, rules: Rules | None) -> Transcript:
     """Return what makes a page."""
-    return Transcript(_Html(), title, None if rules is None else rules.spans)
+    return Transcript(_Html(), title, rules)
