@@ -84,7 +84,7 @@ def set_value(
 
     Who keeps what is recorded (descartes history AGENT --keys), and told as an event without the value.
     """
-    given = sys.stdin.read() if value == "-" else value
+    given = _stdin() if value == "-" else value
     found = find_agent(find_home(), agent, session)
     params = {"agent_id": found.id, "key": key, "value": given if is_text else _meant(given)}
     _show(change(found.socket, "state.set", params | _bound(expected)), as_json=as_json)
@@ -139,6 +139,13 @@ def query(agent: str | None, key: str | None, prefix: str, session: str | None, 
         print_table(("AGENT", "KEY", "VERSION", "SET", "VALUE"), lines)
     else:
         say("nothing is kept")
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise InvalidParams(f"what came on stdin is no UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _meant(text: str) -> Any:

@@ -18,6 +18,8 @@ def test_what_an_agent_keeps_outlives_its_daemon_and_is_told(person: Person) -> 
     refused = person.run("state", "set", "fixer", "progress", "4", "--expect", 0, check=False)
     assert (refused.code, "version 1" in refused.stderr) == (5, True)
     person.run("state", "set", "fixer", "number", "7", "--text")
+    person.run("state", "set", "fixer", "typed", "-", input='{"from": "stdin"}')
+    assert person.run("state", "get", "fixer", "typed").json == {"from": "stdin"}
     person.run("sessions", "stop", shop)
     assert person.run("state", "get", "fixer", "phase").stdout == '"review"\n'
     assert person.run("state", "get", "fixer", "number").json == "7"
