@@ -59,24 +59,25 @@ class Order:
             raise NotFound(f"there is no task {self.id} in phase {self.tag}")
         return found[-1]
 
-    def is_undone(self, before: Graph, now: Graph) -> bool:
+    def is_undone(self, was: Task, previous: Graph, now: Graph) -> bool:
         """Say whether a writer undid this without knowing of it.
 
-        A command of SCUD changes what it is about, in a tree that it read before. Where the task is as it was before
-        this order, and another changed at once, the writer had read the tree before; where only this task fell back,
-        somebody wanted that.
+        A command of SCUD changes what it is about, in a tree that it read before. Where one write put the task back and
+        changed another, the writer had read the tree before this order; where it put back this task alone, somebody
+        wanted that.
 
         Args:
-            before: the tree on which the order was carried out.
-            now: the tree that somebody wrote after.
+            was: the task before this order was carried out.
+            previous: the tree before that write.
+            now: the tree after it.
 
         """
         try:
-            was, became = self.task(before), self.task(now)
+            had, has = self.task(previous), self.task(now)
         except NotFound:
             return False
-        is_back = became == was and not self._holds(became)
-        return is_back and any(one.task_id != was.task_id for one in diff.changes(before, now))
+        is_back = self._holds(had) and not self._holds(has) and _row(has) == _row(was)
+        return is_back and any(one.task_id != has.task_id for one in diff.changes(previous, now))
 
     def _holds(self, task: Task) -> bool:
         is_taken = self.agent is None or self.agent in (task.locked_by, task.assigned_to)

@@ -51,6 +51,9 @@ class WritingBack:
 
     def __init__(self, file: Path, journal: Path) -> None:
         self._file, self._journal = file, journal
+        #: The file as it was left or seen last; and before and after the last write of somebody else.
+        self._last: bytes | None = None
+        self._theirs: tuple[bytes, bytes] | None = None
 
     def carry_out(self, order: Order, seen: Task | None = None) -> Written:
         """Change the file; for GUARDED seconds `restore` is called for it then.
@@ -90,12 +93,26 @@ class WritingBack:
         # Locked: who holds it writes it, and that is another change to come.
         with contextlib.suppress(Conflict, Locked, NotFound, Refused):
             with held(self._file) as file:
-                now = _decoded(file.read())
-            left = graph.parse(written.before)
-            if now.strip() and written.order.is_undone(left, graph.parse(now)):
-                again = self.carry_out(written.order, written.order.task(left))
+                now = file.read()
+            if now.strip(b"\0 \n") and self._is_undone(written, now):
+                was = written.order.task(graph.parse(written.before))
+                again = self.carry_out(written.order, was)
                 return Written(written.order, again.before, again.after, written.again + 1)
         return written
+
+    def _is_undone(self, written: Written, now: bytes) -> bool:
+        self._see(now)
+        self._last = now
+        if self._theirs is None:
+            return False
+        was = written.order.task(graph.parse(written.before))
+        previous, since = (graph.parse(_decoded(data)) for data in self._theirs)
+        return written.order.is_undone(was, previous, since)
+
+    def _see(self, now: bytes) -> None:
+        """Remember what somebody else wrote."""
+        if self._last is not None and now != self._last:
+            self._theirs = self._last, now
 
     def recover(self) -> str | None:
         """Finish what was being written when a daemon was killed; return a sentence about it, where there is one.
@@ -118,12 +135,14 @@ class WritingBack:
         text = _decoded(before)
         changed = order.carried_out(text, seen)
         after = changed.encode("utf-8", "surrogateescape")
+        self._see(before)
         if after != before:
             intent.keep(self._journal, Intent(before, after))
             reached("tasks.intended")
             self._put(file, before, after)
             intent.forget(self._journal)
             reached("tasks.written")
+        self._last = after
         return Written(order, text, changed)
 
     def _put(self, file: Held, before: bytes, after: bytes) -> None:

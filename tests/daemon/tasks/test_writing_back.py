@@ -220,6 +220,33 @@ def test_who_takes_it_back_on_purpose_is_not_contradicted(writing: WritingBack, 
     assert task(file).status == "pending"
 
 
+def test_who_takes_one_of_two_back_is_not_contradicted(writing: WritingBack, file: Path) -> None:
+    first, second = writing.carry_out(DONE), writing.carry_out(Order("research", "9", "review"))
+    scud_writer.write(file, scud_writer.changed(scud_writer.read(file), "research", "10", "pending"))
+    assert (writing.restore(first).again, writing.restore(second).again) == (0, 0)
+    scud_writer.write(file, scud_writer.changed(scud_writer.read(file), "research", "1", "review"))
+    assert (writing.restore(first).again, writing.restore(second).again) == (0, 0)
+    assert [task(file, one).status for one in ("10", "9", "1")] == ["pending", "review", "review"]
+
+
+def test_who_takes_one_back_before_another_is_written_is_not_contradicted(writing: WritingBack, file: Path) -> None:
+    first = writing.carry_out(DONE)
+    scud_writer.write(file, scud_writer.changed(scud_writer.read(file), "research", "10", "pending"))
+    writing.carry_out(Order("research", "9", "review"))
+    assert writing.restore(first).again == 0
+    assert task(file).status == "pending"
+
+
+def test_one_stale_write_undoes_none_of_several(writing: WritingBack, file: Path) -> None:
+    stale = scud_writer.changed(scud_writer.read(file), "research", "1", "review")
+    orders = [DONE, Order("research", "9", "blocked"), Order("research", "8", agent="ann", at=AT)]
+    written = [writing.carry_out(order) for order in orders]
+    scud_writer.write(file, stale)
+    assert [writing.restore(one).again for one in written] == [1, 1, 1]
+    assert [task(file, one).status for one in ("10", "9", "1")] == ["done", "blocked", "review"]
+    assert task(file, "8").locked_by == "ann"
+
+
 def test_who_decides_otherwise_is_not_contradicted(writing: WritingBack, file: Path) -> None:
     written = writing.carry_out(DONE)
     text = scud_writer.changed(scud_writer.read(file), "research", "10", "failed")
