@@ -37,7 +37,7 @@ from descartes_local.config import load
 from descartes_local.home import Home
 from descartes_local.run_file import RunFile, read_run_files
 from descartes_orchestrator.supervisor.notify import NotifySocket
-from tests.fuzz import bus, scud
+from tests.fuzz import bus, hooks, scud
 from tests.support.asked import questions_of
 
 ID = "5d3e1c9a-0000-4000-8000-000000000001"
@@ -472,6 +472,8 @@ _TARGETS = (
         _order,
     ),
     Target("marks", (b"go\n", b"go\nfailed 2 not found\n"), (b"go", b"failed ", b"\n", b"\xff", b" "), _marks),
+    Target("hook_answer", (hooks.ANSWER,), hooks.ANSWER_WORDS, hooks.answer),
+    Target("hook_url", (hooks.URL, b"http://[::1]:80"), hooks.URL_WORDS, hooks.url),
     Target("bus_codec", bus.MESSAGES, bus.WORDS, bus.codec),
     Target("bus_link", (bus.CONVERSATION,), (*bus.WORDS, *bus.MESSAGES), bus.link),
     Target("bus_token", (bus.TOKEN,), (b"descartes-", b"=", b"\n", b"gaF2", b"-_"), bus.token),

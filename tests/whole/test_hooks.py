@@ -111,7 +111,7 @@ def test_a_kill_between_answer_and_commit_repeats_that_one_event(person: Person,
     assert len({one.delivery for one in taker.taken}) == len(taken) - 1
 
 
-def test_restarts_renewals_and_stops_lose_and_repeat_nothing(person: Person) -> None:
+def test_restarts_renewals_stops_and_another_supervisor_lose_and_repeat_nothing(person: Person) -> None:
     configured(person)
     shop = person.directory / "projects/shop"
     with Receiver() as taker:
@@ -120,9 +120,11 @@ def test_restarts_renewals_and_stops_lose_and_repeat_nothing(person: Person) -> 
             person.run("spawn", shop, "--wait", "--", "true")
             person.run(*words)
         person.run("spawn", shop, "--wait", "--", "true")
+        os.kill(person.run("supervisor", "status", "--json").json["pid"], signal.SIGKILL)
+        person.run("spawn", shop, "--wait", "--", "true")
         ended = [event["seq"] for event in events(person, "completed")]
-        assert len(ended) == 4
-        taken = [one.event["seq"] for one in taker.count(4)]
+        assert len(ended) == 5
+        taken = [one.event["seq"] for one in taker.count(5)]
     assert taken == ended
 
 

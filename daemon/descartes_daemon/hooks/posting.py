@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import ssl
 from collections.abc import Mapping
 from functools import cache
 
 from descartes_daemon.hooks.addresses import Private, addresses_of
+from descartes_daemon.hooks.answer import LARGEST_ANSWER, Nonsense, rest_of, status_of
 from descartes_daemon.hooks.outcome import DELIVERED, Outcome
 from descartes_daemon.hooks.target import Target
 
-#: The most that is read of an answer, bytes.
-LARGEST_ANSWER = 64 * 1024
 #: An answer's body may take so long once its status is known (seconds).
 _LAST_WORDS = 1.0
 #: One of several addresses of a name may be dead (seconds).
 _SOON = 2.0
 #: Of a refusal's body, for people.
 _KEPT = 1000
-_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?=[ \r\n])")
 _GONE = 410
-
-
-class _Nonsense(Exception):
-    """What came is no answer of HTTP."""
 
 
 @cache
@@ -49,13 +42,13 @@ async def post(
             reader, writer = await _connected(target, addresses)
             writer.write(_head(target, headers, body) + body.encode())
             await writer.drain()
-            status = await _status(reader)
+            status = await status_of(reader)
         return await _judged(status, reader)
     except TimeoutError:
         return Outcome.failed(f"no answer within {timeout:g} s")
     except Private as error:
         return Outcome.failed(f"{error}: not posted without allow_private")
-    except _Nonsense as error:
+    except Nonsense as error:
         return Outcome.failed(str(error))
     except ssl.SSLError as error:
         return Outcome.failed(f"TLS failed: {getattr(error, 'verify_message', '') or error.reason or error}")
@@ -96,56 +89,13 @@ def _head(target: Target, headers: Mapping[str, str], body: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
-    """Return the final status; interim ones (100 to 199) are passed over, within the most that is read."""
-    room = LARGEST_ANSWER
-    while True:
-        line = await _line(reader)
-        found = _STATUS.match(line)
-        if found is None:
-            raise _Nonsense("ended without an answer" if not line else "answered what is no HTTP")
-        status = int(found[1])
-        if status >= 200:
-            return status
-        while line.strip():
-            room -= len(line)
-            if room < 0:
-                raise _Nonsense("answered without end")
-            line = await _line(reader)
-
-
-async def _line(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await reader.readline()
-    except ValueError:
-        raise _Nonsense("answered a line without end") from None
-
-
 async def _judged(status: int, reader: asyncio.StreamReader) -> Outcome:
     said = b""
-    with contextlib.suppress(OSError, TimeoutError, _Nonsense, asyncio.IncompleteReadError):
+    with contextlib.suppress(OSError, TimeoutError, Nonsense, asyncio.IncompleteReadError):
         async with asyncio.timeout(_LAST_WORDS):
-            said = await _rest(reader)
+            said = await rest_of(reader)
     if 200 <= status < 300:
         return DELIVERED
     more = " (redirects are not followed)" if 300 <= status < 400 else ""
     text = said.decode(errors="replace")[:_KEPT]
     return Outcome.failed(f"answered {status}{more}", text or None, is_gone=status == _GONE)
-
-
-async def _rest(reader: asyncio.StreamReader) -> bytes:
-    """Return the body, as far as it is read."""
-    room, length = LARGEST_ANSWER, LARGEST_ANSWER
-    while (line := await _line(reader)).strip():
-        room -= len(line)
-        if room < 0:
-            return b""
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            length = int(value)
-    pieces: list[bytes] = []
-    left = min(length, room)
-    while left > 0 and (piece := await reader.read(left)):
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)

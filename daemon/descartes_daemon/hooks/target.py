@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +11,8 @@ from descartes_core.errors import InvalidParams
 from descartes_core.redaction import HIDDEN, redact_text
 
 _PORTS = {"http": 80, "https": 443}
+#: Python would find a host also in what stands in brackets in the middle of another.
+_PLACE = re.compile(r"(?:[^\[\]:]+|\[[^\[\]]+\])(?::[0-9]*)?")
 #: A longer word in a path is a key rather than a name: many services have theirs there.
 _LONGEST_WORD = 15
 
@@ -43,7 +46,7 @@ class Target:
             port = parts.port
         except ValueError as error:
             raise InvalidParams(f"that is no url: {error}") from None
-        if parts.scheme not in _PORTS or not parts.hostname:
+        if parts.scheme not in _PORTS or not parts.hostname or not _PLACE.fullmatch(parts.netloc.rpartition("@")[2]):
             raise InvalidParams("a hook's url begins with http:// or https://, and a host")
         if parts.fragment or port == 0:
             raise InvalidParams("a hook's url has neither a fragment (#…) nor port 0")

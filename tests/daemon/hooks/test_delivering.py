@@ -387,6 +387,7 @@ async def test_user_and_password_are_sent_as_http_does(short: Path) -> None:
         ("http://exämple.com/", "ASCII"),
         ("http://example.com\\@localhost/", "without blanks"),
         ("http://[::1/", "no url"),
+        ("http://shop[::1]/", "begins with http"),
     ],
 )
 async def test_what_is_no_url_is_refused(short: Path, url: str, why: str) -> None:
