@@ -12,6 +12,7 @@ from descartes_cli.client import change, read
 from descartes_cli.finding import find_agent
 from descartes_cli.render import print_json, printable, say, say_wrong
 from descartes_cli.session_named import around, find_session
+from descartes_cli.sessions_group import sessions_of_group
 from descartes_core.errors import DescartesError, InvalidParams
 from descartes_core.ids import short
 from descartes_core.quantities import brief_bytes
@@ -24,6 +25,7 @@ Examples:
   descartes search deadlock worker
   descartes search '"connection reset" OR time*' --agent fixer --since 2h
   descartes search 'migrat*' --kind event --json | jq .results
+  descartes search --semantic "why do the workers hang"
 """
 _KINDS = ("output", "input", "event", "task", "transcript")
 #: Longer than a daemon takes for what it was asked to wait.
@@ -36,6 +38,8 @@ _DEADLINE = 15.0
 @click.option("--task", metavar="ID", help="Only what belongs to this task.")
 @click.option("--since", type=options.Moment(), metavar="WHEN", help="Only what came since: 1h, 2026-11-22T08:00Z.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only these; repeatable.")
+@click.option("--semantic", is_flag=True, help="What is like it, too, in other words.")
+@click.option("--group", metavar="NAME", help="Only in the sessions of this group (search.groups).")
 @click.option(
     "--limit", type=click.IntRange(1, 200), default=20, show_default=True, metavar="N", help="So many at most."
 )
@@ -49,6 +53,8 @@ def search(
     task: str | None,
     since: str | None,
     kinds: tuple[str, ...],
+    semantic: bool,
+    group: str | None,
     limit: int,
     is_status: bool,
     is_rebuild: bool,
@@ -66,21 +72,25 @@ def search(
     if not words:
         raise click.UsageError("say what to look for")
     wanted: dict[str, Any] = {"query": " ".join(words), "kinds": list(kinds), "limit": limit}
+    if semantic:
+        wanted["semantic"] = True
     wanted |= {key: value for key, value in (("task_id", task), ("since", since)) if value is not None}
-    only = None
+    only: set[str] | None = None
     if agent is not None:
         found = find_agent(home, agent, session)
-        wanted["agent_id"], only = found.id, str(found.agent["session_id"])
+        wanted["agent_id"], only = found.id, {str(found.agent["session_id"])}
     elif session is not None:
         meant = find_session(home, session)
-        only = meant.id
+        only = {meant.id}
         sessions.start(home, meant)
+    elif group is not None:
+        only = sessions_of_group(home, group)
     return _print(_ask(home, wanted, only), limit, as_json)
 
 
-def _ask(home: Home, wanted: dict[str, Any], only: str | None) -> dict[str, tuple[str, Any]]:
+def _ask(home: Home, wanted: dict[str, Any], only: set[str] | None) -> dict[str, tuple[str, Any]]:
     """Return each session's name and answer, or the error why there is none."""
-    runs = [run for run in read_run_files(home) if only in (None, run.session_id)]
+    runs = [run for run in read_run_files(home) if only is None or run.session_id in only]
     if not runs:
         say_wrong("no sessions are active; -s SESSION starts one")
     answers = ask_all(
@@ -102,6 +112,8 @@ def _print(answers: dict[str, tuple[str, Any]], limit: int, as_json: bool) -> in
         results += answer["results"]
         if answer["behind"]:
             say_wrong(f"{name}: {brief_bytes(answer['behind'])} are not in the index yet")
+        if answer["missing"]:
+            say_wrong(f"{name}: {answer['missing']:,} passages cannot be compared yet")
     results = sorted(results, key=lambda result: -result["score"])[:limit]
     names = {key: name for key, (name, _) in answers.items()}
     if as_json:
@@ -130,6 +142,11 @@ def _index(home: Home, session: str | None, as_json: bool, method: str) -> int:
         return 0
     say(f"passages  {told['passages']:,}, since {told['oldest'] or '-'}")
     say(f"on disk   {brief_bytes(told['bytes'])}" + (f", {told['dropped']:,} dropped" if told["dropped"] else ""))
+    if told["embedder"] is not None:
+        missing = f", {told['missing']:,} missing" if told["missing"] else ""
+        say(f"vectors   {told['hot']:,} mapped, {told['warm']:,} in the index{missing} ({told['embedder']})")
+    if told["cold"]:
+        say(f"cold      {brief_bytes(told['cold'])} of compressed output")
     say(f"behind    {brief_bytes(told['behind'])}" + (", being read now" if told["running"] else ""))
     if told["trouble"]:
         say_wrong(told["trouble"])

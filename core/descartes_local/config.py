@@ -30,6 +30,7 @@ from descartes_local.config_files import (
     unknown_sections,
     variable_of,
 )
+from descartes_local.config_known import Search, Semantic
 from descartes_local.config_original import hint, translated
 from descartes_local.config_places import ORIGINALS, environment_names
 from descartes_local.config_places import files as files
@@ -42,7 +43,6 @@ from descartes_local.config_sections import (
     Output,
     Redaction,
     Retention,
-    Search,
     Server,
     Supervisor,
     Tasks,
@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     terminals: Terminals = Terminals()
     redaction: Redaction = Redaction()
     search: Search = Search()
+    semantic: Semantic = Semantic()
     supervisor: Supervisor = Supervisor()
     hub: Hub = Hub()
     hooks: Hooks = Hooks()

@@ -24,15 +24,15 @@ def _no_truth(value: object) -> object:
     return value
 
 
-_NUMBER = BeforeValidator(_no_truth)
-Port = Annotated[int, _NUMBER, Field(ge=1, le=65_535)]
+NUMBER = BeforeValidator(_no_truth)
+Port = Annotated[int, NUMBER, Field(ge=1, le=65_535)]
 #: 200 ports are tried from a base.
-BasePort = Annotated[int, _NUMBER, Field(ge=1024, le=65_335)]
-Seconds = Annotated[float, _NUMBER, Field(ge=0, le=86_400, allow_inf_nan=False)]
-Count = Annotated[int, _NUMBER, Field(ge=1, le=1_000_000)]
-Bytes = Annotated[int, _NUMBER, Field(ge=0, le=1024**5)]
-Days = Annotated[float, _NUMBER, Field(ge=0, le=36_500, allow_inf_nan=False)]
-Cells = Annotated[int, _NUMBER, Field(ge=1, le=1000)]
+BasePort = Annotated[int, NUMBER, Field(ge=1024, le=65_335)]
+Seconds = Annotated[float, NUMBER, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Count = Annotated[int, NUMBER, Field(ge=1, le=1_000_000)]
+Bytes = Annotated[int, NUMBER, Field(ge=0, le=1024**5)]
+Days = Annotated[float, NUMBER, Field(ge=0, le=36_500, allow_inf_nan=False)]
+Cells = Annotated[int, NUMBER, Field(ge=1, le=1000)]
 SomePath = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
 Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 SomePattern = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -59,15 +59,15 @@ class Server(Section):
     #: Connections at the same time, on each door.
     max_connections: Count = 1000
     #: Requests a second that are answered without a valid token, all together; 0: any number.
-    max_strangers: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 200
+    max_strangers: Annotated[int, NUMBER, Field(ge=0, le=1_000_000)] = 200
     #: Seconds a client may take to send its request's head, and to send anything more of its body.
     read_timeout: Seconds = 15.0
     #: Seconds an HTTP connection may be kept open between requests.
     idle_timeout: Seconds = 75.0
     #: The largest message at any door, bytes.
-    max_message: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = LARGEST_MESSAGE
+    max_message: Annotated[int, NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = LARGEST_MESSAGE
     #: How deep lists and objects of a message may be nested.
-    max_nesting: Annotated[int, _NUMBER, Field(ge=4, le=500)] = 64
+    max_nesting: Annotated[int, NUMBER, Field(ge=4, le=500)] = 64
     #: Listeners of /events at the same time.
     max_subscriptions: Count = 1000
     #: Whether GET /metrics is served.
@@ -88,7 +88,7 @@ class Discovery(Section):
     #: Directories to search; `~` is the user's.
     search_paths: list[SomePath] = ["~/projects", "~/.descartes"]
     #: How deep; a search path itself is depth 0.
-    max_depth: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
+    max_depth: Annotated[int, NUMBER, Field(ge=0, le=100)] = 3
 
 
 class Agents(Section):
@@ -97,7 +97,7 @@ class Agents(Section):
     #: The command line of `spawn` without one; empty: the caller's shell.
     command: list[Argument] = []
     #: Seconds between the stop signal and KILL.
-    grace: Annotated[float, _NUMBER, Field(ge=0, le=3600, allow_inf_nan=False), _HARMLESS] = 10.0
+    grace: Annotated[float, NUMBER, Field(ge=0, le=3600, allow_inf_nan=False), _HARMLESS] = 10.0
     #: Living agents of one session.
     max_agents: Count = 1000
     #: Lines of a terminal whose size the caller does not say.
@@ -107,11 +107,11 @@ class Agents(Section):
     #: Words of a command line.
     max_arguments: Count = 10_000
     #: Characters of a name.
-    max_name: Annotated[int, _NUMBER, Field(ge=1, le=1000)] = 100
+    max_name: Annotated[int, NUMBER, Field(ge=1, le=1000)] = 100
     #: Bytes of an environment, names and values.
-    max_environment: Annotated[int, _NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
+    max_environment: Annotated[int, NUMBER, Field(ge=1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
     #: No agent is started while fewer descriptors than this are free.
-    spare_descriptors: Annotated[int, _NUMBER, Field(ge=0, le=1_000_000)] = 64
+    spare_descriptors: Annotated[int, NUMBER, Field(ge=0, le=1_000_000)] = 64
     #: Whether each agent gets a control group of its own (cgroup v2), where that may be made: auto, off.
     cgroups: Literal["auto", "off"] = "auto"
 
@@ -126,7 +126,7 @@ class Output(Section):
     #: What an agent does when the disk is full: wait, or go on with a recorded gap.
     on_full_disk: Literal["wait", "drop"] = "wait"
     #: Bytes between two checkpoints of a screen, once somebody looks at it.
-    checkpoint_every: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**3)] = 4 * 1024 * 1024
+    checkpoint_every: Annotated[int, NUMBER, Field(ge=65_536, le=1024**3)] = 4 * 1024 * 1024
     #: Days after an agent's end from which on what it said is kept compressed; it is read as before.
     compress_after_days: Days = 7.0
 
@@ -139,7 +139,7 @@ class Retention(Section):
     #: … and events older than this many days.
     event_days: Days = 90.0
     #: The newest events of a session that are kept; older ones go by themselves, a tenth at a time; 0: all are kept.
-    event_count: Annotated[int, _NUMBER, Field(ge=0, le=10**12)] = 0
+    event_count: Annotated[int, NUMBER, Field(ge=0, le=10**12)] = 0
 
 
 class Terminals(Section):
@@ -210,13 +210,13 @@ class Hub(Section):
     #: The most agents of a runner that does not say itself how many it takes.
     max_agents: Count = 100
     #: Seconds between two status updates of a living agent.
-    status_update_interval_secs: Annotated[float, _NUMBER, Field(ge=0.1, le=86_400, allow_inf_nan=False)] = 10.0
+    status_update_interval_secs: Annotated[float, NUMBER, Field(ge=0.1, le=86_400, allow_inf_nan=False)] = 10.0
     #: Whether runners send status updates at all between changes.
     enable_status_updates: bool = True
     #: Seconds between two heartbeats of a peer, and of the hub's answer …
-    heartbeat_secs: Annotated[float, _NUMBER, Field(ge=0.05, le=3600, allow_inf_nan=False)] = 2.0
+    heartbeat_secs: Annotated[float, NUMBER, Field(ge=0.05, le=3600, allow_inf_nan=False)] = 2.0
     #: … and how many may be missed before it is lost.
-    misses: Annotated[int, _NUMBER, Field(ge=1, le=100)] = 3
+    misses: Annotated[int, NUMBER, Field(ge=1, le=100)] = 3
 
 
 class Log(Section):
@@ -227,20 +227,9 @@ class Log(Section):
     #: text for people, json (one object a line) for programs.
     format: Literal["text", "json"] = "text"
     #: Bytes after which daemon.log is moved to daemon.log.1, and a new one begun.
-    max_bytes: Annotated[int, _NUMBER, Field(ge=65_536, le=1024**4)] = 10 * 1024 * 1024
+    max_bytes: Annotated[int, NUMBER, Field(ge=65_536, le=1024**4)] = 10 * 1024 * 1024
     #: How many old ones are kept.
-    keep: Annotated[int, _NUMBER, Field(ge=0, le=100)] = 3
-
-
-class Search(Section):
-    """The index by which is found again what agents said."""
-
-    #: Whether there is one.
-    enabled: bool = True
-    #: What it may take on the disk, of each session; the oldest is dropped first.
-    max_bytes: Annotated[int, _NUMBER, Field(ge=1024 * 1024, le=1024**5)] = 1024**3
-    #: Seconds between two times that it is brought up to date while agents write; a search does so in any case.
-    every: Annotated[float, _NUMBER, Field(ge=0.1, le=86_400, allow_inf_nan=False)] = 10.0
+    keep: Annotated[int, NUMBER, Field(ge=0, le=100)] = 3
 
 
 class Redaction(Section):
@@ -269,17 +258,17 @@ class Hooks(Section):
     #: Hooks of one session.
     max_hooks: Count = 50
     #: Tries of one event before it becomes a dead letter.
-    tries: Annotated[int, _NUMBER, Field(ge=1, le=1000)] = 12
+    tries: Annotated[int, NUMBER, Field(ge=1, le=1000)] = 12
     #: Seconds of pause after the first failed try; it doubles each time …
-    first_pause: Annotated[float, _NUMBER, Field(ge=0.01, le=86_400, allow_inf_nan=False)] = 1.0
+    first_pause: Annotated[float, NUMBER, Field(ge=0.01, le=86_400, allow_inf_nan=False)] = 1.0
     #: … up to this.
-    longest_pause: Annotated[float, _NUMBER, Field(ge=0.01, le=86_400, allow_inf_nan=False)] = 300.0
+    longest_pause: Annotated[float, NUMBER, Field(ge=0.01, le=86_400, allow_inf_nan=False)] = 300.0
     #: Seconds a web address has to take an event.
-    timeout: Annotated[float, _NUMBER, Field(ge=0.1, le=300, allow_inf_nan=False)] = 10.0
+    timeout: Annotated[float, NUMBER, Field(ge=0.1, le=300, allow_inf_nan=False)] = 10.0
     #: Seconds a command may run for one event.
-    command_timeout: Annotated[float, _NUMBER, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 30.0
+    command_timeout: Annotated[float, NUMBER, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 30.0
     #: Deliveries of one daemon at the same time: of commands as many again.
-    at_once: Annotated[int, _NUMBER, Field(ge=1, le=64)] = 4
+    at_once: Annotated[int, NUMBER, Field(ge=1, le=64)] = 4
     #: Dead letters that are kept of each hook.
     keep_dead: Count = 1000
 

@@ -24,6 +24,7 @@ BENCHES = (
     "flood",
     "no_tty",
     "cold_logs",
+    "semantic",
     "idle",
     "health",
     "memory",

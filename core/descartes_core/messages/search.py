@@ -24,6 +24,8 @@ class Query(Model):
     #: Only what came since (RFC 3339).
     since: Annotated[str, StringConstraints(max_length=40)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 20
+    #: Passages that are like it, too, whether they have the words or not; needs the extra `semantic`.
+    semantic: bool = False
     #: Wait so many seconds at most until what was said just now can be found, too.
     wait: Annotated[float, Field(ge=0, le=30)] = 1.0
 
@@ -44,7 +46,7 @@ class Result(Model):
     at: str
     #: The line, or its part around what was found; without secrets.
     snippet: str
-    #: BM25: comparable within one reply.
+    #: BM25, or of `semantic` both orders in one, at most 1: comparable within one reply.
     score: float
 
 
@@ -56,6 +58,8 @@ class QueryReply(Model):
     complete: bool
     #: Bytes of output (an event counts one) that are not in the index yet.
     behind: int
+    #: Of `semantic`: passages that could not be compared, since their vectors are not made yet.
+    missing: int
 
 
 class SearchStatus(Model):
@@ -69,6 +73,14 @@ class SearchStatus(Model):
     #: When the oldest of them came.
     oldest: str | None
     behind: int
+    #: What makes vectors (`semantic.embedder`), once somebody has searched with `semantic`.
+    embedder: str | None
+    #: Vectors that are mapped into memory, and that are read from the index; passages without one.
+    hot: int
+    warm: int
+    missing: int
+    #: Bytes of what agents said long ago, which is compressed, and searched all the same.
+    cold: int
     #: Whether the index is being written now, and what went wrong last.
     running: bool
     trouble: str | None

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import Any
 
 from descartes_core.errors import InvalidParams, Refused, Unavailable
@@ -39,13 +40,15 @@ class SearchRoom:
         setup = ground.setup
         self._directory = setup.home.session(setup.record.id)
         self._settings = setup.settings.search
-        self._order = {
+        self._order: dict[str, Any] = {
             "directory": str(self._directory),
             "workspace": str(setup.workspace),
             "home": str(setup.home.path),
             "name": setup.record.name,
             "max_bytes": self._settings.max_bytes,
             "redaction": setup.settings.redaction.model_dump(mode="json"),
+            "semantic": setup.settings.semantic.model_dump(mode="json"),
+            "is_semantic": False,
         }
         self._looking = Looking(self._directory, setup.workspace, hiding_of(self._order), setup.record.id)
         self._processes: list[IndexerProcess] = []
@@ -63,9 +66,26 @@ class SearchRoom:
         wanted = Wanted(
             read_query(request.query), request.limit, tuple(request.kinds), agent_id, request.task_id, _moment(request)
         )
-        await self._caught_up(request.wait)
-        found, behind = await self._looked(wanted)
-        return {"results": found.results, "complete": found.is_complete and not behind, "behind": behind}
+        ends = time.monotonic() + request.wait
+        if request.semantic:
+            await asyncio.to_thread(self._compare)
+        await self._caught_up(self._looking.behind, ends)
+        if request.semantic:
+            await self._caught_up(self._looking.missing, ends)
+        found, behind, missing = await self._looked(wanted, request.query if request.semantic else None)
+        complete = found.is_complete and not behind and not missing
+        return {"results": found.results, "complete": complete, "behind": behind, "missing": missing}
+
+    def _compare(self) -> None:
+        """Be able to compare; in a thread."""
+        if self._looking.finding is not None:
+            return
+        try:
+            from descartes_daemon.search.semantic.finding import Finding  # with numpy, for those who ask
+        except ImportError as error:
+            raise Refused("this needs numpy: pip install 'descartes-orchestrator[semantic]'") from error
+        self._looking.finding = Finding(self._directory, self._order["semantic"])
+        self._order["is_semantic"] = True
 
     async def status(self, _request: Nothing) -> Reply:
         """search.status."""
@@ -109,12 +129,11 @@ class SearchRoom:
         if not self._settings.enabled:
             raise Refused("search.enabled is false: there is no index of this session")
 
-    async def _caught_up(self, patience: float) -> None:
-        """Wait for what was said just now, within the patience."""
-        ends = time.monotonic() + patience
+    async def _caught_up(self, what_is_left: Callable[[], int], ends: float) -> None:
+        """Wait until nothing is left, or until that time."""
         # Who was under way may have passed by what came last: then one more.
         for _ in range(2):
-            if not await asyncio.to_thread(self._looking.behind):
+            if not await asyncio.to_thread(what_is_left):
                 return
             process = self.bring_up_to_date(is_urgent=True)
             left = ends - time.monotonic()
@@ -126,16 +145,16 @@ class SearchRoom:
             if self._trouble:
                 return
 
-    async def _looked(self, wanted: Wanted) -> Any:
+    async def _looked(self, wanted: Wanted, alike: str | None) -> Any:
         try:
-            return await asyncio.to_thread(self._looking.look, wanted)
+            return await asyncio.to_thread(self._looking.look, wanted, alike)
         except sqlite3.DatabaseError as error:
             # Torn: what it tells of is there, so it is made anew.
             _log.warning("search: the index cannot be read, and is made anew: %s", error)
             await self.rebuild(RebuildSearch(), Asking("search.rebuild", ""))
-            await self._caught_up(1.0)
+            await self._caught_up(self._looking.behind, time.monotonic() + 1.0)
         try:
-            return await asyncio.to_thread(self._looking.look, wanted)
+            return await asyncio.to_thread(self._looking.look, wanted, alike)
         except sqlite3.DatabaseError as error:
             raise Unavailable(f"the index cannot be read: {error}") from error
 

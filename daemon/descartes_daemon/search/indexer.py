@@ -12,6 +12,7 @@ import os
 import select
 import sqlite3
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from descartes_daemon.search.indexing import Indexing, NoRoomError, Session
 from descartes_local.hiding import rules_of
 from descartes_local.home import Home
 
+#: So long what is urgent is so for vectors, too (seconds).
+_PATIENCE = 5.0
 FULL, DONE = "there is no room for the index", "done"
 
 
@@ -53,7 +56,10 @@ def _index(order: dict[str, Any]) -> str:
     try:
         index = Index(directory, order["max_bytes"])
         try:
-            Indexing(session, index, hiding_of(order), goes_on=_is_wanted).run()
+            hiding = hiding_of(order)
+            Indexing(session, index, hiding, goes_on=_is_wanted).run()
+            if trouble := _compare(order, session, index, hiding):
+                return trouble
         finally:
             index.close()
     except OvertakenError:
@@ -67,6 +73,25 @@ def _index(order: dict[str, Any]) -> str:
     finally:
         session.close()
     return DONE
+
+
+def _compare(order: dict[str, Any], session: Session, index: Index, hiding: Hiding) -> str | None:
+    """Make vectors where somebody has asked for what is alike; say why that cannot be, if so."""
+    there = index.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchone()
+    if not (order["is_semantic"] or there):
+        return None
+    try:
+        from descartes_daemon.search.semantic.embedding import make_vectors  # with numpy, for those who ask
+    except ImportError:
+        return None
+    ends = time.monotonic() + _PATIENCE
+
+    def goes_on() -> bool:
+        if time.monotonic() > ends:
+            give_way()  # who waited for it waits no more
+        return _is_wanted()
+
+    return make_vectors(order["semantic"], session, index, hiding, goes_on)
 
 
 def give_way() -> None:

@@ -22,9 +22,15 @@ class Looking:
         self._session: Session | None = None
         self._index: sqlite3.Connection | None = None
         self._inode = 0
+        #: Compares with vectors (`search.semantic.finding`), once somebody has asked for that.
+        self.finding: Any = None
 
-    def look(self, wanted: Wanted) -> tuple[Found, int]:
-        """Search, and say how many bytes are not in the index yet.
+    def look(self, wanted: Wanted, alike: str | None = None) -> tuple[Found, int, int]:
+        """Search, and say how many bytes are not in the index yet, and how many passages have no vector.
+
+        Args:
+            wanted: What is looked for.
+            alike: The text that passages shall be like, where that is asked for; `finding` is there then.
 
         Raises:
             sqlite3.DatabaseError: the index is torn.
@@ -33,9 +39,21 @@ class Looking:
         with self._lock:
             session, index = self._opened()
             if index is None:
-                return Found([], True), behind(session, None)
-            found = Searching(session, index, self._hiding, self._session_id).run(wanted)
-            return found, behind(session, index)
+                return Found([], True), behind(session, None), 0
+            searching = Searching(session, index, self._hiding, self._session_id)
+            if alike is None or self.finding is None:
+                return searching.run(wanted), behind(session, index), 0
+            found, missing = self.finding.run(searching, index, wanted, alike)
+            return found, behind(session, index), missing
+
+    def missing(self) -> int:
+        """Return how many passages have no vector yet."""
+        with self._lock:
+            try:
+                _, index = self._opened()
+                return 0 if index is None or self.finding is None else int(self.finding.missing(index))
+            except sqlite3.DatabaseError:
+                return 0
 
     def behind(self) -> int:
         """Return how many bytes are not in the index yet; where it is torn, all of them."""
@@ -52,7 +70,7 @@ class Looking:
             try:
                 session, index = self._opened()
             except sqlite3.DatabaseError:
-                return {"passages": 0, "bytes": 0, "dropped": 0, "oldest": None, "behind": 0}
+                return {"passages": 0, "bytes": 0, "dropped": 0, "oldest": None, "behind": 0, **self._vectors(None, 0)}
             passages, oldest, dropped, size = 0, None, 0, 0
             if index is not None:
                 query = "SELECT ifnull(sum(last - first + 1), 0), min(oldest) FROM volumes"
@@ -60,7 +78,18 @@ class Looking:
                 (dropped,) = index.execute("SELECT ifnull(sum(value), 0) FROM counts WHERE name = 'dropped'").fetchone()
                 size = sum(one.stat().st_size for one in self._directory.glob(f"{NAME}*"))
             left = behind(session, index)
-            return {"passages": passages, "bytes": size, "dropped": dropped, "oldest": oldest, "behind": left}
+            told = {"passages": passages, "bytes": size, "dropped": dropped, "oldest": oldest, "behind": left}
+            return {**told, **self._vectors(index, passages)}
+
+    def _vectors(self, index: sqlite3.Connection | None, passages: int) -> dict[str, Any]:
+        embedder, made = None, 0
+        if index is not None and index.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchone():
+            (made,) = index.execute("SELECT ifnull(sum(count), 0) FROM vectors").fetchone()
+            embedder = next((name for (name,) in index.execute("SELECT name FROM embedder").fetchall()), None)
+        hot = 0 if self.finding is None else min(made, self.finding.hot)
+        cold = sum(path.stat().st_size for path in self._directory.glob("agents/*/*.cold"))
+        missing = 0 if embedder is None else passages - made
+        return {"embedder": embedder, "hot": hot, "warm": made - hot, "missing": missing, "cold": cold}
 
     def close(self) -> None:
         """Let go of the files."""
@@ -85,6 +114,8 @@ class Looking:
         return self._session, self._index
 
     def _forget(self) -> None:
+        if self.finding is not None:
+            self.finding.close()  # what it has mapped is of this index
         if self._index is not None:
             self._index.close()
         self._index, self._inode = None, 0

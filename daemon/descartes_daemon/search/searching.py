@@ -42,7 +42,9 @@ class Wanted(NamedTuple):
         return self.asked.match(marks)
 
 
-class _Hit(NamedTuple):
+class Hit(NamedTuple):
+    """A passage that fits, as it was read again."""
+
     id: int
     source: tuple[str, str, str]
     begin: int
@@ -68,10 +70,21 @@ class Searching:
         self._sources: dict[int, tuple[str, str, str] | None] = {}
         self._materials: dict[tuple[str, str, str], Material | None] = {}
         self._names: dict[str, str | None] = {}
-        self._is_complete = True
+        #: Whether all that fit were looked at.
+        self.is_complete = True
 
     def run(self, wanted: Wanted) -> Found:
         """Do it.
+
+        Raises:
+            sqlite3.Error: the index is torn.
+
+        """
+        hits = self.hits(wanted)
+        return Found([self.told(hit, wanted.asked) for hit in hits[: wanted.limit]], self.is_complete)
+
+    def hits(self, wanted: Wanted) -> list[Hit]:
+        """Return what fits, the best first, with its texts.
 
         Raises:
             sqlite3.Error: the index is torn.
@@ -81,25 +94,25 @@ class Searching:
         self._index.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
         try:
             everything = volumes(self._index)
-            hits: list[_Hit] = []
+            hits: list[Hit] = []
             try:
                 self._gather(wanted, everything, hits, ends)
                 hits = self._ranked(wanted, everything, hits)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise
-                self._is_complete = False
-            return Found([self._told(hit, wanted.asked) for hit in hits[: wanted.limit]], self._is_complete)
+                self.is_complete = False
+            return hits
         finally:
             self._index.set_progress_handler(None, 0)
 
-    def _gather(self, wanted: Wanted, everything: list[Volume], hits: list[_Hit], ends: float) -> None:
+    def _gather(self, wanted: Wanted, everything: list[Volume], hits: list[Hit], ends: float) -> None:
         most = max(_RANKED, wanted.limit)
         for read, row in enumerate(self._candidates(wanted, everything)):
             if len(hits) == most or read == _READ or time.monotonic() > ends:
-                self._is_complete = False
+                self.is_complete = False
                 return
-            if (hit := self._read(row)) is not None and wanted.asked.fits(hit.words):
+            if (hit := self.read(row)) is not None and wanted.asked.fits(hit.words):
                 hits.append(hit)
 
     def _candidates(self, wanted: Wanted, everything: list[Volume]) -> Iterator[Any]:
@@ -114,7 +127,7 @@ class Searching:
             )
             yield from self._index.execute(query, (match, -9e99 if wanted.since is None else wanted.since))
 
-    def _read(self, row: Any) -> _Hit | None:
+    def read(self, row: Any) -> Hit | None:
         """Read again what a passage says; None where that is not there any more."""
         identity, number, begin, end, at = row
         if number not in self._sources:
@@ -127,9 +140,9 @@ class Searching:
             self._materials[source] = self._session.material(*source)
         material = self._materials[source]
         texts = material.again(begin, end, self._hiding) if material is not None else []
-        return _Hit(identity, source, begin, at, texts, spaced("\n".join(text for _, text in texts))) if texts else None
+        return Hit(identity, source, begin, at, texts, spaced("\n".join(text for _, text in texts))) if texts else None
 
-    def _ranked(self, wanted: Wanted, everything: list[Volume], hits: list[_Hit]) -> list[_Hit]:
+    def _ranked(self, wanted: Wanted, everything: list[Volume], hits: list[Hit]) -> list[Hit]:
         if not hits:
             return hits
         rarity = Rarity(self._index, everything)
@@ -138,7 +151,8 @@ class Searching:
         scored = [hit._replace(score=score(hit.words, terms, average)) for hit in hits]
         return sorted(scored, key=lambda hit: (-hit.score, -hit.id))
 
-    def _told(self, hit: _Hit, asked: Asked) -> dict[str, Any]:
+    def told(self, hit: Hit, asked: Asked) -> dict[str, Any]:
+        """Return what is told of it: its best line."""
         kind, agent_id, part = hit.source
         offset, text = snippet(hit.texts, asked)
         about = agent_id or self._session.about(kind, hit.begin)

@@ -1,0 +1,1 @@
+"""Find what is like what was asked for; needs numpy, the extra `semantic`."""
