@@ -19,7 +19,7 @@ from tests.support.serving import only_run
 pytestmark = pytest.mark.supervisor("shared")
 
 #: One takes an id for what is not there yet; the other is answered on the Unix socket alone.
-NOT_OF_THEM = {"agent.spawn", "agent.attach"}
+NOT_OF_THEM = {"agent.spawn", "agent.attach", "recording.import"}
 OF_AGENTS = sorted({name for name, one in METHODS.items() if "agent_id" in one.request.model_fields} - NOT_OF_THEM)
 #: What a person may call an agent that is none.
 NAMES = (
@@ -38,7 +38,7 @@ NAMES = (
 ENDED = {
     **dict.fromkeys(("agent.get", "agent.output", "agent.screen", "agent.audit", "agent.wait"), "done"),
     **dict.fromkeys(("agent.pause", "agent.resume", "agent.stop", "agent.kill"), "illegal_transition"),
-    **dict.fromkeys(("state.query", "state.transitions"), "done"),
+    **dict.fromkeys(("state.query", "state.transitions", "recording.input", "search.query"), "done"),
     "state.get": "not_found",
     "state.delete": "not_found",
     "state.set": "conflict",
