@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from descartes_core.errors import Conflict
 from descartes_core.scud import edits, graph
 from tests.support import scud_writer
 from tests.support.house import ROOT
@@ -22,7 +24,7 @@ from tests.support.person import Person
 from tests.support.scud_trees import COUNTS, HERE, text_of
 from tests.support.serving import kill_daemon, only_run
 from tests.support.storm import ask
-from tests.support.waiting import process_gone
+from tests.support.waiting import process_gone, wait_until
 
 pytestmark = pytest.mark.supervisor("shared")
 
@@ -149,6 +151,36 @@ def test_a_writer_that_empties_the_file_first_makes_nothing_up(person: Person, r
             assert (data["task_id"], data["status"]) in orders
             statuses[data["task_id"]] = data["status"]
     assert {key: status for key, status in last.items() if statuses.get(key, "pending") != status} == {}
+
+
+@pytest.mark.parametrize("rounds", [30, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(900)])])
+def test_what_is_written_beside_scud_stays_and_so_does_what_scud_writes(person: Person, rounds: int) -> None:
+    """SCUD reads without the lock that it writes under, and so undoes what came between: that is written again."""
+    workspace = planted(person, "hl_project")
+    socket, _ = begun(person, workspace, 35)
+    tasks = [key for key, _ in _orders(28)]
+    theirs, ours = tasks[:14], tasks[14:]
+    command = [sys.executable, "-m", "tests.support.scud_writer", str(file_of(workspace))]
+    wanted = {}
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as writer:
+        assert writer.stdin is not None
+        for number in range(rounds):
+            key, status = theirs[number % 14], STATUSES[number // 14 % len(STATUSES)]
+            writer.stdin.write(f"init {key.removeprefix('init:')} {status} {number % 7}\n")
+            writer.stdin.flush()
+            wanted |= {key: status, ours[number % 14]: status}
+            _insist(socket, ours[number % 14], status)
+        writer.stdin.close()
+    assert writer.returncode == 0
+    wait_until(lambda: {key: _status(socket, key) for key in wanted} == wanted, "everybody's last word")
+
+
+def _insist(socket: str, task_id: str, status: str) -> None:
+    """Set a status, as often as it is refused because somebody else wrote just then."""
+    while True:
+        with contextlib.suppress(Conflict):
+            ask(socket, "task.set_status", {"task_id": task_id, "status": status})
+            return
 
 
 def _orders(rounds: int) -> list[tuple[str, str]]:

@@ -13,6 +13,9 @@ from descartes_daemon.tasks.writing_back import GUARDED, WritingBack, Written
 
 _log = logging.getLogger(__name__)
 
+#: So many times as long as a write took the file is left to others: SCUD tries ten times only.
+_FREE = 2.0
+
 
 class Guard:
     """One write after the other; each is looked after for a moment, whenever the file stirs."""
@@ -20,6 +23,8 @@ class Guard:
     def __init__(self, writing: WritingBack) -> None:
         self._writing = writing
         self._turn = asyncio.Lock()
+        #: Until when the file is left to others (monotonic).
+        self._free_until = 0.0
         self._recent: list[tuple[Written, float]] = []
 
     async def recover(self) -> None:
@@ -38,7 +43,10 @@ class Guard:
 
         """
         async with self._turn:
+            await asyncio.sleep(max(0.0, self._free_until - time.monotonic()))
+            began = time.monotonic()
             written = await asyncio.to_thread(self._writing.carry_out, order, seen)
+            self._free_until = time.monotonic() + _FREE * (time.monotonic() - began)
             # What was asked for before of the same task is no more what anybody wants.
             self._recent = [one for one in self._recent if not _is_of_same(one[0].order, order)]
             self._recent.append((written, time.monotonic() + GUARDED))
