@@ -24,7 +24,7 @@ _EXAMPLES = """\b
 Examples:
   descartes search deadlock worker
   descartes search '"connection reset" OR time*' --agent fixer --since 2h
-  descartes search 'migrat*' --kind event --json | jq .results
+  descartes search 'migrat*' --kind event --all-sessions --json | jq .results
   descartes search --semantic "why do the workers hang"
 """
 _KINDS = ("output", "input", "event", "task", "transcript")
@@ -37,6 +37,7 @@ _DEADLINE = 15.0
 @click.option("--agent", metavar="AGENT", shell_complete=options.complete_agents, help="Only what this agent said.")
 @click.option("--task", metavar="ID", help="Only what belongs to this task.")
 @click.option("--since", type=options.Moment(), metavar="WHEN", help="Only what came since: 1h, 2026-11-22T08:00Z.")
+@click.option("--all-sessions", "everywhere", is_flag=True, help="Look in Inactive sessions, too; none is started.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only these; repeatable.")
 @click.option("--semantic", is_flag=True, help="What is like it, too, in other words.")
 @click.option("--group", metavar="NAME", help="Only in the sessions of this group (search.groups).")
@@ -52,6 +53,7 @@ def search(
     agent: str | None,
     task: str | None,
     since: str | None,
+    everywhere: bool,
     kinds: tuple[str, ...],
     semantic: bool,
     group: str | None,
@@ -85,14 +87,19 @@ def search(
         sessions.start(home, meant)
     elif group is not None:
         only = sessions_of_group(home, group)
-    return _print(_ask(home, wanted, only), limit, as_json)
+    answers = _ask(home, wanted, only, is_alone=not everywhere)
+    if everywhere and only is None:
+        from descartes_cli.search_resting import ask_resting  # what is known of them costs more imports
+
+        answers |= ask_resting(home, answers.keys(), wanted)
+    return _print(answers, limit, as_json)
 
 
-def _ask(home: Home, wanted: dict[str, Any], only: set[str] | None) -> dict[str, tuple[str, Any]]:
+def _ask(home: Home, wanted: dict[str, Any], only: set[str] | None, *, is_alone: bool) -> dict[str, tuple[str, Any]]:
     """Return each session's name and answer, or the error why there is none."""
     runs = [run for run in read_run_files(home) if only is None or run.session_id in only]
-    if not runs:
-        say_wrong("no sessions are active; -s SESSION starts one")
+    if not runs and is_alone:
+        say_wrong("no sessions are active; -s SESSION starts one, --all-sessions looks in all")
     answers = ask_all(
         {run.session_id: Question(run.socket, "search.query", wanted) for run in runs}, deadline=_DEADLINE
     )

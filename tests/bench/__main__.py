@@ -22,6 +22,7 @@ BENCHES = (
     "listeners",
     "renames",
     "flood",
+    "search",
     "no_tty",
     "cold_logs",
     "semantic",

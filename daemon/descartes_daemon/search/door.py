@@ -110,7 +110,7 @@ class SearchRoom:
         if self._processes and self._processes[-1].is_urgent >= is_urgent:
             return self._processes[-1]
         for process in self._processes:
-            process.let_end()  # it has only what of the processor nobody else wants: it may take long
+            process.kill()  # it has only what of the processor nobody else wants, and may take long to end
         try:
             process = IndexerProcess({**self._order, "is_urgent": is_urgent}, self._ended)
         except OSError as error:

@@ -23,10 +23,9 @@ class Happened:
     def __init__(self, state: sqlite3.Connection) -> None:
         self._state = state
 
-    @property
-    def size(self) -> int:
-        """The newest seq."""
-        return int(self._state.execute(_NEWEST).fetchone()[0])
+    def behind(self, known: int) -> int:
+        """Return how many there are beyond this one."""
+        return max(0, int(self._state.execute(_NEWEST).fetchone()[0]) - known)
 
     def read(self, source: Source, hiding: Hiding) -> Read | None:
         """Read on from where the source had been read to; None where there is nothing more by now."""
@@ -35,14 +34,18 @@ class Happened:
             return None
         return Read([_passage(row, hiding) for row in rows], rows[-1][0])
 
-    def again(self, begin: int, _end: int, hiding: Hiding) -> list[tuple[int, str]]:
-        """Return an event's text with its seq; none where it is not kept any more."""
+    def text(self, begin: int, _end: int, hiding: Hiding) -> str:
+        """Return what an event says; nothing where it is not kept any more."""
         row = self._state.execute(_ONE, (begin,)).fetchone()
-        return [] if row is None else [(begin, _passage(row, hiding).text)]
+        return "" if row is None else _passage(row, hiding).text
 
-    def agent_of(self, seq: int) -> str | None:
+    def lines(self, begin: int, end: int, hiding: Hiding) -> list[tuple[int, str]]:
+        """Return the same with its seq."""
+        return [(begin, self.text(begin, end, hiding))]
+
+    def about(self, begin: int) -> str | None:
         """Return whom an event is about."""
-        row = self._state.execute(_ONE, (seq,)).fetchone()
+        row = self._state.execute(_ONE, (begin,)).fetchone()
         return None if row is None else row[3]
 
 

@@ -96,8 +96,13 @@ class Index:
         found = self.connection.execute(query, (kind, agent_id, part)).fetchone()
         return Source(*found) if found else Source(0, kind, agent_id, part, 0, b"")
 
-    def store(self, source: Source, read: Read) -> Source:
+    def store(self, source: Source, read: Read, *, is_other: bool = False) -> Source:
         """Store what was read of a source, whole or not at all, and return it as it is then.
+
+        Args:
+            source: As it was before.
+            read: What was read.
+            is_other: Whether what is known of it tells of something that is no more.
 
         Raises:
             OvertakenError: it has been read further meanwhile.
@@ -107,15 +112,12 @@ class Index:
         with transaction(self.connection):
             if self.source(source.kind, source.agent_id, source.part) != source:
                 raise OvertakenError
+            if is_other:
+                self.connection.execute("DELETE FROM sources WHERE id = ?", (source.id,))
+                source = source._replace(id=0)
             identity = self._kept(source, read)
             self._add(source._replace(id=identity), read.passages)
         return source._replace(id=identity, next=read.next, folded=read.folded)
-
-    def forget(self, source: Source) -> Source:
-        """Let a source begin anew: what is known of it tells of something that is no more."""
-        with transaction(self.connection):
-            self.connection.execute("DELETE FROM sources WHERE id = ?", (source.id,))
-        return source._replace(id=0, next=0, folded=b"")
 
     def bound(self) -> int:
         """Drop the oldest volumes until there is room, and return how many passages went."""

@@ -19,7 +19,7 @@ from typing import Any
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_file import Index, OvertakenError
 from descartes_daemon.search.index_opening import is_passing, remove
-from descartes_daemon.search.indexing import Indexing, NoRoomError, Session
+from descartes_daemon.search.indexing import ROOM, Indexing, NoRoomError, Session
 from descartes_local.hiding import rules_of
 from descartes_local.home import Home
 
@@ -57,7 +57,7 @@ def _index(order: dict[str, Any]) -> str:
         index = Index(directory, order["max_bytes"])
         try:
             hiding = hiding_of(order)
-            Indexing(session, index, hiding, goes_on=_is_wanted).run()
+            Indexing(session, index, hiding, goes_on=_is_wanted, room=order.get("room", ROOM)).run()
             if trouble := _compare(order, session, index, hiding):
                 return trouble
         finally:
@@ -96,11 +96,8 @@ def _compare(order: dict[str, Any], session: Session, index: Index, hiding: Hidi
 
 def give_way() -> None:
     """Take only the time that nobody else wants."""
-    if sys.platform != "linux":
-        os.nice(19)
-        return
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    # Not SCHED_IDLE: on a busy machine it would hold the index's lock for seconds before whoever searches.
+    os.nice(19)
 
 
 def _is_wanted() -> bool:

@@ -11,29 +11,34 @@ from typing import Any, NamedTuple, Protocol
 
 from descartes_core.agent_life import FINAL
 from descartes_daemon.schema import open_reader
+from descartes_daemon.search.documents import Document, own_tasks, tasks_of, transcript, transcripts_of
 from descartes_daemon.search.events import Happened
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_file import Index, Read, Source
-from descartes_daemon.search.outputs import FILES, Said
+from descartes_daemon.search.outputs import Said
+from descartes_daemon.search.typed import Typed
 from descartes_local.probe import reached
 
 #: An index is not what fills a disk: less than this is left free (bytes).
 ROOM = 64 * 1024 * 1024
-_AGENTS = "SELECT id, state, tty, output_from, errors_from, collected_at FROM agents ORDER BY created_at, id"
+_AGENTS = "SELECT * FROM agents ORDER BY created_at, id"
+_AGENT = "SELECT * FROM agents WHERE id = ?"
 
 
 class Material(Protocol):
     """What can be found, in order."""
 
-    @property
-    def size(self) -> int:
-        """How far it goes."""
+    def behind(self, known: int) -> int:
+        """Return how much there is beyond what is known; less than nothing where that is of something else."""
 
     def read(self, source: Source, hiding: Hiding) -> Read | None:
         """Read on from where the source had been read to; None where there is nothing more by now."""
 
-    def again(self, begin: int, end: int, hiding: Hiding) -> list[tuple[int, str]]:
-        """Return the texts of a passage with their offsets; none where they are not there any more."""
+    def text(self, begin: int, end: int, hiding: Hiding) -> str:
+        """Return what a passage says; nothing where it is not there any more."""
+
+    def lines(self, begin: int, end: int, hiding: Hiding) -> list[tuple[int, str]]:
+        """Return the same line by line, each with the offset where it begins."""
 
 
 class Found(NamedTuple):
@@ -63,41 +68,72 @@ class Session:
 
     def all(self) -> Iterator[Found]:
         """Walk over everything that can be found."""
-        for row in self.state.execute(_AGENTS).fetchall():
+        for row in self._agents():
             yield from self._outputs(row)
         yield Found("event", "", "", Happened(self.state))
+        yield Found("input", "", "", Typed(self.state))
+        if (own := own_tasks(self.state)) is not None:
+            yield Found("task", "", "own", own)
+        if self.workspace is None:
+            return
+        if (tasks := tasks_of(self.workspace)) is not None:
+            yield Found("task", "", "", tasks)
+        for name, document in transcripts_of(self.workspace):
+            yield Found("transcript", "", name, document)
 
     def material(self, kind: str, agent_id: str, part: str) -> Material | None:
         """Return one of them; None where it is no more."""
-        if kind == "event":
-            return Happened(self.state)
-        row = self.state.execute(_AGENTS.replace("ORDER BY created_at, id", "WHERE id = ?"), (agent_id,)).fetchone()
-        return None if row is None else next((one.material for one in self._outputs(row) if one.part == part), None)
+        match kind:
+            case "event":
+                return Happened(self.state)
+            case "input":
+                return Typed(self.state)
+            case "task" if part == "own":
+                return own_tasks(self.state)
+            case "task":
+                return tasks_of(self.workspace) if self.workspace else None
+            case "transcript":
+                return transcript(self.workspace, part) if self.workspace else None
+        for row in self._agents(agent_id):
+            return next((one.material for one in self._outputs(row) if one.part == part), None)
+        return None
 
     def about(self, kind: str, begin: int) -> str | None:
         """Return the agent that a passage is about, where its source is no agent's."""
-        return Happened(self.state).agent_of(begin) if kind == "event" else None
+        if kind not in ("event", "input"):
+            return None
+        return (Happened(self.state) if kind == "event" else Typed(self.state)).about(begin)
 
     def name_of(self, agent_id: str) -> str | None:
         """Return an agent's name."""
         found = self.state.execute("SELECT name FROM agents WHERE id = ?", (agent_id,)).fetchone()
         return None if found is None else str(found[0])
 
-    def _outputs(self, row: Any) -> Iterator[Found]:
-        identity, state, tty, *begins, collected_at = row
-        if collected_at is not None:
+    def _agents(self, only: str | None = None) -> list[dict[str, Any]]:
+        """Return what a store knows of agents; an older one has fewer columns."""
+        cursor = self.state.execute(_AGENTS if only is None else _AGENT, () if only is None else (only,))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _outputs(self, row: dict[str, Any]) -> Iterator[Found]:
+        if row.get("collected_at") is not None:
             return
-        directory = self.directory / "agents" / identity
-        for stream, begin in zip(FILES, begins, strict=True):
-            if stream == "stdout" or not tty:
-                yield Found("output", identity, stream, Said(directory, stream, begin, has_ended=state in FINAL))
+        directory = self.directory / "agents" / row["id"]
+        for stream, column in (("stdout", "output_from"), ("stderr", "errors_from")):
+            if stream == "stdout" or not row.get("tty", True):
+                begin, has_ended, task = row.get(column, 0), row["state"] in FINAL, row.get("task") or ""
+                said = Said(directory, stream, begin, has_ended=has_ended, task=task)
+                yield Found("output", row["id"], stream, said)
 
 
 class Indexing:
     """Brings an index up to date."""
 
-    def __init__(self, session: Session, index: Index, hiding: Hiding, *, goes_on: Callable[[], bool]) -> None:
-        self._session, self._index, self._hiding, self._goes_on = session, index, hiding, goes_on
+    def __init__(
+        self, session: Session, index: Index, hiding: Hiding, *, goes_on: Callable[[], bool], room: int = ROOM
+    ) -> None:
+        self._session, self._index, self._hiding = session, index, hiding
+        self._goes_on, self._room = goes_on, room
 
     def run(self) -> None:
         """Go on until a whole round finds nothing more, or until there is nobody for whom to go on.
@@ -117,18 +153,18 @@ class Indexing:
         if not self._goes_on():
             return False
         source = self._index.source(found.kind, found.agent_id, found.part)
-        if source.next > found.material.size:
-            source = self._index.forget(source)  # its program has cut its own log
-        if source.next == found.material.size:
+        left = found.material.behind(source.next)
+        if left == 0:
             return False
-        read = found.material.read(source, self._hiding)
+        is_other = left < 0 or isinstance(found.material, Document)  # a log that its program has cut, or all anew
+        read = found.material.read(source._replace(next=0, folded=b"") if is_other else source, self._hiding)
         if read is None:
             return False
         free = os.statvfs(self._index.path.parent)
-        if free.f_bavail * free.f_frsize < ROOM:
+        if free.f_bavail * free.f_frsize < self._room:
             raise NoRoomError
         reached("search.storing")
-        self._index.store(source, read)
+        self._index.store(source, read, is_other=is_other)
         reached("search.stored")
         self._index.bound()
         return True
@@ -141,4 +177,4 @@ def behind(session: Session, index: sqlite3.Connection | None) -> int:
         with contextlib.suppress(sqlite3.Error):
             rows = index.execute("SELECT kind, agent_id, part, next FROM sources").fetchall()
             known = {(kind, agent, part): end for kind, agent, part, end in rows}
-    return sum(max(0, one.material.size - known.get((one.kind, one.agent_id, one.part), 0)) for one in session.all())
+    return sum(abs(one.material.behind(known.get((one.kind, one.agent_id, one.part), 0))) for one in session.all())

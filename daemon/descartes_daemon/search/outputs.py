@@ -6,6 +6,7 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from descartes_daemon.output_index import Record
@@ -13,10 +14,10 @@ from descartes_daemon.output_log import OutputLog
 from descartes_daemon.search.folding import Folding
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_file import Passage, Read, Source
-from descartes_daemon.search.strip import cleaned, cut, texts
+from descartes_daemon.search.strip import cleaned, cut, is_painted, separated, texts
 
 #: What is read in one go, and what of it is one passage.
-PIECE, PASSAGE = 262_144, 4096
+PIECE, PASSAGE = 1024 * 1024, 4096
 #: A line without an end that is not gone on with for so long is as whole as it gets (seconds).
 _AT_REST = 1.0
 #: So much before a passage is looked at for the beginning of a private key.
@@ -32,14 +33,13 @@ FILES = {"stdout": "output", "stderr": "errors"}
 class Said:
     """One stream of one agent."""
 
-    def __init__(self, directory: Path, stream: str, begin: int, *, has_ended: bool) -> None:
+    def __init__(self, directory: Path, stream: str, begin: int, *, has_ended: bool, task: str = "") -> None:
         self.log = OutputLog(directory, FILES[stream], begin=begin)
-        self._has_ended = has_ended
+        self._has_ended, self._task = has_ended, task
 
-    @property
-    def size(self) -> int:
-        """How far it goes."""
-        return self.log.size
+    def behind(self, known: int) -> int:
+        """Return how many bytes there are beyond what is known."""
+        return self.log.size - known
 
     def read(self, source: Source, hiding: Hiding) -> Read | None:
         """Read on from where the source had been read to; None where there is nothing more by now."""
@@ -57,15 +57,29 @@ class Said:
         if not blocks:
             return None
         told = _Told(data, begin, folding, hiding, self._before(begin), self._times(begin, end))
-        passages = [passage for block in blocks if (passage := told.passage(*block)) is not None]
+        passages = [one._replace(task=self._task) for block in blocks if (one := told.passage(*block)) is not None]
         return Read(passages, begin + blocks[-1][1], folding.stored())
 
-    def again(self, begin: int, end: int, hiding: Hiding) -> list[tuple[int, str]]:
-        """Return the texts of a passage with their offsets; none where they are not there any more."""
+    def text(self, begin: int, end: int, hiding: Hiding) -> str:
+        """Return what a passage says; nothing where it is not there any more."""
+        before, data = self._with_context(begin, end)
+        block = separated(cleaned(data))
+        return _hidden(block, before, hiding) if block else ""
+
+    def lines(self, begin: int, end: int, hiding: Hiding) -> list[tuple[int, str]]:
+        """Return the same line by line, each with the offset where it begins."""
+        before, data = self._with_context(begin, end)
+        return texts_of(data, begin, hiding, before)
+
+    def _with_context(self, begin: int, end: int) -> tuple[bytes, bytes]:
+        """Return what stands before a passage, and the passage."""
         if self.log.gap(begin) is not None:
-            return []
-        data = self.log.read_apart(begin, end - begin)
-        return texts_of(data, begin, hiding, self._before(begin))
+            return b"", b""
+        start = max(0, begin - _CONTEXT)
+        if self.log.gap(start) is not None or self.log.gaps.next_after(start) is not None:
+            return b"", self.log.read_apart(begin, end - begin)
+        data = self.log.read_apart(start, end - start)
+        return data[: begin - start], data[begin - start :]
 
     def _is_at_rest(self) -> bool:
         if self._has_ended:
@@ -136,21 +150,29 @@ def _hidden(text: bytes, context: bytes, hiding: Hiding) -> str:
 
 def texts_of(data: bytes, begin: int, hiding: Hiding, context: bytes = b"") -> list[tuple[int, str]]:
     """Return all texts of a block with the offsets where they begin, folded or not, without secrets."""
-    found: list[tuple[int, bytes]] = []
-    offset = begin
-    for line in _lines(data):
-        for text in texts(cleaned(line)):
-            if text.text:
-                place = line.find(text.text[:_NEEDLE]) if text.is_redrawn else 0
-                found.append((offset + max(place, 0), text.text))
-        offset += len(line)
+    found = _plain_lines(data, begin) or list(_drawn_lines(data, begin))
     shown = _hidden(b"\n".join(text for _, text in found), context, hiding).split("\n")
     return [(offset, text) for (offset, _), text in zip(found, shown, strict=False)]
 
 
-def _lines(data: bytes) -> Iterator[bytes]:
+def _plain_lines(data: bytes, begin: int) -> list[tuple[int, bytes]]:
+    """Return lines with their offsets; none where they are not as simple as that."""
+    block = cleaned(data)
+    lines = data.split(b"\n")
+    told = block.split(b"\n")
+    if is_painted(block) or len(told) != len(lines):
+        return []
+    offsets = accumulate((len(line) + 1 for line in lines), initial=begin)
+    return [(offset, line) for offset, line in zip(offsets, told, strict=False) if line]
+
+
+def _drawn_lines(data: bytes, begin: int) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(data):
         end = data.find(b"\n", at) + 1 or len(data)
-        yield data[at:end]
+        line = data[at:end]
+        for text in texts(cleaned(line)):
+            if text.text:
+                place = line.find(text.text[:_NEEDLE]) if text.is_redrawn else 0
+                yield begin + at + max(place, 0), text.text
         at = end

@@ -82,6 +82,11 @@ class IndexerProcess:
             os.close(self._input)
             self._input = -1
 
+    def kill(self) -> None:
+        """End it at once: what it had not stored is read again by the next one."""
+        if self._process is not None:
+            send_signal(self._process, signal.SIGKILL)
+
     async def end(self) -> None:
         """Let it end, and wait for that."""
         self.let_end()
@@ -89,6 +94,5 @@ class IndexerProcess:
             async with asyncio.timeout(_PATIENCE):
                 await self.ended.wait()
         except TimeoutError:
-            if self._process is not None:
-                send_signal(self._process, signal.SIGKILL)
+            self.kill()
             await self.ended.wait()

@@ -47,11 +47,14 @@ class Hit(NamedTuple):
 
     id: int
     source: tuple[str, str, str]
+    material: Material
     begin: int
+    end: int
     at: float
-    texts: list[tuple[int, str]]
     words: str
     score: float = 0.0
+    #: Its lines, where others are to be told than those it has.
+    texts: list[tuple[int, str]] | None = None
 
 
 class Found(NamedTuple):
@@ -139,8 +142,8 @@ class Searching:
         if source not in self._materials:
             self._materials[source] = self._session.material(*source)
         material = self._materials[source]
-        texts = material.again(begin, end, self._hiding) if material is not None else []
-        return Hit(identity, source, begin, at, texts, spaced("\n".join(text for _, text in texts))) if texts else None
+        text = material.text(begin, end, self._hiding) if material is not None else ""
+        return Hit(identity, source, material, begin, end, at, spaced(text)) if text and material else None
 
     def _ranked(self, wanted: Wanted, everything: list[Volume], hits: list[Hit]) -> list[Hit]:
         if not hits:
@@ -151,10 +154,14 @@ class Searching:
         scored = [hit._replace(score=score(hit.words, terms, average)) for hit in hits]
         return sorted(scored, key=lambda hit: (-hit.score, -hit.id))
 
+    def lines(self, hit: Hit) -> list[tuple[int, str]]:
+        """Return the lines of a passage with their offsets; at least one."""
+        return hit.material.lines(hit.begin, hit.end, self._hiding) or [(hit.begin, "")]
+
     def told(self, hit: Hit, asked: Asked) -> dict[str, Any]:
         """Return what is told of it: its best line."""
         kind, agent_id, part = hit.source
-        offset, text = snippet(hit.texts, asked)
+        offset, text = snippet(hit.texts or self.lines(hit), asked)
         about = agent_id or self._session.about(kind, hit.begin)
         return {
             "kind": kind,

@@ -14,7 +14,11 @@ LONGEST, _BEFORE = 240, 60
 def snippet(texts: Sequence[tuple[int, str]], asked: Asked) -> tuple[int, str]:
     """Return the offset of the line with the most of it, and what is around there."""
     best, offset, line = -1, texts[0][0], texts[0][1]
+    begins = [term.words[0] for term in asked.terms]
     for where, text in texts:
+        # What is not ASCII may have accents that the words have not.
+        if text.isascii() and best >= 0 and not any(word in text.lower() for word in begins):
+            continue
         fitting = _fitting(spaced(text), asked)
         if fitting > best:
             best, offset, line = fitting, where, text

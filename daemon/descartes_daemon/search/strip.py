@@ -63,6 +63,11 @@ def is_painted(block: bytes) -> bool:
     return b"\r" in block or b"\x1b" in block
 
 
+def separated(block: bytes) -> bytes:
+    """Return the texts of a cleaned block, drawn over each other or not, each as a line."""
+    return _MOVE.sub(b"\n", block) if is_painted(block) else block
+
+
 def texts(block: bytes) -> Iterator[Text]:
     """Walk over the texts of a cleaned block."""
     begin = 0

@@ -74,5 +74,4 @@ class Embedding:
             row = self._index.connection.execute(query, (source,)).fetchone()
             self._materials[source] = None if row is None else self._session.material(*row)
         material = self._materials[source]
-        texts = material.again(begin, end, self._hiding) if material is not None else []
-        return "\n".join(text for _, text in texts)
+        return material.text(begin, end, self._hiding) if material is not None else ""

@@ -89,9 +89,9 @@ class Finding:
 
     def _told(self, searching: Searching, hit: Hit, asked: Asked, text: str, score: float) -> dict[str, Any]:
         """Tell of the line that has the words, else of the one that looks most like them."""
-        if not asked.fits(hit.words) and len(hit.texts) > 1:
-            rows = self._of_lines.embed([text, *(line for _, line in hit.texts)])
-            hit = hit._replace(texts=[hit.texts[int(numpy.argmax(rows[1:] @ rows[0]))]])
+        if not asked.fits(hit.words) and len(texts := searching.lines(hit)) > 1:
+            rows = self._of_lines.embed([text, *(line for _, line in texts)])
+            hit = hit._replace(texts=[texts[int(numpy.argmax(rows[1:] @ rows[0]))]])
         return searching.told(hit._replace(score=score), asked)
 
     def close(self) -> None:
