@@ -92,10 +92,12 @@ def _agents(copy: Path) -> list[str]:
 def _write_outputs(writer: ArchiveWriter, data: Path, agent: str) -> None:
     directory = data / "agents" / agent
     with contextlib.suppress(FileNotFoundError):
-        # Logs first: what is moved out of one meanwhile is in another file before it goes.
-        for name in sorted(os.listdir(directory), key=lambda name: (not name.endswith(".log"), name)):
-            if PART.fullmatch(part := f"agents/{agent}/{name}"):
-                _write_file(writer, part, directory / name)
+        # Logs first: what is moved out of one meanwhile is in another file before it goes, one that may be new by then.
+        for is_log in (True, False):
+            for name in sorted(os.listdir(directory)):
+                is_part = name.endswith(".log") is is_log and not name.endswith(".new")
+                if is_part and PART.fullmatch(part := f"agents/{agent}/{name}"):
+                    _write_file(writer, part, directory / name)
 
 
 def _write_file(writer: ArchiveWriter, name: str, path: Path) -> None:
