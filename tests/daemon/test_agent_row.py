@@ -24,7 +24,7 @@ LIMITS = st.none() | st.builds(Limits, st.none() | st.integers(1, 1 << 50), st.n
 
 def test_every_column_is_a_field(tmp_path: Path) -> None:
     with closing(open_writer(tmp_path / "state.db")) as connection:
-        columns = {row["name"] for row in connection.execute("PRAGMA table_info(agents)")}
+        columns = {column[0] for column in connection.execute(QUERIES["agent"], {"id": "a"}).description}
     assert columns == set(AgentRow.__slots__)
 
 
