@@ -13,6 +13,7 @@ from descartes_core.errors import (
     DescartesError,
     IllegalTransition,
     LimitReached,
+    NotFound,
 )
 from descartes_daemon.schema import transaction
 from descartes_daemon.sql import QUERIES
@@ -79,6 +80,8 @@ def _explained(connection: sqlite3.Connection, params: dict[str, Any], error: Ex
             found = Conflict(f"{params['key']!r} of agent {params['agent']} was changed meanwhile")
         case "too many snapshots":
             found = LimitReached("there are 1,000 snapshots already: forget some, or let them expire")
+        case "NOT NULL constraint failed: state_changes.cause":
+            found = NotFound(f"snapshot {params['snapshot']} has gone meanwhile")
         case "too many keys":
             found = LimitReached(f"agent {params['agent']} keeps something under 10,000 keys already")
         case "UNIQUE constraint failed: requests.id":

@@ -151,9 +151,10 @@ SELECT agent FROM (
 WHERE agents.id IS NULL OR agents.state IN (SELECT value FROM json_each(:final));
 
 -- restore_begins -- written first: it counts what is to change of the tasks, and says who lives
+-- Refused, as it has no cause, where the snapshot has gone meanwhile: all that is here would seem to be too much.
 INSERT INTO state_changes (cause, there, value, evidence, at, request_id, part_of)
 VALUES (
-    'restored', 1,
+    (SELECT 'restored' FROM snapshots WHERE id = :snapshot), 1,
     json_object(
         'snapshot_id', :snapshot,
         'living', json(:living),

@@ -115,6 +115,25 @@ async def test_own_tasks_are_as_they_were(short: Path) -> None:
         assert (done["tasks_restored"], done["tasks_deleted"]) == (2, 1)
 
 
+async def test_one_that_goes_meanwhile_takes_nothing_with_it(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_inside(short) as inside:
+        ended = await an_ended(inside, "ended")
+        await keep(inside, ended, plan=1)
+        await write_tasks(inside, {"one": "todo"})
+        taken = (await inside.call("state.snapshot"))["snapshot"]["id"]
+        agents = inside.daemon.store.agents
+
+        async def forget_first(living_only: bool = False) -> Any:
+            await inside.call("state.forget", snapshot_id=taken)
+            return await agents(living_only)
+
+        monkeypatch.setattr(inside.daemon.store, "agents", forget_first)
+        with pytest.raises(NotFound, match="has gone meanwhile"):
+            await inside.call("state.restore", snapshot_id=taken)
+        assert await kept(inside, ended) == {"plan": 1}
+        assert [task[0] for task in (await tasks_of(inside))[0]] == ["one"]
+
+
 async def test_what_a_snapshot_holds_does_not_fade_before_it_goes(short: Path) -> None:
     async with open_inside(short) as inside:
         ended = await an_ended(inside, "ended")
