@@ -8,15 +8,19 @@ is resolved once, here, and odd spellings of numbers are resolved like names.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import threading
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-#: IPv6 networks whose last four bytes are an IPv4 address: IPv4-compatible, and the two of NAT64 (RFC 6052, 8215).
-_EMBEDDING = tuple(IPv6Network(net) for net in ("::/96", "64:ff9b::/96", "64:ff9b:1::/96"))
+#: Networks whose last four bytes are an IPv4 address: compatible, translated, and two of NAT64 (RFC 2765, 6052, 8215).
+_EMBEDDING = tuple(IPv6Network(net) for net in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/96"))
 #: Not public, and not known as such by every version of `ipaddress`.
-_LOCAL = tuple(IPv6Network(net) for net in ("64:ff9b:1::/48", "fec0::/10", "2001::/23", "100::/64", "5f00::/16"))
+_LOCAL_6 = ("64:ff9b:1::/48", "fec0::/10", "2001::/23", "100::/64", "5f00::/16", "3fff::/20")
+#: Likewise; clouds tell of themselves in both.
+_LOCAL_4 = ("192.0.0.0/24", "168.63.129.16/32")
+_LOCAL: tuple[IPv4Network | IPv6Network, ...] = (*map(IPv6Network, _LOCAL_6), *map(IPv4Network, _LOCAL_4))
 
 
 class Private(Exception):
@@ -51,7 +55,7 @@ def why_private(text: str) -> str | None:
             return "a link-local address"
         if one.is_multicast or one.is_unspecified or (isinstance(one, IPv4Address) and one.is_reserved):
             return "no address of a host"
-        if not one.is_global or any(one in net for net in _LOCAL if isinstance(one, IPv6Address)):
+        if not one.is_global or any(one in net for net in _LOCAL):
             return "a private address"
     return None
 
@@ -89,7 +93,7 @@ async def _resolved(host: str, port: int) -> list[str]:
             error = OSError(f"{host} cannot be resolved: {trouble.strerror}")
         except (OSError, UnicodeError) as trouble:
             error = OSError(f"{host} cannot be resolved: {trouble}")
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
             loop.call_soon_threadsafe(tell, found, error)
 
     threading.Thread(target=ask, name="resolve a hook's host", daemon=True).start()

@@ -7,6 +7,8 @@ import re
 
 #: The most that is read of an answer, bytes.
 LARGEST_ANSWER = 64 * 1024
+#: A length in more digits means more than is read, and cost more to be read than the rest.
+_LENGTH = re.compile(rb"[0-9]{1,9}")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?=[ \r\n])")
 
 
@@ -45,8 +47,8 @@ async def rest_of(reader: asyncio.StreamReader) -> bytes:
         if room < 0:
             return b""
         name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            length = int(value)
+        if name.strip().lower() == b"content-length" and (found := _LENGTH.fullmatch(value.strip())):
+            length = int(found[0])
     pieces: list[bytes] = []
     left = min(length, room)
     while left > 0 and (piece := await reader.read(left)):

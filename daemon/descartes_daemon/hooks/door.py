@@ -57,7 +57,7 @@ class Hooks:
         self._session_id = ground.setup.record.id
         self._attempts = Attempts(ground.agents, str(ground.setup.workspace), self._numbers)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
-        self._begun = asyncio.Lock()
+        self._begun, self._adding = asyncio.Lock(), asyncio.Lock()
         self._has_begun = False
 
     async def begin(self) -> None:
@@ -80,7 +80,12 @@ class Hooks:
     async def add(self, request: AddHook, asking: Asking) -> Reply:
         """hook.add: tell somebody of events from now on."""
         await self.begin()
-        hook = await self._made(request)
+        await self._check_target(request)
+        async with self._adding:  # names and their number are those of all that were added before
+            return await self._add(request, asking)
+
+    async def _add(self, request: AddHook, asking: Asking) -> Reply:
+        hook = self._made(request)
         last = self._ground.feed.last_seq
         reply = {"hook": hook.told(last, seen=hook.delivered_to, is_delivering=False), "secret": hook.secret}
         about = {**hook.about, "on": hook.on}
@@ -91,20 +96,18 @@ class Hooks:
         asking.answer = reply
         return reply
 
-    async def _made(self, request: AddHook) -> Hook:
+    def _made(self, request: AddHook) -> Hook:
         feed, known = self._ground.feed, [worker.hook for worker, _ in self._workers.values()]
         if len(known) >= self._numbers.max_hooks:
             raise LimitReached(f"{len(known)} hooks are there already, which is the limit (hooks.max_hooks)")
         if request.since is not None and request.since > feed.last_seq:
             raise InvalidParams(f"since {request.since} lies beyond the newest event, {feed.last_seq}")
-        on = checked(request.on)
-        await self._check_target(request)
         return Hook(
             id=new_id(),
             name=_name(request, {hook.name for hook in known}),
             url=request.url,
             command=request.command,
-            on=on,
+            on=checked(request.on),
             agent_ids=list(request.agent_ids),
             secret=request.secret or secrets.token_urlsafe(32),
             allow_private=request.allow_private,

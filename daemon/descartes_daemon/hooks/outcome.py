@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from descartes_core.redaction import redact_text
@@ -21,9 +22,11 @@ class Outcome:
     is_gone: bool = False
 
     @classmethod
-    def failed(cls, error: str, output: str | None = None, *, is_gone: bool = False) -> Outcome:
-        """Return a failure, without what looks like a secret."""
-        return cls(redact_text(error)[:_LONGEST], redact_text(output) if output else None, is_gone)
+    def failed(
+        cls, error: str, output: str = "", *, known: Iterable[str] = (), most: int | None = None, is_gone: bool = False
+    ) -> Outcome:
+        """Return a failure, without what is or looks like a secret; of the output the first, cut after that."""
+        return cls(redact_text(error)[:_LONGEST], redact_text(output, known)[:most] or None, is_gone)
 
 
 DELIVERED = Outcome()

@@ -43,7 +43,7 @@ async def post(
             writer.write(_head(target, headers, body) + body.encode())
             await writer.drain()
             status = await status_of(reader)
-        return await _judged(status, reader)
+        return await _judged(status, reader, target)
     except TimeoutError:
         return Outcome.failed(f"no answer within {timeout:g} s")
     except Private as error:
@@ -89,7 +89,7 @@ def _head(target: Target, headers: Mapping[str, str], body: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-async def _judged(status: int, reader: asyncio.StreamReader) -> Outcome:
+async def _judged(status: int, reader: asyncio.StreamReader, target: Target) -> Outcome:
     said = b""
     with contextlib.suppress(OSError, TimeoutError, Nonsense, asyncio.IncompleteReadError):
         async with asyncio.timeout(_LAST_WORDS):
@@ -97,5 +97,10 @@ async def _judged(status: int, reader: asyncio.StreamReader) -> Outcome:
     if 200 <= status < 300:
         return DELIVERED
     more = " (redirects are not followed)" if 300 <= status < 400 else ""
-    text = said.decode(errors="replace")[:_KEPT]
-    return Outcome.failed(f"answered {status}{more}", text or None, is_gone=status == _GONE)
+    return Outcome.failed(
+        f"answered {status}{more}",
+        said.decode(errors="replace"),
+        known=target.keys,
+        most=_KEPT,
+        is_gone=status == _GONE,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from descartes_core.errors import InvalidParams
 from descartes_core.redaction import HIDDEN, redact_text
@@ -15,6 +15,8 @@ _PORTS = {"http": 80, "https": 443}
 _PLACE = re.compile(r"(?:[^\[\]:]+|\[[^\[\]]+\])(?::[0-9]*)?")
 #: A longer word in a path is a key rather than a name: many services have theirs there.
 _LONGEST_WORD = 15
+#: What is shorter hides more of an answer than it is worth.
+_SHORTEST_KEY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Target:
     authority: str
     #: User and password, encoded.
     credentials: str | None
+    #: What `shown` hides, longest first: receivers like to repeat it.
+    keys: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, url: str) -> Target:
@@ -60,6 +64,7 @@ class Target:
             path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
             authority=shown if port in (None, usual) else f"{shown}:{port}",
             credentials=_encoded(parts.username, parts.password),
+            keys=_keys(parts),
         )
 
 
@@ -69,11 +74,25 @@ def _encoded(user: str | None, password: str | None) -> str | None:
     return base64.b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
 
 
+def _keys(parts: SplitResult) -> tuple[str, ...]:
+    found = [parts.username, parts.password, _encoded(parts.username, parts.password)]
+    found += [word for word in parts.path.split("/") if len(word) > _LONGEST_WORD]
+    found += [value if sign else name for name, sign, value in (one.partition("=") for one in parts.query.split("&"))]
+    spelt = {spelling for one in found if one for spelling in (one, unquote(one)) if len(spelling) >= _SHORTEST_KEY}
+    return tuple(sorted(spelt, key=lambda one: (-len(one), one)))
+
+
 def shown(url: str) -> str:
     """Return an address without user, password, the values of its query, and words of its path that look like keys."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     host = f"{HIDDEN}@{place}" if "@" in parts.netloc else place
     path = "/".join(HIDDEN if len(word) > _LONGEST_WORD else word for word in parts.path.split("/"))
-    query = "&".join(f"{pair.partition('=')[0]}={HIDDEN}" for pair in parts.query.split("&")) if parts.query else ""
-    return redact_text(f"{parts.scheme}://{host}{path}{'?' + query if query else ''}")
+    query = "?" + "&".join(map(_named, parts.query.split("&"))) if parts.query else ""
+    return redact_text(f"{parts.scheme}://{host}{path}{query}")
+
+
+def _named(pair: str) -> str:
+    name, sign, _ = pair.partition("=")
+    # A word alone may be the key itself.
+    return f"{name}={HIDDEN}" if sign else HIDDEN

@@ -205,7 +205,8 @@ class Worker:
             return None
         for row in await self._store.select("dead_letters_again", hook=self.hook.id):
             return letter_again(self.hook.id, row["seq"], row["event"], row["body"])
-        self._has_again = False
+        # Who asked for another try while this was read is not forgotten.
+        self._has_again = self._poked.is_set()
         return None
 
     async def _once_more(self, letter: Letter) -> None:

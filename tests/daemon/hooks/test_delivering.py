@@ -161,6 +161,7 @@ async def test_what_fails_is_tried_again_and_nothing_overtakes_it(
         receiver.says(b"HTTP/1.1 200\n\nbye"),
         receiver.says(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000),
         receiver.says(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n"),
+        receiver.says(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n"),
     ],
 )
 async def test_a_status_of_success_is_enough(short: Path, answer: receiver.Answer) -> None:
@@ -363,6 +364,20 @@ async def test_what_looks_like_a_secret_is_shown_nowhere(short: Path, caplog: py
         assert not [secret for secret in secrets if secret in shown]
 
 
+async def test_what_a_receiver_repeats_of_the_address_is_hidden_too(short: Path) -> None:
+    keys = ["pass0word", "T024F8S8W9Y2abcd", "querysecret1", "bareword"]
+    echo = status(404, body=f"Cannot POST /services/{keys[1]}?auth={keys[2]}&{keys[3]} {'x' * 880} {keys[1]}".encode())
+    with Receiver(usual=echo) as taker:
+        async with served(short) as inside:
+            place = taker.url.removeprefix("http://").partition("/")[0]
+            await add(inside, f"http://user:{keys[0]}@{place}/services/{keys[1]}?auth={keys[2]}&{keys[3]}", since=0)
+            await got(taker, 2)
+            found = await hook(inside)
+            assert found["url"].endswith("/services/***?auth=***&***")
+            assert found["output"].startswith("Cannot POST /services/***?auth=***&*** xx")
+            assert not [key for key in keys if key[:9] in json.dumps(found)]
+
+
 async def test_user_and_password_are_sent_as_http_does(short: Path) -> None:
     with Receiver() as taker:
         async with served(short) as inside:
@@ -413,6 +428,37 @@ async def test_there_are_so_many_hooks_and_each_name_once(short: Path) -> None:
         await add(inside, "http://localhost:9/", name="third")
         with pytest.raises(LimitReached, match=r"hooks\.max_hooks"):
             await add(inside, "http://localhost:9/")
+
+
+async def test_who_is_added_at_the_same_time_counts_too(short: Path) -> None:
+    async with served(short, max_hooks=3) as inside:
+        adding = [add(inside, "http://localhost:9/", name=name) for name in ("a", "a", "b", "c", "d")]
+        outcomes = await asyncio.gather(*adding, return_exceptions=True)
+        refused = [one for one in outcomes if isinstance(one, BaseException)]
+        assert [type(one) for one in refused if not isinstance(one, LimitReached | NameTaken)] == []
+        names = [one["name"] for one in (await inside.call("hook.list"))["hooks"]]
+        assert (len(names), len(set(names)), len(refused)) == (3, 3, 2)
+
+
+async def test_who_asks_for_another_try_while_none_is_found_is_not_forgotten(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver(*[status(500)] * 4) as taker:
+        async with served(short, tries=1) as inside:
+            await add(inside, taker.url, on=["system.session_renamed"])
+            await tell(inside, 1)
+            await until(inside, dead=1)
+            select, asked = inside.daemon.store.select, []
+
+            async def late(query: str, **params: Any) -> Any:
+                found = await select(query, **params)
+                if query == "dead_letters_again" and not found and len(asked) < 2:
+                    asked.append(await inside.call("hook.retry", hook_id="localhost"))
+                return found
+
+            monkeypatch.setattr(inside.daemon.store, "select", late)
+            await inside.call("hook.retry", hook_id="localhost")
+            assert numbers(await got(taker, 4)) == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("since", [10**6, 2**62])

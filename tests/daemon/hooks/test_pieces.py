@@ -31,7 +31,9 @@ EVENT = {"seq": 7, "type": "AgentEvent", "event_type": "completed", "agent_id": 
         # IPv4 in IPv6: mapped, compatible, 6to4, Teredo (server and client), NAT64.
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "::169.254.169.254", "2002:7f00:1::", "2002:a00:1::"),
         *("2001:0:7f00:1::", "2001:0:808:808:0:0:80ff:fffe", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
-        *("64:ff9b:1::a00:1", "100::1", "2001:2::1"),
+        *("64:ff9b:1::a00:1", "100::1", "2001:2::1", "3fff::1"),
+        # Translated; and where clouds tell of themselves.
+        *("::ffff:0:127.0.0.1", "::ffff:0:a00:1", "192.0.0.192", "168.63.129.16"),
     ],
 )
 def test_an_address_that_is_not_public_is_known(address: str) -> None:
