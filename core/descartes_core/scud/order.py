@@ -59,6 +59,15 @@ class Order:
             raise NotFound(f"there is no task {self.id} in phase {self.tag}")
         return found[-1]
 
+    def is_as(self, was: Task, now: Graph) -> bool:
+        """Say whether the task is as it was once.
+
+        Raises:
+            NotFound: there is none.
+
+        """
+        return _row(self.task(now)) == _row(was)
+
     def is_undone(self, was: Task, previous: Graph, now: Graph) -> bool:
         """Say whether a writer undid this without knowing of it.
 

@@ -44,6 +44,8 @@ class Guard:
         """
         async with self._turn:
             await asyncio.sleep(max(0.0, self._free_until - time.monotonic()))
+            # What it keeps of the file may be large.
+            asyncio.get_running_loop().call_later(GUARDED + _FREE, self._let_go)
             began = time.monotonic()
             written = await asyncio.to_thread(self._writing.carry_out, order, seen)
             self._free_until = time.monotonic() + _FREE * (time.monotonic() - began)
@@ -56,9 +58,21 @@ class Guard:
         if not self._recent:
             return
         async with self._turn:
-            now = time.monotonic()
-            kept = [(written, ends) for written, ends in self._recent if ends > now]
+            self._forget_old()
+            kept = self._recent
             self._recent = [(await asyncio.to_thread(self._writing.restore, written), ends) for written, ends in kept]
+
+    def _let_go(self) -> None:
+        if self._turn.locked():
+            asyncio.get_running_loop().call_later(GUARDED, self._let_go)
+        else:
+            self._forget_old()
+
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        self._recent = [(written, ends) for written, ends in self._recent if ends > now]
+        if not self._recent:
+            self._writing.let_go()
 
 
 def _is_of_same(one: Order, other: Order) -> bool:

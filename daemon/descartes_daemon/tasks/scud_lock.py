@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from descartes_core.errors import Locked, NotFound, Refused
 from descartes_daemon.tasks.intent import common
+from descartes_daemon.tasks.tree_file import LARGEST
 
 #: As patient as SCUD itself (seconds): ten tries more, each after twice the time.
 TRIES, FIRST_PAUSE, LONGEST_PAUSE = 10, 0.01, 1.0
@@ -32,12 +34,21 @@ class Held:
         return os.pread(self._descriptor, size + 1, 0)
 
     def put(self, before: bytes, after: bytes) -> None:
-        """Write what is different, in one write, and sync it."""
+        """Write what is different, in one write, and sync it.
+
+        Raises:
+            OSError: it cannot be written, as on a full disk; it is as it was before.
+
+        """
         start, end = _difference(before, after)
-        self._write(after[start:end], start)
-        if len(after) < len(before):
-            os.ftruncate(self._descriptor, len(after))
-        os.fsync(self._descriptor)
+        try:
+            self._write(after[start:end], start)
+            if len(after) < len(before):
+                os.ftruncate(self._descriptor, len(after))
+            os.fsync(self._descriptor)
+        except OSError:
+            self.put_whole(before)  # which had room
+            raise
 
     def put_whole(self, after: bytes) -> None:
         """Write all of it, and sync it."""
@@ -92,11 +103,16 @@ def _locked(file: Path) -> int:
 
 def _open(file: Path) -> int:
     try:
-        return os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
         raise NotFound(f"there is no {file}") from None
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}") from error
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST:
+        return descriptor
+    os.close(descriptor)
+    raise Refused(f"{file} is not written: it is no file, or has more than {LARGEST} bytes")
 
 
 def _is_at(descriptor: int, file: Path) -> bool:

@@ -73,7 +73,7 @@ def read(workspace: Path) -> Seen:
         if stamp is None or (place != GRAPH and stamp[1] <= EMPTY_JSON):
             continue
         try:
-            data = _content(workspace / place)
+            data = content(workspace / place)
         except FileNotFoundError:
             continue
         except (OSError, NotRegular) as error:
@@ -82,8 +82,14 @@ def read(workspace: Path) -> Seen:
     return Seen(None, before)
 
 
-def _content(path: Path) -> bytes | None:
-    """Return the bytes of a file; None where somebody is writing it."""
+def content(path: Path) -> bytes | None:
+    """Return the bytes of a file; None where somebody is writing it.
+
+    Raises:
+        OSError: it cannot be read.
+        NotRegular: it is no file, or too large for a tree.
+
+    """
     descriptor = open_regular(path)
     try:
         size = os.fstat(descriptor).st_size

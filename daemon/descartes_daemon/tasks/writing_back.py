@@ -19,11 +19,12 @@ from pathlib import Path
 from descartes_core.errors import Conflict, Locked, NotFound, Refused
 from descartes_core.scud import graph
 from descartes_core.scud.order import Order
-from descartes_core.scud.task import Task
-from descartes_daemon.tasks import intent
+from descartes_core.scud.task import Graph, Task
+from descartes_daemon.tasks import intent, tree_file
 from descartes_daemon.tasks.intent import Intent
 from descartes_daemon.tasks.scud_lock import FIRST_PAUSE, LONGEST_PAUSE, TRIES, Held, held
 from descartes_local.probe import reached
+from descartes_local.regular_file import NotRegular
 
 #: How long one of SCUD's commands may be between reading and writing: it waits 4.3 s for the lock alone.
 GUARDED = 6.0
@@ -34,8 +35,8 @@ class Written:
     """What was done for an order."""
 
     order: Order
-    before: str
-    after: str
+    #: The task before it.
+    was: Task
     #: How often another writer had undone it, and it was written again.
     again: int = 0
 
@@ -51,9 +52,11 @@ class WritingBack:
 
     def __init__(self, file: Path, journal: Path) -> None:
         self._file, self._journal = file, journal
-        #: The file as it was left or seen last; and before and after the last write of somebody else.
+        #: The file as it was left or seen last; and the trees before and after the last write of somebody else.
         self._last: bytes | None = None
-        self._theirs: tuple[bytes, bytes] | None = None
+        self._theirs: tuple[Graph, Graph] | None = None
+        #: What was parsed last, and what it was parsed from.
+        self._parsed: tuple[bytes, Graph] | None = None
 
     def carry_out(self, order: Order, seen: Task | None = None) -> Written:
         """Change the file; for GUARDED seconds `restore` is called for it then.
@@ -90,51 +93,59 @@ class WritingBack:
             written: what `carry_out` or this returned last.
 
         """
-        # Locked: who holds it writes it, and that is another change to come.
-        with contextlib.suppress(Conflict, Locked, NotFound, Refused):
-            with held(self._file) as file:
-                now = file.read()
-            if now.strip(b"\0 \n") and self._is_undone(written, now):
-                was = written.order.task(graph.parse(written.before))
-                again = self.carry_out(written.order, was)
-                return Written(written.order, again.before, again.after, written.again + 1)
+        # It is only read: a descriptor that could write would tell of a change once it is closed, and so call us again.
+        with contextlib.suppress(OSError, NotRegular, Conflict, Locked, NotFound, Refused):
+            now = tree_file.content(self._file)
+            # None: who holds it writes it, and that is another change to come.
+            if now is not None and now.strip(b"\0 \n") and self._is_undone(written, now):
+                self.carry_out(written.order, written.was)
+                return Written(written.order, written.was, written.again + 1)
         return written
+
+    def let_go(self) -> None:
+        """Keep nothing of the file: nobody asks for `restore` any more."""
+        self._last = self._theirs = self._parsed = None
 
     def _is_undone(self, written: Written, now: bytes) -> bool:
         self._see(now)
         self._last = now
-        if self._theirs is None:
+        if self._theirs is None or not written.order.is_as(written.was, self._tree(now)):
             return False
-        was = written.order.task(graph.parse(written.before))
-        previous, since = (graph.parse(_decoded(data)) for data in self._theirs)
-        return written.order.is_undone(was, previous, since)
+        return written.order.is_undone(written.was, *self._theirs)
+
+    def _tree(self, data: bytes) -> Graph:
+        if self._parsed is None or self._parsed[0] != data:
+            self._parsed = data, graph.parse(_decoded(data))
+        return self._parsed[1]
 
     def _see(self, now: bytes) -> None:
         """Remember what somebody else wrote."""
         if self._last is not None and now != self._last:
-            self._theirs = self._last, now
+            self._theirs = self._tree(self._last), self._tree(now)
 
     def recover(self) -> str | None:
         """Finish what was being written when a daemon was killed; return a sentence about it, where there is one.
 
         Raises:
             Locked: another writer holds the file.
+            Refused: the file cannot be read or written now; what is kept stays.
 
         """
         kept = intent.kept(self._journal)
         sentence = None
-        if kept is not None:
-            with contextlib.suppress(NotFound, Refused), held(self._file) as file:
-                if kept.is_torn(file.read()):
-                    file.put_whole(kept.after)
-                    sentence = f"{self._file} was torn by a kill during a write of ours: it is whole again"
-        intent.clear(self._journal)
+        with _as_refusal(self._file):
+            if kept is not None:
+                with contextlib.suppress(NotFound), held(self._file) as file:
+                    if kept.is_torn(file.read()):
+                        file.put_whole(kept.after)
+                        sentence = f"{self._file} was torn by a kill during a write of ours: it is whole again"
+            intent.clear(self._journal)
         return sentence
 
     def _write(self, file: Held, before: bytes, order: Order, seen: Task | None) -> Written:
         text = _decoded(before)
-        changed = order.carried_out(text, seen)
-        after = changed.encode("utf-8", "surrogateescape")
+        was = order.task(self._tree(before))
+        after = order.carried_out(text, seen).encode("utf-8", "surrogateescape")
         self._see(before)
         if after != before:
             intent.keep(self._journal, Intent(before, after))
@@ -143,7 +154,7 @@ class WritingBack:
             intent.forget(self._journal)
             reached("tasks.written")
         self._last = after
-        return Written(order, text, changed)
+        return Written(order, was)
 
     def _put(self, file: Held, before: bytes, after: bytes) -> None:
         now = file.read()

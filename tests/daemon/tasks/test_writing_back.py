@@ -23,7 +23,9 @@ from descartes_core.scud.order import Order
 from descartes_core.scud.task import Task
 from descartes_daemon.tasks import scud_lock, writing_back
 from descartes_daemon.tasks.intent import Intent, keep
+from descartes_daemon.tasks.tree_file import LARGEST
 from descartes_daemon.tasks.writing_back import WritingBack
+from descartes_local.inotify import CLOSE_WRITE, MODIFY, Inotify
 from tests.support import scud_writer
 from tests.support.moments import Moments
 from tests.support.scud_trees import text_of
@@ -72,7 +74,7 @@ def test_a_status_is_one_byte_of_the_file(writing: WritingBack, file: Path, jour
     written = writing.carry_out(DONE, task(file))
     after = file.read_bytes()
     assert [one for one in zip(before, after, strict=True) if one[0] != one[1]] == [(ord("P"), ord("D"))]
-    assert (written.before.encode(), written.after.encode()) == (before, after)
+    assert (written.was.status, task(file).status) == ("pending", "done")
     assert file.stat().st_ino == inode
     assert not journal.exists()
 
@@ -253,6 +255,63 @@ def test_who_decides_otherwise_is_not_contradicted(writing: WritingBack, file: P
     scud_writer.write(file, scud_writer.changed(text, "research", "9", "review"))
     assert writing.restore(written).again == 0
     assert task(file).status == "failed"
+
+
+def test_who_looks_after_a_write_is_not_called_by_its_own_looking(writing: WritingBack, file: Path) -> None:
+    stale = scud_writer.changed(scud_writer.read(file), "research", "9", "review")
+    with closing(Inotify()) as inotify:
+        written = writing.carry_out(DONE)
+        inotify.add(file.parent, MODIFY | CLOSE_WRITE)
+        written = writing.restore(written)
+        assert list(inotify.read()) == []
+        scud_writer.write(file, stale)
+        written = writing.restore(written)
+        assert (written.again, len(list(inotify.read())) > 0) == (1, True)
+        assert (writing.restore(written).again, list(inotify.read())) == (1, [])
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from descartes_core.errors import Refused
+from descartes_core.scud.order import Order
+from descartes_daemon.tasks import writing_back
+from descartes_daemon.tasks.writing_back import WritingBack
+
+def limit(moment, size=Path(sys.argv[1]).stat().st_size):
+    if moment == "tasks.intended":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, size + 10))
+
+writing_back.reached = limit
+try:
+    WritingBack(Path(sys.argv[1]), Path(sys.argv[2])).carry_out(Order("research", "10", agent="ann", at="now"))
+except Refused as error:
+    print(error)
+"""
+
+
+def test_where_there_is_no_room_for_a_row_the_file_stays_as_it_was(file: Path, journal: Path) -> None:
+    before = file.read_bytes()
+    done = subprocess.run([sys.executable, "-c", FULL, file, journal], capture_output=True, text=True, check=True)
+    assert "cannot be written: File too large" in done.stdout
+    assert file.read_bytes() == before
+
+
+def test_what_is_no_file_any_more_is_left_alone(writing: WritingBack, file: Path, journal: Path) -> None:
+    written = writing.carry_out(DONE)
+    keep(journal, Intent(BEFORE, BEFORE))
+    file.unlink()
+    os.mkfifo(file)
+    assert writing.restore(written) == written
+    with pytest.raises(Refused, match="it is no file"):
+        writing.recover()
+    file.unlink()
+    file.touch()
+    os.truncate(file, LARGEST + 1)
+    assert writing.restore(written) == written
+    with pytest.raises(Refused, match="more than"):
+        writing.carry_out(DONE)
+    assert journal.exists(), "what it is about may come back"
 
 
 KILLED = """
