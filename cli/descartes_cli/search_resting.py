@@ -13,7 +13,7 @@ from descartes_core.errors import InvalidParams, Unavailable
 from descartes_local.home import Home
 
 #: The process that reads what their daemons wrote; like a daemon it is started, not imported.
-_READER = [sys.executable, "-m", "descartes_daemon.search.resting"]
+_READER = [sys.executable, "-P", "-m", "descartes_daemon.search.resting"]
 _DEADLINE = 60.0
 
 

@@ -35,6 +35,7 @@ class Searchable:
         place.mkdir(exist_ok=True)
         self.place = place
         self.state = open_writer(place / "state.db")
+        self.workspace: Path | None = None
         self.max_bytes = GIBIBYTE
 
     def agent(self, identity: str, *, tty: bool = True) -> Path:
@@ -59,7 +60,12 @@ class Searchable:
 
     def begin(self, **more: Any) -> subprocess.Popen[bytes]:
         """Begin the process that indexes."""
-        order = {"directory": str(self.place), "workspace": None, "home": str(self.place), "name": "shop"}
+        order = {
+            "directory": str(self.place),
+            "workspace": str(self.workspace or ""),
+            "home": str(self.place),
+            "name": "shop",
+        }
         order |= {"max_bytes": self.max_bytes, "is_urgent": True, "is_semantic": False}
         order |= {"redaction": {"enabled": True, "patterns": [], "variables": []}, **more}
         process = subprocess.Popen(
@@ -100,7 +106,7 @@ class Searchable:
     @contextlib.contextmanager
     def opened(self) -> Iterator[tuple[Session, sqlite3.Connection]]:
         """Open it for a look."""
-        session, index = Session(self.place, None), open_reader(self.place / NAME)
+        session, index = Session(self.place, self.workspace), open_reader(self.place / NAME)
         try:
             yield session, index
         finally:

@@ -13,12 +13,12 @@ from zlib import crc32
 from descartes_core.scud import graph, json_tree
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_file import Passage, Read, Source
-from descartes_local.regular_file import NotRegular, read_regular
+from descartes_local.regular_file import NotRegular, open_regular
 
 TASKS = (".scud/tasks/tasks.scg", ".scud/tasks/tasks.json")
 TRANSCRIPTS = ".scud/sessions"
-#: Larger ones are not read, nor more transcripts.
-_LARGEST, _MOST = 64 * 1024 * 1024, 2000
+#: Larger ones are not read, as a search reads again what it finds in them; nor more transcripts.
+_LARGEST, _MOST = 16 * 1024 * 1024, 2000
 _OWN = "SELECT id, title, status, description, updated_at FROM tasks ORDER BY created_at, id"
 
 
@@ -41,11 +41,9 @@ class Document:
         """Say whether it is another one than was read: 1, else 0."""
         return int(known != self._stamp)
 
-    def read(self, _source: Source, hiding: Hiding) -> Read | None:
-        """Read all of it; None where it cannot be read now."""
+    def read(self, _source: Source, hiding: Hiding) -> Read:
+        """Read all of it; of what is being written it may be nothing: that has another stamp when it is whole."""
         parts = self._all()
-        if not parts and self._stamp:
-            return None  # somebody may be writing it
         told = (
             Passage(place, place + 1, part.at or self._at, hiding.hide(part.text), part.task)
             for place, part in enumerate(parts)
@@ -92,12 +90,17 @@ def own_tasks(state: sqlite3.Connection) -> Document | None:
 def transcripts_of(workspace: Path) -> Iterator[tuple[str, Document]]:
     """Walk over the transcripts of a workspace."""
     try:
-        names = sorted(entry.name for entry in os.scandir(workspace / TRANSCRIPTS) if entry.name.endswith(".json"))
+        names = sorted(entry.name for entry in os.scandir(workspace / TRANSCRIPTS) if _is_read(entry.name))
     except OSError:
         return
     for name in names[-_MOST:]:
         if (found := transcript(workspace, name)) is not None:
             yield name, found
+
+
+def _is_read(name: str) -> bool:
+    """Say whether it is called as transcripts are; a name that is no text cannot be stored."""
+    return name.endswith(".json") and not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
 def transcript(workspace: Path, name: str) -> Document | None:
@@ -115,12 +118,13 @@ def _stamp(path: Path) -> tuple[int, float] | None:
         return None
     if not 0 < found.st_size <= _LARGEST:
         return None
-    return (found.st_mtime_ns * 31 + found.st_size) % 2**62 or 1, found.st_mtime
+    # Not when it was written: who may read it by now did not write it.
+    return (found.st_ctime_ns * 31 + found.st_size) % 2**62 or 1, found.st_mtime
 
 
 def _tasks(path: Path) -> list[Part]:
     try:
-        text = read_regular(path).decode("utf-8", "surrogateescape")
+        text = _content(path).decode("utf-8", "replace")
     except (OSError, NotRegular):
         return []
     tree = graph.parse(text) if path.suffix == ".scg" else json_tree.parse(text)
@@ -134,9 +138,17 @@ def _tasks(path: Path) -> list[Part]:
     ]
 
 
+def _content(path: Path) -> bytes:
+    with open(open_regular(path), "rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:  # it has grown meanwhile
+        raise NotRegular(path)
+    return content
+
+
 def _json(path: Path) -> Any:
     try:
-        return json.loads(read_regular(path))
+        return json.loads(_content(path))
     except (OSError, NotRegular, ValueError, RecursionError):
         return None
 

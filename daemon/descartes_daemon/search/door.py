@@ -20,7 +20,7 @@ from descartes_daemon.search.asked import read_query
 from descartes_daemon.search.index_opening import remove
 from descartes_daemon.search.indexer import DONE, hiding_of
 from descartes_daemon.search.looking import Looking
-from descartes_daemon.search.process import IndexerProcess
+from descartes_daemon.search.process import MIDWAY, IndexerProcess
 from descartes_daemon.search.searching import Wanted
 
 _log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class SearchRoom:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await process.ended.wait()
-            if self._trouble:
+            if self._trouble not in (None, MIDWAY):
                 return
 
     async def _looked(self, wanted: Wanted, alike: str | None) -> Any:

@@ -24,7 +24,9 @@ class Hiding:
         self._hints = None if rules is None or rules.has_own else _lines_with_hints(rules.known)
 
     def hide(self, text: str) -> str:
-        """Return it without its secrets."""
+        """Return it without its secrets, and without what is no text and cannot be stored."""
+        if not text.isascii():
+            text = text.encode("utf-8", "replace").decode()  # JSON may have halves of signs
         if self._rules is None:
             return text
         if self._hints is None or _KEY in text:

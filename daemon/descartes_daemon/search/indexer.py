@@ -52,7 +52,10 @@ def hiding_of(order: dict[str, Any]) -> Hiding:
 def _index(order: dict[str, Any]) -> str:
     directory = Path(order["directory"])
     workspace = Path(order["workspace"]) if order["workspace"] else None
-    session = Session(directory, workspace)
+    try:
+        session = Session(directory, workspace)
+    except sqlite3.Error as error:
+        return f"state.db: {error}"
     try:
         index = Index(directory, order["max_bytes"])
         try:

@@ -15,7 +15,10 @@ from descartes_local.processes import process_of, send_signal
 
 #: Its end is awaited for so long (seconds), then it is killed: a kill does its index no harm.
 _PATIENCE = 2.0
-_COMMAND = ["-m", "descartes_daemon.search.indexer"]
+#: -P: what lies in some working directory is not imported.
+_COMMAND = ["-P", "-m", "descartes_daemon.search.indexer"]
+#: What is told of one that somebody else killed, or that failed.
+MIDWAY = "the process that indexes ended before it was done: daemon.log may say why"
 
 
 class IndexerProcess:
@@ -26,7 +29,7 @@ class IndexerProcess:
 
         Args:
             order: What it is to do.
-            on_end: Told, in the loop, in one word how it went; nothing where it was killed.
+            on_end: Told, in the loop, in a few words how it went; nothing where we killed it.
 
         Raises:
             OSError: no process can be started.
@@ -36,6 +39,7 @@ class IndexerProcess:
         self.ended = asyncio.Event()
         self._on_end = on_end
         self._said = b""
+        self._is_killed = False
         self._loop = asyncio.get_running_loop()
         theirs_in, self._input = os.pipe()
         self._output, theirs_out = os.pipe()
@@ -74,7 +78,8 @@ class IndexerProcess:
             os.close(self._output)
             self.let_end()
             self.ended.set()
-            self._on_end(self._said.decode(errors="replace").strip())
+            told = self._said.decode(errors="replace").strip()
+            self._on_end(told or ("" if self._is_killed else MIDWAY))
 
     def let_end(self) -> None:
         """Let it end when it has stored what it is at."""
@@ -84,6 +89,7 @@ class IndexerProcess:
 
     def kill(self) -> None:
         """End it at once: what it had not stored is read again by the next one."""
+        self._is_killed = True
         if self._process is not None:
             send_signal(self._process, signal.SIGKILL)
 

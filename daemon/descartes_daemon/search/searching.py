@@ -126,7 +126,9 @@ class Searching:
             words = f"words_{one.number}"
             query = (
                 f"SELECT p.* FROM {words} JOIN passages AS p ON p.id = {words}.rowid "
-                f"WHERE {words} MATCH ? AND p.at >= ? ORDER BY {words}.rowid DESC"
+                # Of what was read anew since, as a whole, nothing is there: it may be more than is looked through.
+                f"WHERE {words} MATCH ? AND p.at >= ? AND p.source IN (SELECT id FROM sources) "
+                f"ORDER BY {words}.rowid DESC"
             )
             yield from self._index.execute(query, (match, -9e99 if wanted.since is None else wanted.since))
 

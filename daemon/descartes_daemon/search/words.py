@@ -37,4 +37,4 @@ def words(text: str) -> list[str]:
 
 def mark(kind: str, value: str) -> str:
     """Return one word that no text has."""
-    return MARK + kind + value.encode().hex()
+    return MARK + kind + value.encode("utf-8", "surrogatepass").hex()
