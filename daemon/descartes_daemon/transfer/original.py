@@ -29,8 +29,10 @@ INIT: Mapping[str, frozenset[str]] = {
 READ = ("tasks", "task_dependencies", "events", "agents", "agent_states", "state_transitions", "state_snapshots")
 #: Its own bookkeeping, of which nothing is told.
 _BOOKKEEPING = frozenset({"migrations", "_sqlx_migrations"})
-#: All of it is one commit.
-MOST_ROWS = 200_000
+#: All of it is one commit, and is in memory meanwhile.
+MOST_ROWS, MOST_BYTES = 200_000, 64 * 1024 * 1024
+#: Begins the word that one was taken in; its hash follows.
+MARK = "original "
 _LONGEST = 1024 * 1024
 #: From here on a number of a time is one of milliseconds.
 _MILLISECONDS = 1e11
@@ -45,6 +47,8 @@ class Original:
     #: `store` or `init`: what wrote it.
     schema: str
     rows: dict[str, list[Row]] = field(default_factory=dict)
+    #: Bytes in them.
+    size: int = 0
     #: Tables with rows of which we know nothing to make.
     left: list[str] = field(default_factory=list)
 
@@ -79,17 +83,23 @@ def _read(connection: sqlite3.Connection, path: Path) -> Original:
         if name.isidentifier() and not name.startswith("sqlite") and sql.upper().startswith("CREATE TABLE")
     }
     found = Original(_schema_of(tables, path))
-    total = 0
     for table in READ:
         if table in tables:
-            found.rows[table] = list(map(dict, connection.execute(f'SELECT * FROM "{table}" LIMIT {MOST_ROWS + 1}')))  # noqa: S608
-            total += len(found.rows[table])
-            if total > MOST_ROWS:
-                raise ArchiveInvalid(f"{path} has more than the {MOST_ROWS} rows that are taken in at once")
+            found.rows[table] = []
+            for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - an identifier
+                found.rows[table].append(dict(row))
+                found.size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+                _refuse_more(found, path)
     for table in sorted(set(tables) - set(READ) - _BOOKKEEPING):
         if connection.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone():  # noqa: S608 - an identifier
             found.left.append(table)
     return found
+
+
+def _refuse_more(found: Original, path: Path) -> None:
+    if sum(map(len, found.rows.values())) > MOST_ROWS or found.size > MOST_BYTES:
+        most = f"{MOST_ROWS} rows or {MOST_BYTES >> 20} MiB"
+        raise ArchiveInvalid(f"{path} has more than {most}: make a copy of it, and delete there what is not wanted")
 
 
 def _schema_of(tables: Mapping[str, set[str]], path: Path) -> str:
@@ -125,9 +135,13 @@ def parsed(value: Any) -> Any:
     if not isinstance(value, (str, bytes)):
         return value
     try:
-        return json.loads(value)
+        return json.loads(value, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return text(value)
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON, whatever Python says")
 
 
 def named(row: Row, *names: str) -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from descartes_daemon.unit import Unit
 #: Where an agent's states are kept: what it was like, and what it was doing.
 _STATUS, _STATE, _ABOUT = "status", "state", "agent"
 _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_LONGEST_ID, _LONGEST_VALUE = 100, 1024 * 1024
+_LONGEST_ID, _LONGEST_VALUE, _LONGEST_TOLD = 100, 1024 * 1024, 8192
 
 #: (agent, time, key, value, evidence)
 Change = tuple[str, float, str, Any, str]
@@ -84,8 +84,17 @@ def events_into(unit: Unit, original: Original) -> int:
             "content": text(row["content"]),
             **dict(named(row, "id", "session_id", "metadata", "git_commit")),
         }
+        data = {key: _brief(value) for key, value in data.items()}
         unit.event("SystemEvent", "original_event", None, data, moment(row["timestamp"], now))
     return len(rows)
+
+
+def _brief(value: Any) -> Any:
+    """Return it, or how it begins: a thousand events are in memory at any time, and on one page."""
+    if isinstance(value, int | float | None):
+        return value
+    told = value if isinstance(value, str) else json.dumps(value)
+    return value if len(told) <= _LONGEST_TOLD else f"{told[:_LONGEST_TOLD]} … ({len(told)} characters)"
 
 
 def states_into(unit: Unit, original: Original, evidence: str, request_id: str | None) -> tuple[int, int]:

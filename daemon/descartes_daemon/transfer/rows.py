@@ -15,11 +15,12 @@ from typing import Any
 from descartes_core.errors import ArchiveInvalid, SchemaTooNew
 from descartes_daemon.schema import APPLICATION, migrate, transaction
 from descartes_daemon.sql import MIGRATIONS
+from descartes_daemon.transfer.original import MARK
 
 #: Tables whose rows stay behind; so do those of hooks, by their first letters.
 _LEFT, _HOOKS = frozenset({"requests", "remains"}), "hook"
-#: Words about the session that are true of a copy, too.
-_WORDS = frozenset({"events_gone_to"})
+#: Which words about the session are true of a copy, too: how far its events are gone, what it has taken in.
+_WORDS = f"key = 'events_gone_to' OR key GLOB '{MARK}*'"
 _NEWEST = MIGRATIONS[-1][0]
 
 Change = Callable[[sqlite3.Connection], None]
@@ -90,10 +91,9 @@ def _without_rules(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _copy(connection: sqlite3.Connection) -> None:
-    words = ", ".join(f"'{word}'" for word in sorted(_WORDS))
     for table in _tables(connection):
         columns = ", ".join(f'"{row[1]}"' for row in connection.execute(f'PRAGMA main.table_info("{table}")'))
-        which = f"WHERE key IN ({words})" if table == "meta" else ""
+        which = f"WHERE {_WORDS}" if table == "meta" else ""
         # The names are those of our own schema.
         connection.execute(f'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM source."{table}" {which}')  # noqa: S608
     if wrong := connection.execute("PRAGMA main.foreign_key_check").fetchone():

@@ -13,7 +13,7 @@ from descartes_core.messages.transfer import ImportOriginal
 from descartes_core.times import written
 from descartes_daemon.asking import Asking
 from descartes_daemon.store import Store
-from descartes_daemon.transfer.original import Original, read_original
+from descartes_daemon.transfer.original import MARK, read_original
 from descartes_daemon.transfer.original_rows import events_into, states_into, tasks_into
 from descartes_daemon.unit import Unit
 from descartes_local.probe import reached
@@ -30,14 +30,11 @@ async def take_original(store: Store, request: ImportOriginal, asking: Asking) -
 
     """
     path = Path(request.path)
-    original, mark = await asyncio.to_thread(_read, path)
+    made, reply, mark = await asyncio.to_thread(_made_of, path, asking.id)
     if (before := await store.noted(mark)) is not None:
         raise AlreadyExists(f"{path} was taken in before, at {before}")
     now = time.time()
-    unit = asking.accepted(Unit())
-    counts = {"tasks": tasks_into(unit, original), "events": events_into(unit, original)}
-    counts["changes"], counts["agents"] = states_into(unit, original, f"from {path.name}", asking.id)
-    reply = {"path": str(path), "kind": original.schema, **counts, "left": original.left}
+    unit = asking.accepted(Unit()).also(made)
     unit.event("SystemEvent", "original_imported", None, reply, now)
     unit.note(mark, written(now))
     try:
@@ -52,7 +49,11 @@ async def take_original(store: Store, request: ImportOriginal, asking: Asking) -
     return reply
 
 
-def _read(path: Path) -> tuple[Original, str]:
-    original = read_original(path)
+def _made_of(path: Path, request_id: str | None) -> tuple[Unit, Reply, str]:
+    """Return what is to be stored of it, what that is in numbers, and its mark; in a thread, as that may take long."""
+    original, unit = read_original(path), Unit()
+    counts = {"tasks": tasks_into(unit, original), "events": events_into(unit, original)}
+    counts["changes"], counts["agents"] = states_into(unit, original, f"from {path.name}", request_id)
+    reply = {"path": str(path), "kind": original.schema, **counts, "left": original.left}
     with open(path, "rb") as file:
-        return original, f"original {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return unit, reply, f"{MARK}{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from descartes_core.errors import AlreadyExists, ArchiveInvalid, InvalidParams, NotFound, Refused
 from descartes_core.ids import new_id
+from descartes_daemon.transfer import original, taking
 from descartes_daemon.transfer.original import moment
 from tests.support.inside import Inside, open_inside
 
@@ -167,6 +170,50 @@ async def test_one_row_that_has_no_place_keeps_all_out(short: Path) -> None:
             await take(inside, path)
         assert (await inside.call("task.list"))["tasks"] == []
         assert (await inside.call("state.query"))["state"] == []
+
+
+async def test_what_is_no_json_is_text_and_what_is_long_is_cut(short: Path) -> None:
+    async with open_inside(short) as inside:
+        long = f"INSERT INTO events VALUES ('e', 'said', 1, 's', 'User', 'me', '{'x' * 9000}', 'NaN', NULL);"
+        about = "INSERT INTO agents VALUES ('b', 'b', 'idle', 'm', 1, NULL, 't', '[NaN]');"
+        await take(inside, database(short / "old.db", INIT + long + about))
+        (event,) = [one for one in (await inside.call("event.list"))["events"] if one["event_type"] == "original_event"]
+        assert event["data"]["metadata"] == "NaN"
+        assert event["data"]["content"] == f"{'x' * 8192} … (9000 characters)"
+        (kept,) = (await inside.call("state.query", agent_id="b"))["state"]
+        assert kept["value"]["metadata"] == "[NaN]"
+
+
+@pytest.mark.parametrize("bound", ["MOST_ROWS", "MOST_BYTES"])
+async def test_too_much_is_refused_before_it_is_in_memory(
+    short: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(original, bound, 1)
+    async with open_inside(short) as inside:
+        with pytest.raises(ArchiveInvalid, match="make a copy"):
+            await take(inside, database(short / "old.db", INIT))
+
+
+async def test_the_loop_goes_on_while_it_is_read(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_inside(short) as inside:
+        threads = []
+        making = taking.events_into
+        monkeypatch.setattr(
+            taking, "events_into", lambda *given: threads.append(threading.current_thread()) or making(*given)
+        )
+        await take(inside, database(short / "old.db", INIT))
+        assert threads
+        assert threading.main_thread() not in threads
+
+
+async def test_an_export_remembers_what_was_taken_in(short: Path) -> None:
+    async with open_inside(short) as inside:
+        await take(inside, database(short / "old.db", INIT))
+        await inside.call("session.export", path=str(short / "x.tar"))
+        with tarfile.open(short / "x.tar") as file, contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            connection.deserialize(file.extractfile("state.db").read())  # type: ignore[union-attr]
+            words = [word for (word,) in connection.execute("SELECT key FROM meta")]
+        assert [word.split()[0] for word in words] == ["original"]
 
 
 @pytest.mark.parametrize(
