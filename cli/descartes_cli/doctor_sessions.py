@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 
 from descartes_cli.remark import Remark, ok, warning, wrong
+from descartes_cli.transfer_left import look_at_exports, look_at_imports
 from descartes_core.errors import DescartesError
 from descartes_core.session_life import State
 from descartes_local.config_quick import complaint_about
@@ -28,7 +29,10 @@ def look_at_sessions(home: Home) -> Iterator[Remark]:
         yield warning("workspaces", note, "descartes sessions list shows what is known")
     for path, reason in listing.errors:
         yield warning("search", f"{path} was not searched: {reason}", "name other discovery.search_paths, or mend it")
+    yield from look_at_imports(home)
     for session in listing.sessions:
+        if session.run is None and not session.is_copy:
+            yield from look_at_exports(home, session)
         for note in session.notes:
             yield warning(f"session {session.name}", note, f"descartes sessions show {shlex.quote(str(session.path))}")
         # A copy tells of its original's ports; what is archived does not start.

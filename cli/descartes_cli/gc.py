@@ -18,6 +18,7 @@ from descartes_cli.progress import lasting
 from descartes_cli.render import amount, print_json, print_table, printable, say, say_wrong
 from descartes_cli.session_named import find_session
 from descartes_cli.strays import end_after_asking
+from descartes_cli.transfer_left import remove_imports
 from descartes_cli.waking import awake
 from descartes_core.errors import DescartesError, NoWorkspace
 from descartes_core.ids import short
@@ -100,7 +101,8 @@ def gc(
 ) -> int:
     """Remove what agents said that ended long ago, and old events; first it tells what and how much, and asks.
 
-    What agents left running in sessions that nobody serves is told and asked for first, and ended.
+    What agents left running in sessions that nobody serves is told and asked for first, and ended. Outside of any
+    workspace what killed imports left is told and removed, too.
 
     What stays and is old enough (output.compress_after_days) is compressed: it is read as before.
 
@@ -117,6 +119,7 @@ def gc(
     meant, is_all = _meant(home, workspace)
     wanted = None if is_all else {session.id for session in meant}
     left = end_after_asking(home, wanted, dry_run=dry_run, yes=yes, quiet=as_json)
+    remains = remove_imports(home, dry_run=dry_run, quiet=as_json) if is_all else []
     if dry_run:  # the daemon that would be started would take care of them
         meant = [session for session in meant if session.id not in {one["session_id"] for one in left}]
     parts = list(_collect(home, meant, {**asked, "dry_run": True}, errors))
@@ -139,6 +142,7 @@ def gc(
                 "bytes": _sum(parts, "bytes"),
                 "events": _sum(parts, "events"),
                 "left_running": left,
+                "left_by_imports": remains,
                 "errors": {path: error.message for path, error in errors.items()},
             }
         )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
 import time
+from pathlib import Path
 
 from descartes_daemon.assembly import Daemon
 from descartes_daemon.store import Store
@@ -23,11 +27,26 @@ def register(daemon: Daemon) -> None:
 
 def begin(daemon: Daemon) -> None:
     """Open, once the daemon serves, what has work that nobody asks for."""
+    _remove_leftovers(daemon)
     daemon.background.start(_begin_hooks(daemon), "begin with hooks")
     _follow_tasks(daemon)
     daemon.background.start(_expire_snapshots(daemon.store), "forget snapshots whose time is over")
     if (daemon.agents.place.data / "importing").exists():
         daemon.background.start(daemon.rooms.recordings.open().begin(), "finish imports")
+
+
+def _remove_leftovers(daemon: Daemon) -> None:
+    """Remove what kills left of the session's import, which is over once it is served, and of exports."""
+    data = daemon.agents.place.data
+    (data / "import.json").unlink(missing_ok=True)
+    left = [data / name for name in os.listdir(data) if name.startswith(".export-")]
+    if left and not daemon.rooms.transfer.is_open:
+        daemon.background.start(asyncio.to_thread(_remove_all, left), "remove what killed exports left")
+
+
+def _remove_all(directories: list[Path]) -> None:
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _register_state(daemon: Daemon) -> None:

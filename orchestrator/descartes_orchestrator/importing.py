@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from descartes_core.errors import AlreadyExists, ArchiveInvalid, Locked, NotFound, Refused, Unavailable
 from descartes_core.ids import new_id
@@ -23,14 +22,13 @@ from descartes_core.session_record import SessionRecord, UnreadableRecord, read_
 from descartes_local import registry, session_file
 from descartes_local.archive_form import IMPORTING
 from descartes_local.home import Home
-from descartes_local.json_file import read_json, sync_directory, write_json
+from descartes_local.json_file import sync_directory, write_json
 from descartes_local.locks import is_at, lock_directory
 from descartes_local.probe import reached
 from descartes_orchestrator.identity import Session, living_run, session_of
+from descartes_orchestrator.import_leftovers import ASIDE, finish, sweep
 from descartes_orchestrator.unpacking import Unpacked, unpack
 
-#: A directory that is not a session's data yet, beside those that are.
-_ASIDE = ".import-"
 #: Keys of session.json that belong to the place where it was.
 _OF_THE_PLACE = ("ports",)
 
@@ -93,7 +91,7 @@ def _aside(home: Home) -> Iterator[Path]:
 def _locked_aside(home: Home, held: contextlib.ExitStack) -> Path:
     """Make the outer one; before it is locked another import may take it for a leftover."""
     while True:
-        around = home.path / "sessions" / f"{_ASIDE}{secrets.token_hex(8)}"
+        around = home.path / "sessions" / f"{ASIDE}{secrets.token_hex(8)}"
         around.mkdir(mode=0o700)
         with contextlib.suppress(Locked, FileNotFoundError):
             lock = lock_directory(around)
@@ -126,7 +124,7 @@ def _take_in(home: Home, directory: Path, workspace: Path, told: SessionRecord, 
         _refuse_known(home, workspace)
         record = _as_it_is_here(home, told, workspace)
         _put(home, directory, workspace, record)
-    _finish(home.session(record.id))
+    finish(home.session(record.id))
     with contextlib.suppress(OSError, Unavailable):  # it is there, and is found by its path
         registry.remember(home, record.id, str(workspace))
     reached("import.done")
@@ -178,45 +176,3 @@ def _put(home: Home, directory: Path, workspace: Path, record: SessionRecord) ->
         shutil.rmtree(data, ignore_errors=True)
         raise
     reached("import.saved")
-
-
-def _finish(data: Path) -> None:
-    (data / IMPORTING).unlink(missing_ok=True)
-
-
-def sweep(home: Home) -> None:
-    """Remove what killed imports left, and finish those whose session is there."""
-    for name in os.listdir(home.path / "sessions"):
-        directory = home.path / "sessions" / name
-        is_under_way = (directory / IMPORTING).exists()
-        if not (is_under_way or name.startswith(_ASIDE)):
-            continue
-        try:
-            lock = lock_directory(directory)
-        except (Locked, OSError):
-            continue  # somebody is at it, or serves it
-        try:
-            _settle(home, directory, is_under_way=is_under_way and not name.startswith(_ASIDE))
-        finally:
-            if lock is not None:
-                os.close(lock)
-
-
-def _settle(home: Home, directory: Path, *, is_under_way: bool) -> None:
-    told: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        told = read_json(directory / IMPORTING) if is_under_way else {}
-    if is_under_way and _is_there(told):
-        with contextlib.suppress(OSError, Unavailable):
-            registry.remember(home, told["id"], told["path"])
-        _finish(directory)
-    else:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _is_there(told: dict[str, Any]) -> bool:
-    try:
-        found = session_file.load(Path(told["path"]))
-    except (session_file.Unreadable, KeyError, TypeError):
-        return False
-    return found is not None and found.id == told.get("id")

@@ -23,7 +23,8 @@ from descartes_local.home import Home
 from descartes_local.locks import lock_directory
 from descartes_local.session_file import load, path_in
 from descartes_orchestrator import importing
-from descartes_orchestrator.importing import import_session, sweep
+from descartes_orchestrator.import_leftovers import leftovers, sweep
+from descartes_orchestrator.importing import import_session
 from tests.support.rows import an_agent, told
 
 AGENT = "12345678-1234-1234-1234-123456789abc"
@@ -147,13 +148,28 @@ def test_what_a_killed_one_left_is_removed_or_finished(home: Home, tmp_path: Pat
         (sessions / name).mkdir()
     unsaved = new_id()
     (sessions / unsaved).mkdir()
-    (sessions / unsaved / IMPORTING).write_text(json.dumps({"id": unsaved, "path": str(tmp_path / "gone")}))
+    (sessions / unsaved / IMPORTING).write_text(json.dumps({"id": unsaved, "path": str(tmp_path / "empty")}))
+    (tmp_path / "empty" / ".scud").mkdir(parents=True)
     held = lock_directory(sessions / ".import-bb")
     assert held is not None
     home.sessions_file.unlink()
+    assert {path.name for path in leftovers(home)} == {".import-aa", unsaved}
     sweep(home)
+    assert leftovers(home) == []
     os.close(held)
     assert {".import-aa", unsaved} & set(left_in(home)) == set()
     assert {".import-bb", made.id} < set(left_in(home))
     assert not (home.session(made.id) / IMPORTING).exists()
     assert registry.read(home).known == {made.id: str(made.path)}
+
+
+def test_data_of_a_workspace_that_was_moved_is_never_taken_for_a_leftover(
+    home: Home, tmp_path: Path, file: Path
+) -> None:
+    made = import_session(home, file, tmp_path / "shop").session
+    # Killed just before its last step; then the workspace got another place, or its disk is not mounted now.
+    (home.session(made.id) / IMPORTING).write_text(json.dumps({"id": made.id, "path": str(made.path)}))
+    (tmp_path / "shop").rename(tmp_path / "moved")
+    sweep(home)
+    assert (home.session(made.id) / "state.db").exists()
+    assert leftovers(home) == []

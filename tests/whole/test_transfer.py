@@ -13,7 +13,7 @@ import pytest
 from tests.support.moments import Moments
 from tests.support.person import Person
 from tests.support.serving import only_run
-from tests.support.waiting import process_gone
+from tests.support.waiting import process_gone, wait_until
 
 pytestmark = pytest.mark.supervisor("shared")
 
@@ -90,3 +90,23 @@ def test_an_import_that_is_killed_made_all_or_nothing(
     data = sorted(os.listdir(person.home.path / "sessions"))
     assert data == sorted([*{one["id"] for one in before}, made]), "no leftover stays"
     assert person.run("logs", "-s", there, agent).stdout == "said\n"
+
+
+def test_what_kills_left_is_named_by_doctor_and_removed(person: Person, created: Path) -> None:
+    data = person.home.session(person.run("sessions", "show", created, "--json").json["id"])
+    person.run("sessions", "start", created)
+    person.run("sessions", "stop", created)
+    imported, exported = data.parent / ".import-0123", data / ".export-0123"
+    for place in (imported, exported):
+        place.mkdir()
+        (place / "state.db").write_bytes(bytes(10_000))
+    told = [one["text"] for one in person.run("doctor", "--json", check=False).json["remarks"]]
+    for place in (imported, exported):
+        assert any(str(place) in text and "killed" in text for text in told)
+    outside = person.directory / "outside"
+    outside.mkdir()
+    assert str(imported) in person.run("gc", "--dry-run", cwd=outside).stdout
+    assert imported.exists()
+    assert person.run("gc", "--yes", "--json", cwd=outside).json["left_by_imports"] == [str(imported)]
+    wait_until(lambda: not exported.exists(), "the session's daemon, which gc has started, removes the other one")
+    assert not imported.exists()
