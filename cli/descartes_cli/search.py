@@ -128,6 +128,8 @@ def _print(answers: dict[str, tuple[str, Any]], limit: int, as_json: bool) -> in
     else:
         for result in results:
             say(_line(result, names if len(names) > 1 else {}))
+        if not results and len(wrong) < len(answers):
+            say("nothing found")
     return wrong[0].exit if wrong else 0
 
 

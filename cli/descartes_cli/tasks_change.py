@@ -8,7 +8,7 @@ from descartes_cli import options
 from descartes_cli.of_session import change_session, session
 from descartes_cli.render import print_json, printable
 from descartes_cli.tasks_count import print_phases
-from descartes_cli.tasks_list import OWN_STATUSES, STATUSES, of_own, own
+from descartes_cli.tasks_list import OWN_STATUSES, STATUS_WORDS, STATUSES, of_own, own
 
 _USE = """\b
 Examples:
@@ -38,8 +38,13 @@ Examples:
 
 @click.command("set-status", epilog=_SET)
 @click.argument("task", metavar="TASK")
-@click.argument("status", type=click.Choice(STATUSES + OWN_STATUSES))
-@click.option("--was", type=click.Choice(STATUSES + OWN_STATUSES), help="Only where it has this status until then.")
+@click.argument("status", metavar="STATUS", type=click.Choice(STATUSES + OWN_STATUSES))
+@click.option(
+    "--was",
+    type=click.Choice(STATUSES + OWN_STATUSES),
+    metavar="STATUS",
+    help=f"Only where it has this status until then. {STATUS_WORDS}",
+)
 @own
 @session
 @options.as_json

@@ -22,11 +22,19 @@ Examples:
 #: As the daemon takes them; the last two are words of own tasks.
 STATUSES = ("pending", "in-progress", "done", "review", "blocked", "deferred", "cancelled", "expanded", "failed")
 OWN_STATUSES = ("todo", "in_progress")
+#: What is said where one is asked for; as a list of choices it would fill the help.
+STATUS_WORDS = f"A STATUS is one of {', '.join(STATUSES)}; of own tasks also {' or '.join(OWN_STATUSES)}."
 
 
 @click.command("list", epilog=_LIST)
 @phase
-@click.option("--status", multiple=True, type=click.Choice(STATUSES + OWN_STATUSES), help="Only these; repeatable.")
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice(STATUSES + OWN_STATUSES),
+    metavar="STATUS",
+    help=f"Only these; repeatable. {STATUS_WORDS}",
+)
 @click.option("--ready", is_flag=True, help="Only those that may be begun now.")
 @own
 @session
@@ -50,13 +58,23 @@ def list_tasks(
             ("TASK", "STATUS", "PRIORITY", "SIZE", "FOR", "TITLE"), list(map(_cells, told["tasks"])), coloured=1
         )
     else:
-        click.echo("no such tasks" if status or ready or phase else "no tasks; descartes tasks add TITLE makes one")
+        click.echo(_none(told["source"], is_some=bool(status or ready or phase)))
     if len(told["tasks"]) < told["total"]:
         say_wrong(f"the first {len(told['tasks'])} of {told['total']}")
     for fault in told["faults"]:
         say_wrong(fault)
     if told["notice"]:
         say_wrong(told["notice"])
+
+
+def _none(source: str, *, is_some: bool) -> str:
+    if is_some:
+        return "no such tasks"
+    return (
+        "no tasks of SCUD; --own lists the session's"
+        if source == "scud"
+        else "no tasks; descartes tasks add TITLE makes one"
+    )
 
 
 def of_own(is_own: bool) -> dict[str, Any]:

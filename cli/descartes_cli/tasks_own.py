@@ -9,7 +9,7 @@ import click
 from descartes_cli import options
 from descartes_cli.of_session import change_session, session
 from descartes_cli.render import print_json, printable
-from descartes_cli.tasks_list import OWN_STATUSES, STATUSES
+from descartes_cli.tasks_list import OWN_STATUSES, STATUS_WORDS, STATUSES
 
 _PRIORITY = click.Choice(["critical", "high", "medium", "low"])
 _ADD = """\b
@@ -56,7 +56,7 @@ Examples:
 @click.argument("task", metavar="TASK")
 @click.option("--title", metavar="TEXT")
 @click.option("--description", metavar="TEXT")
-@click.option("--status", type=click.Choice(STATUSES + OWN_STATUSES))
+@click.option("--status", type=click.Choice(STATUSES + OWN_STATUSES), metavar="STATUS", help=STATUS_WORDS)
 @click.option("--priority", type=_PRIORITY)
 @click.option("--complexity", type=_complexity, metavar="WORD", help="trivial … epic, or a number.")
 @click.option("--needs", multiple=True, metavar="TASK", help="In place of what it needed; repeatable.")

@@ -24,6 +24,7 @@ def test_what_was_said_is_found_by_people_and_programs_also_after_a_kill(person:
     person.run("wait", "fixer")
     shown = person.run("search", "deadlock", "worker", "--kind", "output")
     assert "fixer  0  the deadlock is in worker 7" in shown.stdout
+    assert person.run("search", "walrus").stdout == "nothing found\n"
     (result,) = person.run("search", "deadlock", "--kind", "output", "--json").json["results"]
     assert set(result) >= {"kind", "session_id", "agent_id", "offset", "at", "snippet", "score"}
     assert person.run("logs", "fixer", "--from", result["offset"]).stdout.startswith("the deadlock")

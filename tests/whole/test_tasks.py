@@ -118,9 +118,13 @@ def test_a_tree_that_comes_later_is_seen(person: Person, moments: Moments) -> No
     workspace = person.workspace()
     person.run("sessions", "start", workspace)
     moments.wait_for("daemon.scud.watched")
+    assert person.run("tasks", "list", "-s", workspace).stdout == "no tasks; descartes tasks add TITLE makes one\n"
     shutil.copytree(HERE / "coalgas", workspace / ".scud", dirs_exist_ok=True)
     events, _ = told(only_run(person.home).socket, 0)
     assert {word for word, _ in events} == {"created"}
+    (workspace / ".scud/tasks/tasks.scg").write_text("# SCUD Graph v1\n# Phase: a\n\n@nodes\n")
+    assert told(only_run(person.home).socket, len(events) + 1)[0][0][0] == "removed"
+    assert person.run("tasks", "list", "-s", workspace).stdout == "no tasks of SCUD; --own lists the session's\n"
 
 
 @pytest.mark.parametrize("rounds", [40, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])])

@@ -70,8 +70,13 @@ def view_of(source: str, graph: Graph) -> View:
 
 
 def _told(faults: list[Fault]) -> list[str]:
-    told = [
-        " ".join(filter(None, (fault.phase, f"line {fault.line}:" if fault.line else "", fault.text)))
-        for fault in faults[:_MOST_FAULTS]
-    ]
+    told = [_where(fault) + fault.text for fault in faults[:_MOST_FAULTS]]
     return [*told, f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else told
+
+
+def _where(fault: Fault) -> str:
+    """Return the phase and the line, but where the text begins with the task's whole id."""
+    if not fault.line and fault.text.startswith(f"{fault.phase}:"):
+        return ""
+    where = " ".join(filter(None, (fault.phase, f"line {fault.line}" if fault.line else "")))
+    return f"{where}: " if where else ""
