@@ -17,6 +17,8 @@ from descartes_core.recordings.pace import Pace
 
 #: How far an arrow goes (seconds of the recording).
 _STEP = 5.0
+#: Nothing waits longer at a time: what asks the system for weeks is refused (seconds).
+_LONGEST_WAIT = 3600.0
 _KEYS = {b"q": "quit", b"\x03": "quit", b"\x04": "quit", b" ": "pause", b"\x1b[C": "on", b"\x1b[D": "back"}
 _KEY = re.compile(rb"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)
 _KEYS |= {b"\x1bOC": "on", b"\x1bOD": "back"}
@@ -92,7 +94,7 @@ class Player:
                 self._pace.shown(at, due)
                 return None
             if due > now or self._pace.is_paused:
-                key = self._pressed(None if self._pace.is_paused else due - now)
+                key = self._pressed(None if self._pace.is_paused else min(due - now, _LONGEST_WAIT))
             if key is not None:
                 return key
 

@@ -10,7 +10,7 @@ from descartes_cli.terminal_modes import TerminalModes
 
 ALL = (
     b"\x1b[?1049h\x1b[?1h\x1b=\x1b[?25l\x1b[?1000;1006h\x1b[?2004h\x1b[>1u\x1b[>4;2m\x1b[6 q"
-    b"\x1b[2;9r\x1b(0\x1b]11;#000\x07"
+    b"\x1b[2;9r\x1b(0\x1b]11;#000\x07\x1b)0\x0e\x1b[4h\x1b]8;id=1;http://h\x1b\\"
 )
 
 
@@ -40,6 +40,12 @@ def taken_back(*pieces: bytes) -> bytes:
         (b"\x1b(0", b"\x1b(B"),
         (b"\x1b(0\x1b(B", b""),
         (b"\x1b=", b"\x1b>"),
+        (b"\x1b)0\x0e", b"\x1b)B\x0f"),
+        (b"\x1b)0\x0e\x0f\x1b)B", b""),
+        (b"\x1b[4;20h", b"\x1b[20l\x1b[4l"),
+        (b"\x1b[4h\x1b[4l", b""),
+        (b"\x1b]8;;http://h\x07link", b"\x1b]8;;\x1b\\"),
+        (b"\x1b]8;;http://h\x07link\x1b]8;;\x07", b""),
         (b"\x1b]11;#000000\x07", b"\x1b]111\x07"),
         (b"\x1b[?2026h", b""),
         (ALL + b"\x1bc", b""),

@@ -11,11 +11,13 @@ import re
 from descartes_core.recordings.sequences import Sequences, Token
 
 #: Where it writes, how it looks, which part scrolls.
-_SHOWN_CSI = re.compile(r"(?:\x1b\[|\x9b)(?:[0-9;:]*[@A-HJ-MPSTXZ`abdefgmrsu]|[0-9]* q|!p|\?[0-9;]*[JK]|[0-9;]*[hl])\Z")
+_SHOWN_CSI = re.compile(r"(?:\x1b\[|\x9b)(?:[0-9;:]*[@A-HJ-MPSTXZ`abdefmrsu]|[0-9]* q|!p|\?[0-9;]*[JK])\Z")
 #: Its own modes: autowrap, origin, cursor, other screens, synchronized output.
-_SHOWN_MODES = {"3", "5", "6", "7", "12", "25", "45", "47", "69", "1047", "1048", "1049", "2026"}
-_MODES = re.compile(r"(?:\x1b\[|\x9b)\?([0-9;]+)([hl])\Z")
-_SHOWN_ESCAPES = re.compile(r"\x1b(?:[78=>DEHMNO\\no|}~]|[()*+][0-~]|#[3-8])\Z")
+_SHOWN_MODES = {"5", "6", "7", "12", "25", "45", "47", "69", "1047", "1048", "1049", "2026"}
+_MODES = re.compile(r"(?:\x1b\[|\x9b)(\??)([0-9;]+)([hl])\Z")
+#: Inserting, and what a newline does; others lock the keyboard, or let it be heard twice.
+_SHOWN_ANSI_MODES = {"4", "20"}
+_SHOWN_ESCAPES = re.compile(r"\x1b(?:[78=>DEMNO\\|}~]|[()*+][0-~]|#[3-8])\Z")
 _LINK = re.compile(r"\x1b\]8;[^\x07\x1b]*(?:\x07|\x1b\\)\Z")
 #: ENQ asks, too; XON and XOFF would stop the terminal.
 _SHOWN_CONTROLS = frozenset("\a\b\t\n\x0b\f\r\x0e\x0f\x84\x85\x88\x8d")
@@ -46,6 +48,7 @@ def _shown(token: Token) -> str:
         case "string":
             return token.text if _LINK.match(token.text) else ""
     if found := _MODES.match(token.text):
-        modes = [mode for mode in found[1].split(";") if mode in _SHOWN_MODES]
-        return f"\x1b[?{';'.join(modes)}{found[2]}" if modes else ""
+        shown = _SHOWN_MODES if found[1] else _SHOWN_ANSI_MODES
+        modes = [mode for mode in found[2].split(";") if mode in shown]
+        return f"\x1b[{found[1]}{';'.join(modes)}{found[3]}" if modes else ""
     return token.text if _SHOWN_CSI.match(token.text) else ""

@@ -29,6 +29,12 @@ from descartes_core.recordings.pace import Pace
         "\x1b[>q",
         "\x13",
         "\x9bc",
+        # It would lock the keyboard, be heard twice, forget its tabs, or be wider.
+        "\x1b[2h",
+        "\x1b[12l",
+        "\x1b[3g",
+        "\x1bH",
+        "\x1b[?3h",
     ],
 )
 def test_what_would_ask_or_change_the_terminal_is_left_out(harm: str) -> None:
@@ -45,7 +51,7 @@ def test_what_is_seen_stays(shown: str) -> None:
 
 
 def test_of_several_modes_only_those_that_are_seen_stay() -> None:
-    assert Harmless().feed("\x1b[?25;1003l\x1bc") == "\x1b[?25l\x1b[0m\x1b[r\x1b[H\x1b[2J"
+    assert Harmless().feed("\x1b[?25;1003l\x1b[2;4h\x1bc") == "\x1b[?25l\x1b[4h\x1b[0m\x1b[r\x1b[H\x1b[2J"
 
 
 def test_a_moment_is_due_after_its_pause_at_its_speed() -> None:
