@@ -10,7 +10,10 @@ from descartes_local.regular_file import read_regular
 #: The tables of our model; `config.Settings` has exactly these (a test holds them together).
 #: They stand here because that model costs 0.1 s of imports, which finding a workspace must not.
 SECTIONS = frozenset(
-    {"server", "discovery", "agents", "output", "retention", "terminals", "supervisor", "hub", "log", "tasks"}
+    {
+        *("server", "discovery", "agents", "output", "retention", "terminals", "redaction", "search", "semantic"),
+        *("supervisor", "hub", "hooks", "log", "tasks"),
+    }
 )
 
 

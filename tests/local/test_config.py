@@ -107,7 +107,7 @@ def test_variables_that_are_no_settings_are_left_alone(home: Home, monkeypatch: 
         ("[server]\nport = 1", "unknown key server.port; allowed: http_port, ws_port, request_timeout"),
         (
             "[sever]\nport = 1",
-            "unknown key sever; allowed: server, discovery, agents, output, retention, terminals, supervisor, hub, ",
+            "unknown key sever; allowed: server, discovery, agents, output, retention, terminals, redaction, search, ",
         ),
         ("[agents]\ncommand = 'claude'", "agents.command: Input should be a valid list"),
         ("[agents]\ncommand = ['a', 3]", "agents.command.1: Input should be a valid string"),

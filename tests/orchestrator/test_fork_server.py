@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -92,8 +93,11 @@ def ending(tmp_path: Path) -> Iterator[Served]:
 
 def open_in(pid: int) -> dict[int, str]:
     """Return what a process has open."""
-    place = f"/proc/{pid}/fd"
-    return {int(number): os.readlink(f"{place}/{number}") for number in os.listdir(place)}
+    place, found = f"/proc/{pid}/fd", {}
+    for number in os.listdir(place):
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found[int(number)] = os.readlink(f"{place}/{number}")
+    return found
 
 
 def test_before_a_fork_there_is_one_thread_and_nothing_open(served: Served, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class AddHook(Change):
     #: Whether a loopback, private or link-local address may be posted to.
     allow_private: bool = False
     #: The seq of the last event that is known there already; null: from now on.
-    since: Annotated[int, Field(ge=0)] | None = None
+    since: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> AddHook:

@@ -45,7 +45,7 @@ class ReadInput(Model):
 
     agent_id: AgentName
     #: The `seq` after which to begin.
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
 
 

@@ -53,17 +53,20 @@ class Recordings:
         #: Where imports are under way.
         self._coming = ground.agents.place.data / "importing"
         self._under_way: set[str] = set()
+        #: Held while the rest of killed ones is removed: a repeat of one of them waits for that.
+        self._tidying = asyncio.Lock()
         self._tasks: set[asyncio.Task[Reply]] = set()
         self._over = threading.Event()
 
     async def begin(self) -> None:
         """Remove what a killed daemon left, or what it had just finished."""
-        for mark in await asyncio.to_thread(lambda: sorted(self._coming.glob("*.mark"))):
-            if mark.stem not in self._under_way:
-                is_there = await self._store.agent(mark.stem) is not None
-                await asyncio.to_thread(self._clear, mark.stem, keep=is_there)
-        with contextlib.suppress(OSError):
-            self._coming.rmdir()
+        async with self._tidying:
+            for mark in await asyncio.to_thread(lambda: sorted(self._coming.glob("*.mark"))):
+                if mark.stem not in self._under_way:
+                    is_there = await self._store.agent(mark.stem) is not None
+                    await asyncio.to_thread(self._clear, mark.stem, keep=is_there)
+            with contextlib.suppress(OSError):
+                self._coming.rmdir()
 
     async def import_(self, request: ImportRecording, asking: Asking) -> Reply:
         """recording.import: make an agent of a recording, whole or not at all."""
@@ -80,6 +83,8 @@ class Recordings:
 
     async def _import(self, request: ImportRecording, asking: Asking) -> Reply:
         identity = request.agent_id or new_id()
+        async with self._tidying:
+            pass
         if identity in self._under_way or await self._store.agent(identity) is not None:
             raise AlreadyExists(f"agent {identity} exists already")
         self._under_way.add(identity)
