@@ -69,7 +69,11 @@ def _name(source: str, path: Path, *, replace: bool) -> None:
             raise AlreadyExists(f"{path} exists already") from None
         beside = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
         _link(source, beside)
-        os.replace(beside, path)
+        try:
+            os.replace(beside, path)
+        except OSError:  # a directory, say
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def _link(source: str, path: Path) -> None:

@@ -27,6 +27,9 @@ from descartes_local.archive_form import STATE
 
 #: As it came.
 INCOMING = "incoming.db"
+#: The last moment that can be written down; no counter of ours comes near the other one, and some room is left behind.
+_LATEST, _LAST_NUMBER = 253_402_300_799, 2**53
+_LARGEST_SCREEN = 1000
 
 
 def receive(directory: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -61,10 +64,33 @@ def _disarm(connection: sqlite3.Connection) -> None:
     for (identity,) in connection.execute("SELECT id FROM main.agents"):
         if not is_id(identity):  # its directory bears this name
             raise ArchiveInvalid(f"{identity[:100]!r} is no agent's id")
+    _refuse_impossible(connection)
     connection.execute("""
         UPDATE main.agents SET pid = NULL, process_started = NULL, boot_id = NULL, cgroup = NULL,
             host = NULL, host_key = NULL, owner = NULL
     """)
+
+
+def _refuse_impossible(connection: sqlite3.Connection) -> None:
+    """Refuse what fits the schema, and with which nobody could ever read or continue this history."""
+    for table, column, is_key in connection.execute("""
+        SELECT tables.name, columns.name, columns.pk
+        FROM main.sqlite_master AS tables, pragma_table_info(tables.name, 'main') AS columns
+        WHERE tables.type = 'table' AND (columns.type = 'REAL' OR (columns.type = 'INTEGER' AND columns.pk))
+    """).fetchall():
+        most = _LAST_NUMBER if is_key else _LATEST
+        _refuse_any(connection, table, f'"{column}" NOT BETWEEN 0 AND {most}', f"{column} of {table}")
+    for size in ("rows", "cols"):
+        _refuse_any(connection, "agents", f"{size} NOT BETWEEN 1 AND {_LARGEST_SCREEN}", f"a terminal's {size}")
+    for begin in ("output_from", "errors_from"):
+        _refuse_any(connection, "agents", f"{begin} < 0", begin)
+    _refuse_any(connection, "meta", "key = 'events_gone_to' AND value GLOB '*[^0-9]*'", "where its events begin")
+
+
+def _refuse_any(connection: sqlite3.Connection, table: str, which: str, what: str) -> None:
+    # The names are those of our own schema.
+    if connection.execute(f'SELECT 1 FROM main."{table}" WHERE {which} LIMIT 1').fetchone():  # noqa: S608
+        raise ArchiveInvalid(f"{what} cannot be what it is in a row: it was damaged or changed")
 
 
 def _end_living(connection: sqlite3.Connection, about: dict[str, Any]) -> list[dict[str, str]]:

@@ -79,6 +79,19 @@ async def test_requests_and_what_is_still_to_be_ended_stay_here(short: Path) -> 
         await inside.daemon.store.commit(Unit().remain_gone(spawned["id"], 1, 1))
 
 
+async def test_hooks_and_their_secrets_stay_here(short: Path) -> None:
+    async with open_inside(short) as inside:
+        url = "http://me:hush-hush@127.0.0.1:9/x?token=hush-hush"
+        added = await inside.call("hook.add", url=url, on=["agent.*"], allow_private=True, request_id=new_id())
+        state = (await exported(inside, short / "x.tar"))["state.db"]
+        for table in ("hooks", "hook_dead"):
+            assert rows_of(state, f"SELECT * FROM {table}") == []
+        assert rows_of(state, "SELECT count(*) FROM events WHERE event_type = 'hook_added'") == [(1,)]
+        whole = (short / "x.tar").read_bytes()
+        assert b"hush-hush" not in whole
+        assert added["secret"].encode() not in whole
+
+
 async def test_what_is_dropped_meanwhile_is_known_to_be_gone(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_inside(short) as inside:
         spawned = await inside.spawn(["sh", "-c", "echo 0123456789"])

@@ -34,6 +34,14 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_kind")
+def test_what_cannot_be_replaced_stays_alone(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(IsADirectoryError), placed(tmp_path / "x", replace=True) as file:
+        file.write(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.usefixtures("_kind")
 def test_what_is_there_stays_or_is_replaced_at_once(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"mine")
     with pytest.raises(AlreadyExists), placed(tmp_path / "x", replace=False) as file:

@@ -138,6 +138,25 @@ def test_what_is_not_ours_is_refused(came: Callable[..., Path], why: str, harm: 
         receive(came(harm), ABOUT)
 
 
+@pytest.mark.parametrize(
+    ("why", "harm"),
+    [
+        ("at of events", "UPDATE events SET at = 9e999"),
+        ("created_at of agents", "UPDATE agents SET created_at = 1e300"),
+        ("created_at of agents", "UPDATE agents SET created_at = -1"),
+        ("terminal's rows", "UPDATE agents SET rows = 2000000000"),
+        ("terminal's cols", "UPDATE agents SET cols = 0"),
+        ("errors_from", "UPDATE agents SET errors_from = -5"),
+        ("seq of events", "UPDATE events SET seq = 9223372036854775800"),
+        ("where its events begin", "INSERT INTO meta VALUES ('events_gone_to', 'soon')"),
+    ],
+)
+def test_numbers_that_nobody_could_go_on_with_are_refused(came: Callable[..., Path], why: str, harm: str) -> None:
+    """Each fits the schema; the session would never list an event again, or take all memory for one screen."""
+    with pytest.raises(ArchiveInvalid, match=why):
+        receive(came(sql(harm)), ABOUT)
+
+
 def test_a_newer_one_is_named(came: Callable[..., Path]) -> None:
     with pytest.raises(SchemaTooNew, match="99"):
         receive(came(lambda c: c.execute("PRAGMA user_version = 99")), ABOUT)
