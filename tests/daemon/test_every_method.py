@@ -88,7 +88,8 @@ _VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Too slow is a machine that has much else to do: it says nothing of what is tried.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(sorted(METHODS)), st.data())
 def test_parameters_fit_or_are_refused(method: str, data: st.DataObject) -> None:
     fields = sorted(METHODS[method].request.model_fields)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from descartes_core.errors import ConfigInvalid
@@ -211,6 +211,7 @@ def test_every_key_is_listed_once() -> None:
     assert section_model("log").model_fields.keys() == {key for section, key in keys if section == "log"}
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from([*Settings.model_fields, "auth", "pool", "logging", "host", "x"]),
