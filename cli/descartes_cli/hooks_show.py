@@ -28,6 +28,9 @@ def list_hooks(session: str | None, as_json: bool) -> None:
     if as_json:
         print_json(reply)
         return
+    if not reply["hooks"]:
+        say("no hooks; descartes hooks add URL makes one")
+        return
     heads = ("NAME", "ID", "STATE", "DELIVERED", "BEHIND", "DEAD", "ON", "WHERE")
     print_table(heads, [_cells(hook) for hook in reply["hooks"]])
     for hook in reply["hooks"]:
@@ -60,6 +63,9 @@ def dead(hook: str | None, limit: int, after: str | None, session: str | None, a
     reply = read(socket_of(find_home(), session), "hook.deliveries", asked)
     if as_json:
         print_json(reply)
+        return
+    if not reply["deliveries"]:
+        say("no dead letters")
         return
     rows = [
         (one["failed_at"], one["delivery"], one["event"], str(one["tries"]), printable(one["error"]))

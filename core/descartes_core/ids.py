@@ -102,5 +102,8 @@ def resolve(text: str, things: Iterable[Named], missing: type[NotFound]) -> str:
             return found[0].id
         if found:
             listed = ", ".join(f"{thing.id} ({thing.name})" for thing in found[:10])
-            raise Ambiguous(f"{text!r} fits {len(found)}: {listed}; use more of the id")
+            how = (
+                "use more of the id" if len({thing.id for thing in found}) > 1 else "say of which session (-s SESSION)"
+            )
+            raise Ambiguous(f"{text!r} fits {len(found)}: {listed}; {how}")
     raise missing(f"no {missing.code.removesuffix('_not_found')} is called {text!r}")

@@ -66,6 +66,8 @@ def import_session(
             record = _record(unpacked)
             workspace = Path(os.path.abspath(place or Path.cwd() / _directory_name(record.name)))
             return _take_in(home, directory, workspace, record, unpacked)
+    except ArchiveInvalid as error:
+        raise ArchiveInvalid(f"{file}: {error.message}") from error
     except FileNotFoundError as error:
         raise NotFound(f"{error.filename or file} does not exist") from error
     except OSError as error:

@@ -98,6 +98,8 @@ def test_a_name_comes_before_a_prefix() -> None:
 def test_what_fits_twice_lists_the_candidates() -> None:
     with pytest.raises(Ambiguous, match=r"fits 2: aaaa1111.*fixer.*aaaa2222.*tester"):
         resolve("aaaa", [FIRST, SECOND], AgentNotFound)
+    with pytest.raises(Ambiguous, match=r"fits 2: .*; say of which session \(-s SESSION\)"):
+        resolve("fixer", [FIRST, FIRST], AgentNotFound)
 
 
 def test_a_short_prefix_is_a_word() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_a_damaged_file_makes_nothing(home: Home, tmp_path: Path, file: Path) ->
     whole = file.read_bytes()
     for damaged in (whole[:-2000], whole[:3000], whole.replace(b"said\n", b"sayd\n"), b"", b"x" * 5000):
         file.write_bytes(damaged)
-        with pytest.raises(ArchiveInvalid):
+        with pytest.raises(ArchiveInvalid, match=f"^{re.escape(str(file))}: "):
             import_session(home, file, tmp_path / "shop")
     with pytest.raises(NotFound):
         import_session(home, tmp_path / "none", tmp_path / "shop")

@@ -191,6 +191,7 @@ def test_the_receiver_of_the_page_takes_what_is_signed_and_refuses_the_rest(pers
         assert (word, json.loads(body)["data"]["name"]) == ("agent.completed", "fixer")
         wrong = wait_until(lambda: [one for one in hooks(person) if one["error"]], "a refusal")
         assert [(one["name"], one["error"]) for one in wrong] == [("wrong", "answered 401")]
+    assert person.run("hooks", "dead").stdout == "no dead letters\n"
     listed = person.run("hooks", "list").stdout
     assert "a-key-of-some-length" not in listed
     assert f"http://localhost:{port}/" in listed

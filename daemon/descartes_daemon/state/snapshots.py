@@ -79,7 +79,7 @@ class Snapshots:
         """
         rows = await self._store.select("snapshots_named", name=text, now=time.time())
         if not rows:
-            raise NotFound(f"there is no snapshot {text!r}")
+            raise NotFound(f"there is no snapshot {text!r}; descartes state snapshots lists all")
         if len(rows) > 1:
             raise Ambiguous(f"{text!r} fits {', '.join(row['id'] for row in rows)}; use more of the id")
         return rows[0]
