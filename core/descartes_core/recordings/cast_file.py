@@ -53,7 +53,7 @@ class CastFile:
         self.title = _text(header.get("title"))
         self.command = _text(header.get("command"))
         stamp: Any = header.get("timestamp")
-        self.began = float(stamp) if _is_time(stamp) and 0 < stamp < 1e11 else began
+        self.began = float(stamp) if _is_number(stamp) and 0 < stamp < 1e11 else began
         self._stdout = header.get("stdout") if self.version == 1 else None
         #: The last moment's time.
         self.ended = self.began
@@ -110,6 +110,8 @@ class CastFile:
 
     def _header(self, line: str) -> dict[str, Any]:
         self._number = 1
+        if len(line) > LONGEST_LINE:
+            raise self._wrong("it is too long")
         try:
             header = self._value(line)
         except WrongCast:
@@ -134,7 +136,7 @@ class CastFile:
             raise self._wrong("it is no JSON") from None
 
     def _time(self, found: Any) -> float:
-        if not _is_time(found) or found > _LONGEST:
+        if not _is_number(found) or found > _LONGEST:
             raise self._wrong("its time is none")
         return max(float(found), 0.0)
 
@@ -142,7 +144,7 @@ class CastFile:
         return WrongCast(f"line {self._number}: {why}")
 
 
-def _is_time(found: Any) -> bool:
+def _is_number(found: Any) -> bool:
     return isinstance(found, int | float) and not isinstance(found, bool) and abs(found) < 1e18 and math.isfinite(found)
 
 
@@ -151,8 +153,7 @@ def _size(rows: Any, cols: Any) -> tuple[int, int]:
 
 
 def _cells(found: Any, usual: int) -> int:
-    is_number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-    return min(max(int(found), 1), 1000) if is_number and found else usual
+    return min(max(int(found), 1), 1000) if _is_number(found) and found else usual
 
 
 def _text(found: Any) -> str:

@@ -53,7 +53,7 @@ class Recordings:
         #: Where imports are under way.
         self._coming = ground.agents.place.data / "importing"
         self._under_way: set[str] = set()
-        #: Held while the rest of killed ones is removed: a repeat of one of them waits for that.
+        #: Held while the rest of killed ones is removed, and while an id is taken: a repeat of one waits for that.
         self._tidying = asyncio.Lock()
         self._tasks: set[asyncio.Task[Reply]] = set()
         self._over = threading.Event()
@@ -65,8 +65,9 @@ class Recordings:
                 if mark.stem not in self._under_way:
                     is_there = await self._store.agent(mark.stem) is not None
                     await asyncio.to_thread(self._clear, mark.stem, keep=is_there)
-            with contextlib.suppress(OSError):
-                self._coming.rmdir()
+            if not self._under_way:
+                with contextlib.suppress(OSError):
+                    self._coming.rmdir()
 
     async def import_(self, request: ImportRecording, asking: Asking) -> Reply:
         """recording.import: make an agent of a recording, whole or not at all."""
@@ -84,10 +85,9 @@ class Recordings:
     async def _import(self, request: ImportRecording, asking: Asking) -> Reply:
         identity = request.agent_id or new_id()
         async with self._tidying:
-            pass
-        if identity in self._under_way or await self._store.agent(identity) is not None:
-            raise AlreadyExists(f"agent {identity} exists already")
-        self._under_way.add(identity)
+            if identity in self._under_way or await self._store.agent(identity) is not None:
+                raise AlreadyExists(f"agent {identity} exists already")
+            self._under_way.add(identity)
         try:
             found = await asyncio.to_thread(self._take_in, request, identity)
             row = self._row(request, identity, found)
@@ -123,6 +123,8 @@ class Recordings:
             os.rename(self._coming / identity, self._agents.place.agent(identity))
             sync_directory(self._agents.place.agents)
         except OSError as error:
+            # What is in that place is not ours to be removed.
+            self._mark(identity).unlink(missing_ok=True)
             raise Unavailable(f"cannot import {_named(request)}: {error.strerror or error}") from error
         reached("recording.moved")
         return found

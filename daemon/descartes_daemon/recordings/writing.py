@@ -16,7 +16,7 @@ from descartes_daemon.output_index import Record
 from descartes_local.json_file import sync_directory
 from descartes_local.probe import reached
 
-#: What is written in one go; then others have a turn for so long (seconds).
+#: What is read in one go; then others have a turn for so long (seconds).
 _PIECE, _PAUSE = 262_144, 0.001
 #: More of what was typed is not kept of one recording.
 MOST_INPUTS, _MOST_TYPED = 10_000, 4 * 1024 * 1024
@@ -45,10 +45,10 @@ def write(source: BinaryIO, directory: Path, *, began: float, most: int, over: t
 
     """
     directory.mkdir(mode=0o700)
-    cast = CastFile(_lines(source), began=began)
+    cast = CastFile(_lines(source, over), began=began)
     inputs: list[tuple[float, bytes]] = []
     with _new(directory / "output.log") as log, _new(directory / "output.idx") as index:
-        size = typed = told = 0
+        size = typed = 0
         for moment in cast.moments():
             if moment.kind == "in":
                 typed += len(moment.data)
@@ -61,11 +61,6 @@ def write(source: BinaryIO, directory: Path, *, began: float, most: int, over: t
             if most and size > most:
                 raise TooMuch(f"it has more output than output.agent_cap allows ({most} bytes)")
             index.write(Record(moment.at, size, *cast.size).as_bytes())
-            if size - told > _PIECE:
-                told = size
-                reached("recording.writing")
-                if over.wait(_PAUSE):
-                    raise InterruptedError("the daemon is ending")
         for file in (log, index):
             file.flush()
             os.fsync(file.fileno())
@@ -77,13 +72,18 @@ def _new(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
-def _lines(source: BinaryIO) -> Iterator[str]:
+def _lines(source: BinaryIO, over: threading.Event) -> Iterator[str]:
     """Walk over the lines; one that is too long is told by who reads it."""
     text = io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline="\n")
-    first = text.read(1)
-    while line := first + text.readline(4 * LONGEST_LINE):
-        first = ""
+    read = 0
+    while line := text.readline(LONGEST_LINE + 1):
         yield line
+        read += len(line)
+        if read > _PIECE:
+            read = 0
+            reached("recording.writing")
+            if over.wait(_PAUSE):
+                raise InterruptedError("the daemon is ending")
 
 
 def remove(directory: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descartes_core.recordings.cast_file import CastFile, WrongCast
+from descartes_core.recordings.cast_file import LONGEST_LINE, CastFile, WrongCast
 from descartes_core.recordings.forms import Cast
 from descartes_core.recordings.moments import Moment
 
@@ -28,6 +28,17 @@ values = st.recursive(
 
 def lines(*found: Any) -> list[str]:
     return [f"{json.dumps(one)}\n" for one in found]
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e400", "-5", "NaN", '"7"', "0"])
+def test_a_size_that_is_none_is_the_usual_one_or_the_nearest(number: str) -> None:
+    cast = CastFile([f'{{"version": 2, "width": {number}, "height": {number}}}\n'], began=1.0)
+    assert cast.size == ((1, 1) if number == "-5" else (24, 80))
+
+
+def test_a_header_has_its_bound() -> None:
+    with pytest.raises(WrongCast, match="line 1: it is too long"):
+        CastFile([" " * LONGEST_LINE + "{}"], began=1.0)
 
 
 def test_times_never_go_back_and_sizes_are_real() -> None:
