@@ -43,6 +43,8 @@ class LogFile:
         """
         if self._cold is None:
             data = os.pread(self._descriptor, limit, offset)
+            if data and b"\0" not in data:
+                return data
             # Compressed meanwhile, these may be the zeros of a hole: that comes after the other file.
             self._look_for_cold()
             if self._cold is None:

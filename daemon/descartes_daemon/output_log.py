@@ -63,6 +63,7 @@ class OutputLog:
         self._lost = 0
         #: What a reader found that cannot be read any more.
         self._damages: list[Gap] = []
+        self._held: LogFile | None = None
 
     def open(self) -> None:
         """Make it ready for its one recorder.
@@ -220,6 +221,9 @@ class OutputLog:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[LogFile | None]:
         """Open it for one reader; None when somebody removed the file: what was said is gone, the agent is not."""
+        if self._held is not None:
+            yield self._held
+            return
         try:
             file = LogFile(self.path)
         except (FileNotFoundError, NotRegular):  # or put a pipe there, at which everybody would wait
@@ -231,6 +235,13 @@ class OutputLog:
             return
         with file:
             yield file
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep it open for its only reader, who reads many pieces."""
+        with self._opened() as self._held:
+            yield
+        self._held = None
 
     def offset_of_tail(self, lines: int) -> int:
         """Return the offset at which the last `lines` lines begin; may be called in a thread."""

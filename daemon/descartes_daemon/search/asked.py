@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from descartes_daemon.search.words import words
 
 #: More terms than this are a text, not a question.
 MOST_TERMS = 32
+#: What is not said as plainly as it stands there.
+_ODD = re.compile(rb"[^\t\n\r -~]")
 _PIECE = re.compile(r'(-?)"([^"]*)"(\*?)|(\S+)')
 
 
@@ -22,10 +25,17 @@ class Term(NamedTuple):
     is_prefix: bool = False
 
     @property
-    def match(self) -> str:
-        """All its words, for the index; that they stand in this order is seen in the text."""
-        last = f'"{self.words[-1]}"{" *" if self.is_prefix else ""}'
-        return " AND ".join([*(f'"{word}"' for word in self.words[:-1]), last])
+    def asked(self) -> list[str]:
+        """Each of its words, for the index; that they stand in this order is seen in the text."""
+        return [*(f'"{word}"' for word in self.words[:-1]), f'"{self.words[-1]}"{" *" if self.is_prefix else ""}']
+
+    def match(self, common: frozenset[str] = frozenset()) -> str:
+        """All its words, for the index, but for common ones beside others."""
+        return " AND ".join([one for one in self.asked if one not in common] or self.asked)
+
+    def is_common(self, common: frozenset[str]) -> bool:
+        """Say whether all its words are common ones."""
+        return common.issuperset(self.asked)
 
     @property
     def pattern(self) -> str:
@@ -39,13 +49,20 @@ class Asked(NamedTuple):
     groups: tuple[tuple[Term, ...], ...]
     without: tuple[Term, ...] = ()
 
-    def match(self, marks: Iterable[Iterable[str]] = ()) -> str:
-        """Return it as FTS5 reads it; of each group of marks one must be there."""
-        parts = [_one_of(f"({term.match})" for term in group) for group in self.groups]
+    def match(self, marks: Iterable[Iterable[str]] = (), common: frozenset[str] = frozenset()) -> str:
+        """Return it as FTS5 reads it.
+
+        Args:
+            marks: Of each group of them one must be there.
+            common: Words that are left out where there are others: it takes the index long to go over them all.
+
+        """
+        groups = [group for group in self.groups if not any(term.is_common(common) for term in group)] or self.groups
+        parts = [_one_of(f"({term.match(common)})" for term in group) for group in groups]
         parts += [_one_of(f'"{one}"' for one in group) for group in marks]
         wanted = " AND ".join(parts)
         # Of a phrase only the text tells.
-        single = [term.match for term in self.without if len(term.words) == 1]
+        single = [term.match() for term in self.without if len(term.words) == 1]
         return f"({wanted}) NOT ({' OR '.join(single)})" if single else wanted
 
     def fits(self, text: str) -> bool:
@@ -54,10 +71,23 @@ class Asked(NamedTuple):
             term.pattern in text for term in self.without
         )
 
+    def may_fit(self, raw: bytes) -> bool:
+        """Say, quickly, whether something that an agent wrote may fit: no is for sure."""
+        if _ODD.search(raw):
+            return True
+        lower = raw.lower()
+        return all(any(one.search(lower) for one in group) for group in _quick(self.groups))
+
     @property
     def terms(self) -> list[Term]:
         """All that is looked for."""
         return [term for group in self.groups for term in group]
+
+
+@functools.lru_cache(maxsize=64)
+def _quick(groups: tuple[tuple[Term, ...], ...]) -> list[list[re.Pattern[bytes]]]:
+    """Return what is looked for in plain bytes; what stands before and behind is left to a closer look."""
+    return [[re.compile(b"[^0-9a-z]+".join(map(str.encode, term.words))) for term in group] for group in groups]
 
 
 def _one_of(parts: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -43,7 +44,8 @@ class Looking:
             searching = Searching(session, index, self._hiding, self._session_id)
             if alike is None or self.finding is None:
                 return searching.run(wanted), behind(session, index), 0
-            found, missing = self.finding.run(searching, index, wanted, alike)
+            with contextlib.closing(searching):
+                found, missing = self.finding.run(searching, index, wanted, alike)
             return found, behind(session, index), missing
 
     def missing(self) -> int:

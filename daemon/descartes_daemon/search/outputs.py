@@ -11,6 +11,8 @@ from pathlib import Path
 
 from descartes_daemon.output_index import Record
 from descartes_daemon.output_log import OutputLog
+from descartes_daemon.search.again import Again
+from descartes_daemon.search.asked import Asked
 from descartes_daemon.search.folding import Folding
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_file import Passage, Read, Source
@@ -35,6 +37,7 @@ class Said:
 
     def __init__(self, directory: Path, stream: str, begin: int, *, has_ended: bool, task: str = "") -> None:
         self.log = OutputLog(directory, FILES[stream], begin=begin)
+        self._again = Again(self.log)
         self._has_ended, self._task = has_ended, task
 
     def behind(self, known: int) -> int:
@@ -77,9 +80,17 @@ class Said:
             return b"", b""
         start = max(0, begin - _CONTEXT)
         if self.log.gap(start) is not None or self.log.gaps.next_after(start) is not None:
-            return b"", self.log.read_apart(begin, end - begin)
-        data = self.log.read_apart(start, end - start)
+            return b"", self._again.read(begin, end)
+        data = self._again.read(start, end)
         return data[: begin - start], data[begin - start :]
+
+    def may_fit(self, begin: int, end: int, asked: Asked) -> bool:
+        """Say, quickly, whether a passage may be what is looked for: no is for sure."""
+        return asked.may_fit(self._with_context(begin, end)[1])
+
+    def close(self) -> None:
+        """Let go of what was read again."""
+        self._again.close()
 
     def _is_at_rest(self) -> bool:
         if self._has_ended:

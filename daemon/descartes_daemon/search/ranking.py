@@ -11,6 +11,8 @@ from descartes_daemon.search.asked import Term
 _K1, _B = 1.2, 0.75
 #: So many passages with a word are counted, newest first; beyond that it is reckoned how many there are.
 _COUNTED = 500
+#: So many of a volume's first passages with a word tell whether it is common there.
+_LOOKED_AT = 64
 
 
 class Volume:
@@ -29,22 +31,44 @@ class Rarity:
     """How much a term tells of a passage: the less, the more passages have it."""
 
     def __init__(self, index: sqlite3.Connection, all_volumes: Sequence[Volume]) -> None:
-        self._index, self._volumes = index, all_volumes
+        self._index, self.volumes = index, all_volumes
         self._rows = sum(one.last - one.first + 1 for one in all_volumes)
+        self._counts: dict[str, float] = {}
 
     def of(self, term: Term) -> float:
-        """Return a term's inverse document frequency."""
-        count = min(self._count(term), self._rows)
+        """Return a term's inverse document frequency: that of its rarest word."""
+        count = min(self._rows, *(self._count(word) for word in term.asked))
         return math.log(1 + (self._rows - count + 0.5) / (count + 0.5))
 
-    def _count(self, term: Term) -> float:
+    def common(self, terms: Sequence[Term], volume: Volume) -> frozenset[str]:
+        """Return the words that half of a volume's passages have: to read some in vain takes less than these."""
+        words = {word for term in terms for word in term.asked}
+        if len(words) < 2:
+            return frozenset()
+        return frozenset(word for word in words if self._is_common(word, volume))
+
+    def _is_common(self, word: str, volume: Volume) -> bool:
+        if word.endswith("*") or self._count(word) < self._rows / 4:
+            return False
+        name = f"words_{volume.number}"
+        query = f"SELECT rowid FROM {name} WHERE {name} MATCH ? LIMIT 1 OFFSET {_LOOKED_AT - 1}"
+        found = self._index.execute(query, (word,)).fetchone()
+        return found is not None and found[0] < volume.first + 2 * _LOOKED_AT
+
+    def _count(self, word: str) -> float:
+        """Return how many passages have a word, about."""
+        if word not in self._counts:
+            self._counts[word] = self._counted(word)
+        return self._counts[word]
+
+    def _counted(self, word: str) -> float:
         found = seen = 0
-        for one in self._volumes:
+        for one in self.volumes:
             query = (
                 f"SELECT count(*), min(rowid) FROM (SELECT rowid FROM words_{one.number} "
-                f"WHERE words_{one.number} MATCH ? ORDER BY rowid DESC LIMIT {_COUNTED - found})"
+                f"WHERE words_{one.number} MATCH ? ORDER BY rowid DESC LIMIT ?)"
             )
-            count, lowest = self._index.execute(query, (term.match,)).fetchone()
+            count, lowest = self._index.execute(query, (word, _COUNTED - found)).fetchone()
             found += count
             if found >= _COUNTED:
                 seen += one.last - lowest + 1

@@ -11,7 +11,8 @@ from descartes_core.times import written
 from descartes_daemon.search.asked import Asked, spaced
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.indexing import Material, Session
-from descartes_daemon.search.ranking import Rarity, Volume, score, volumes
+from descartes_daemon.search.outputs import Said
+from descartes_daemon.search.ranking import Rarity, score, volumes
 from descartes_daemon.search.snippets import snippet
 from descartes_daemon.search.words import mark
 
@@ -33,13 +34,12 @@ class Wanted(NamedTuple):
     task: str | None = None
     since: float | None = None
 
-    @property
-    def match(self) -> str:
-        """What the index is asked."""
+    def match(self, common: frozenset[str] = frozenset()) -> str:
+        """Return what the index is asked (see `Asked.match`)."""
         marks = [[mark("k", kind) for kind in self.kinds]] if self.kinds else []
         marks += [[mark("a", self.agent_id)]] if self.agent_id else []
         marks += [[mark("t", self.task)]] if self.task else []
-        return self.asked.match(marks)
+        return self.asked.match(marks, common)
 
 
 class Hit(NamedTuple):
@@ -83,8 +83,11 @@ class Searching:
             sqlite3.Error: the index is torn.
 
         """
-        hits = self.hits(wanted)
-        return Found([self.told(hit, wanted.asked) for hit in hits[: wanted.limit]], self.is_complete)
+        try:
+            hits = self.hits(wanted)
+            return Found([self.told(hit, wanted.asked) for hit in hits[: wanted.limit]], self.is_complete)
+        finally:
+            self.close()
 
     def hits(self, wanted: Wanted) -> list[Hit]:
         """Return what fits, the best first, with its texts.
@@ -96,11 +99,11 @@ class Searching:
         ends = time.monotonic() + _LONGEST
         self._index.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
         try:
-            everything = volumes(self._index)
+            rarity = Rarity(self._index, volumes(self._index))
             hits: list[Hit] = []
             try:
-                self._gather(wanted, everything, hits, ends)
-                hits = self._ranked(wanted, everything, hits)
+                self._gather(wanted, rarity, hits, ends)
+                hits = self._ranked(wanted, rarity, hits)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise
@@ -109,21 +112,20 @@ class Searching:
         finally:
             self._index.set_progress_handler(None, 0)
 
-    def _gather(self, wanted: Wanted, everything: list[Volume], hits: list[Hit], ends: float) -> None:
+    def _gather(self, wanted: Wanted, rarity: Rarity, hits: list[Hit], ends: float) -> None:
         most = max(_RANKED, wanted.limit)
-        for read, row in enumerate(self._candidates(wanted, everything)):
+        for read, row in enumerate(self._candidates(wanted, rarity)):
             if len(hits) == most or read == _READ or time.monotonic() > ends:
                 self.is_complete = False
                 return
-            if (hit := self.read(row)) is not None and wanted.asked.fits(hit.words):
+            if (hit := self.read(row, wanted.asked)) is not None and wanted.asked.fits(hit.words):
                 hits.append(hit)
 
-    def _candidates(self, wanted: Wanted, everything: list[Volume]) -> Iterator[Any]:
-        match = wanted.match
-        for one in everything:
+    def _candidates(self, wanted: Wanted, rarity: Rarity) -> Iterator[Any]:
+        for one in rarity.volumes:
             if wanted.since is not None and one.newest < wanted.since:
                 continue
-            words = f"words_{one.number}"
+            words, match = f"words_{one.number}", wanted.match(rarity.common(wanted.asked.terms, one))
             query = (
                 f"SELECT p.* FROM {words} JOIN passages AS p ON p.id = {words}.rowid "
                 # Of what was read anew since, as a whole, nothing is there: it may be more than is looked through.
@@ -132,8 +134,8 @@ class Searching:
             )
             yield from self._index.execute(query, (match, -9e99 if wanted.since is None else wanted.since))
 
-    def read(self, row: Any) -> Hit | None:
-        """Read again what a passage says; None where that is not there any more."""
+    def read(self, row: Any, asked: Asked | None = None) -> Hit | None:
+        """Read again what a passage says; None where that is not there any more, or cannot be what is asked for."""
         identity, number, begin, end, at = row
         if number not in self._sources:
             query = "SELECT kind, agent_id, part FROM sources WHERE id = ?"
@@ -144,17 +146,24 @@ class Searching:
         if source not in self._materials:
             self._materials[source] = self._session.material(*source)
         material = self._materials[source]
+        if asked is not None and isinstance(material, Said) and not material.may_fit(begin, end, asked):
+            return None
         text = material.text(begin, end, self._hiding) if material is not None else ""
         return Hit(identity, source, material, begin, end, at, spaced(text)) if text and material else None
 
-    def _ranked(self, wanted: Wanted, everything: list[Volume], hits: list[Hit]) -> list[Hit]:
+    def _ranked(self, wanted: Wanted, rarity: Rarity, hits: list[Hit]) -> list[Hit]:
         if not hits:
             return hits
-        rarity = Rarity(self._index, everything)
         terms = [(term, rarity.of(term)) for term in wanted.asked.terms]
         average = sum(len(hit.words) for hit in hits) / len(hits)
         scored = [hit._replace(score=score(hit.words, terms, average)) for hit in hits]
         return sorted(scored, key=lambda hit: (-hit.score, -hit.id))
+
+    def close(self) -> None:
+        """Let go of the logs that were read."""
+        for material in self._materials.values():
+            if isinstance(material, Said):
+                material.close()
 
     def lines(self, hit: Hit) -> list[tuple[int, str]]:
         """Return the lines of a passage with their offsets; at least one."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from descartes_core.errors import InvalidParams
 from descartes_daemon.search.asked import Term, read_query, spaced
+from descartes_daemon.search.strip import cleaned
 from descartes_daemon.search.words import indexed, mark, words
 
 
@@ -105,3 +106,21 @@ def test_a_mark_is_one_word_that_no_text_has() -> None:
 
 def test_a_term_knows_its_words() -> None:
     assert read_query("foo_bar*").groups == ((Term(("foo", "bar"), True),),)
+
+
+@given(st.lists(st.sampled_from(["worker", "7", "_", " ", "Deadlock", "\n", "é", "\x1b[1m", "\r", "work", "er"])))
+def test_a_quick_look_passes_over_nothing_that_fits(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    for query in ("worker_7", '"deadlock worker" OR er', "work* deadlock", "worker -7"):
+        asked = read_query(query)
+        assert asked.may_fit(text.encode()) or not asked.fits(spaced(cleaned(text.encode()).decode()))
+    assert not read_query("worker_7").may_fit(b"worker 8 and 7")
+
+
+def test_a_common_word_is_not_asked_of_the_index_beside_others() -> None:
+    common = frozenset({'"worker"', '"error"'})
+    assert '"worker"' not in read_query("worker_7").match(common=common)
+    assert '"error"' not in read_query("error deadlock").match(common=common)
+    assert read_query("task error OR deadlock").match(common=common) == '(("task"))'
+    assert '"worker"' in read_query("worker error").match(common=common)
+    assert read_query("worker* error").match(common=common) == '(("worker" *))'

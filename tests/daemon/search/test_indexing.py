@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from descartes_daemon.search import indexing
+from descartes_daemon.search.asked import read_query
 from descartes_daemon.search.index_opening import NAME
+from descartes_daemon.search.ranking import Rarity, volumes
 from tests.support.searchable import Searchable, numbered, wait_a_little
 
 
@@ -39,6 +41,19 @@ def test_what_was_said_is_found_where_it_stands(shop: Searchable) -> None:
     assert sorted(offsets(shop, "word7")) == [("a", numbered(0, 7).__len__()), ("b", 0)]
     assert offsets(shop, "word7", agent_id="b") == [("b", 0)]
     assert shop.behind() == 0
+
+
+def test_of_common_words_only_the_text_tells(shop: Searchable) -> None:
+    log = shop.agent("a")
+    shop.say(log, numbered(0, 20_000) + b"rare " * 2000 + b"\r\nword5 rare worker\r\n")
+    assert shop.index() == "done"
+    with shop.opened() as (_, index):
+        rarity = Rarity(index, volumes(index))
+        (volume,) = rarity.volumes
+        assert rarity.common(read_query("worker_word5 rare").terms, volume) == {'"worker"'}
+    assert len(offsets(shop, "worker word12345")) == len(offsets(shop, '"word5 was"')) == 1
+    assert not offsets(shop, '"word5 worker"')
+    assert [log.read_bytes()[at:][:10] for _, at in offsets(shop, "rare worker")] == [b"word5 rare"]
 
 
 @pytest.mark.parametrize("seed", range(3))

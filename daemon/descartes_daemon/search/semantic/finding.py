@@ -112,7 +112,7 @@ def _hit(searching: Searching, index: sqlite3.Connection, near: Near, wanted: Wa
 
 def _allowed(index: sqlite3.Connection, wanted: Wanted) -> Any:
     """Return the ids of the passages that are of what was asked for; None: all."""
-    match = wanted._replace(asked=Asked(())).match
+    match = wanted._replace(asked=Asked(())).match()
     if not match:
         return None
     found: list[int] = []
