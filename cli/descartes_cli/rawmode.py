@@ -22,6 +22,17 @@ _ENDS = ((signal.SIGTERM, _end), (signal.SIGHUP, _end))
 
 
 @contextlib.contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Let TERM and HUP end the block (SystemExit, 128+n), so that it can give back what it has."""
+    handlers = {number: signal.signal(number, action) for number, action in _ENDS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def lent(terminal: int, on_return: Callable[[], None]) -> Iterator[None]:
     """Put a terminal into raw mode for the block; however the block ends, the terminal is as it was before.
 

@@ -16,7 +16,7 @@ from descartes_cli import options
 from descartes_cli.client import read
 from descartes_cli.finding import Found, find_agent
 from descartes_cli.player import Begun, Player
-from descartes_cli.rawmode import lent
+from descartes_cli.rawmode import ending_in_order, lent
 from descartes_cli.recorded import recorded
 from descartes_cli.render import say_wrong
 from descartes_core.recordings.moments import Moment
@@ -82,7 +82,7 @@ def replay(
     if resize:
         player.on_size = lambda rows, cols: b"\x1b[8;%d;%dt" % (rows, cols)
     sys.stdout.flush()
-    with lent(keyboard, lambda: None) if keyboard is not None else contextlib.nullcontext(), _size_kept(resize):
+    with lent(keyboard, lambda: None) if keyboard is not None else ending_in_order(), _size_kept(resize):
         player.play(first.at, start or 0.0, stop)
     if sys.stdout.isatty():
         sys.stdout.write("\r\n")
