@@ -6,11 +6,15 @@ import math
 import sqlite3
 from typing import Any
 
+from descartes_core.agent_life import Cause
 from descartes_core.errors import InvalidParams
 from descartes_core.messages.history import ReadTransitions
 from descartes_core.times import read, written
 from descartes_daemon.state.whose import Whose
 from descartes_daemon.store import Store
+
+#: What agents move by, and keys change by (the same list as in the schema).
+_OF_AGENTS, _OF_KEYS = frozenset(map(str, Cause)), frozenset({"set", "deleted", "restored", "imported"})
 
 Reply = dict[str, Any]
 
@@ -26,6 +30,7 @@ class History:
         is_of_keys = request.of == "keys"
         if request.key is not None and not is_of_keys:
             raise InvalidParams('key: only with "of": "keys"')
+        _refuse_unknown(request.cause, _OF_KEYS if is_of_keys else _OF_AGENTS)
         agent = await self._whose.maybe(request.agent_id)
         params = {
             "after": request.after,
@@ -43,6 +48,11 @@ class History:
         if request.newest:
             return {"transitions": told[::-1], "next": None}
         return {"transitions": told, "next": told[-1]["seq"] if len(rows) > request.limit else None}
+
+
+def _refuse_unknown(cause: str | None, known: frozenset[str]) -> None:
+    if cause is not None and cause not in known:
+        raise InvalidParams(f"cause: {cause!r} is none of {', '.join(sorted(known))}")
 
 
 def _moment(name: str, text: str | None, otherwise: float) -> float:

@@ -119,6 +119,9 @@ async def test_it_is_asked_by_agent_time_and_cause_in_pages(short: Path) -> None
             await moves(inside, since="yesterday")
         with pytest.raises(InvalidParams):
             await moves(inside, key="k")
+        for of, cause in (("agents", "ended_bad"), ("agents", "set"), ("keys", "ended_badly")):
+            with pytest.raises(InvalidParams, match=r"is none of .*, "):
+                await moves(inside, of=of, cause=cause)
         with pytest.raises(AgentNotFound):
             await moves(inside, "nobody")
 
