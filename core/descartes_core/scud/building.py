@@ -84,7 +84,7 @@ class Building:
             name=name,
             updated=self._meta.get("updated", ""),
             id_format=self._meta.get("id_format", ""),
-            tasks=tuple(Task(task_id, tag, **fields) for task_id, fields in self._nodes.items()),
+            tasks=tuple(_task(task_id, tag, fields) for task_id, fields in self._nodes.items()),
             kept=tuple(kept),
             source=self.source,
         )
@@ -93,7 +93,7 @@ class Building:
     def _connect(self) -> None:
         for row, dependent, dependency in self._edges:
             if (found := self._find(row, dependent, "edges")) is not None:
-                self._nodes[found]["dependencies"] = (*self._nodes[found].get("dependencies", ()), dependency)
+                self._nodes[found].setdefault("dependencies", []).append(dependency)
         for row, parent, children in self._parents:
             if (found := self._find(row, parent, "parents")) is not None:
                 self._own(row, found, children)
@@ -108,7 +108,7 @@ class Building:
 
     def _own(self, row: int, parent: str, children: list[str]) -> None:
         known = [self._known(child) or child for child in children]
-        self._nodes[parent]["children"] = (*self._nodes[parent].get("children", ()), *known)
+        self._nodes[parent].setdefault("children", []).extend(known)
         for child in known:
             if child not in self._nodes:
                 self.wrong(row, f"{child}, a subtask of {parent}, is no task of this phase")
@@ -132,3 +132,10 @@ class Building:
         tag = f"{self.tag}:"
         other = task_id.removeprefix(tag) if task_id.startswith(tag) else tag + task_id
         return other if other in self._nodes else None
+
+
+def _task(task_id: str, tag: str, fields: dict[str, Any]) -> Task:
+    for name in ("dependencies", "children"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    return Task(task_id, tag, **fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from descartes_core.scud.task import Fault, Graph, Task
 from descartes_core.scud.tree import Tree
@@ -12,6 +13,8 @@ from descartes_core.scud.tree import Tree
 _ID = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 _LONGEST_TITLE = 200
 _LONGEST_DESCRIPTION = 5000
+#: Of n tasks each may close a ring with all before it: so many are told, and so much of each.
+_MOST_RINGS, _LONGEST_RING = 100, 20
 _FIBONACCI = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
 
 
@@ -47,10 +50,11 @@ def _of_task(tree: Tree, task: Task) -> Iterator[str]:
 
 
 def rings(tree: Tree) -> list[list[Task]]:
-    """Return tasks that wait for each other, or are part of each other, one list a ring."""
+    """Return tasks that wait for each other, or are part of each other, one list a ring; not more than _MOST_RINGS."""
     waits = {task.task_id: _named(tree, task, task.dependencies) for task in tree.tasks.values()}
     owned = {task.task_id: _named(tree, task, [task.parent] if task.parent else []) for task in tree.tasks.values()}
-    return [[tree.tasks[key] for key in ring] for edges in (waits, owned) for ring in _rings(edges)]
+    found = islice(chain(_rings(waits), _rings(owned)), _MOST_RINGS)
+    return [[tree.tasks[key] for key in ring] for ring in found]
 
 
 def _named(tree: Tree, task: Task, references: Iterable[str]) -> list[str]:
@@ -67,7 +71,7 @@ def _rings(edges: dict[str, list[str]]) -> Iterator[list[str]]:
             following = next(path[here], None)
             if following is None:
                 done.add(here)
-                del path[here]
+                path.popitem()
             elif following in path:
                 names = list(path)
                 yield names[names.index(following) :]
@@ -76,4 +80,7 @@ def _rings(edges: dict[str, list[str]]) -> Iterator[list[str]]:
 
 
 def _told(ring: list[Task]) -> str:
-    return f"these wait for each other: {' -> '.join(task.task_id for task in [*ring, ring[0]])}"
+    names = [task.task_id for task in [*ring, ring[0]]]
+    if len(names) > _LONGEST_RING:
+        names[_LONGEST_RING // 2 : -_LONGEST_RING // 2] = [f"({len(names) - _LONGEST_RING} more)"]
+    return f"these wait for each other: {' -> '.join(names)}"

@@ -22,11 +22,13 @@ def parse(text: str) -> Graph:
     faults: list[Fault] = []
     if preface.strip():
         faults.append(Fault(1, "", "this is no graph of SCUD: it has no phase"))
+    tags: set[str] = set()
     number = preface.count("\n") + 1
     for source in sources:
         phase, wrong = read_phase(source, number)
-        if any(phase.tag == one.tag for one in phases):
+        if phase.tag in tags:
             wrong.append(Fault(number, phase.tag, f"phase {phase.tag} stands twice: SCUD knows the last only"))
+        tags.add(phase.tag)
         phases.append(phase)
         faults += wrong
         number += source.count("\n")
@@ -48,13 +50,12 @@ def write(graph: Graph) -> str:
 def _split(text: str) -> tuple[str, list[str]]:
     """Return what stands before the first phase, and each phase with the separator before it."""
     starts = [0, *separators(text), len(text)]
-    preface, sources = "", list[str]()
+    preface: list[str] = []
+    sources: list[list[str]] = []
     for start, end in pairwise(starts):
         piece = text[start:end]
         if is_phase(piece):
-            sources.append(piece)
-        elif sources:
-            sources[-1] += piece
+            sources.append([piece])
         else:
-            preface += piece
-    return preface, sources
+            (sources[-1] if sources else preface).append(piece)
+    return "".join(preface), ["".join(pieces) for pieces in sources]

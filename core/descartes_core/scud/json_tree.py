@@ -36,7 +36,8 @@ def _phases(read: Any, faults: list[Fault]) -> list[tuple[str, dict[str, Any]]]:
         faults.append(Fault(0, "", "these are no phases with tasks"))
         return []
     found = [(tag, one) for tag, one in read.items() if isinstance(one, dict) and isinstance(one.get("tasks"), list)]
-    faults += [Fault(0, _clean(tag), "this is no phase: it has no tasks") for tag in read if tag not in dict(found)]
+    known = dict(found)
+    faults += [Fault(0, _clean(tag), "this is no phase: it has no tasks") for tag in read if tag not in known]
     return found
 
 

@@ -9,7 +9,7 @@ or cancelled, or expanded into nothing, is never done.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 
 from descartes_core.scud.task import Graph, Task
@@ -55,7 +55,7 @@ class PhaseStats:
 def ready(graph: Graph, tag: str | None = None) -> list[Task]:
     """Return what may be done now, of one phase or of all, in natural order."""
     tree = Tree(graph)
-    return [task for task in _of(tree, tag) if _is_ready(tree, task)]
+    return [task for task in _of(tree, tag) if is_ready(tree, task)]
 
 
 def next_task(graph: Graph, tag: str | None = None) -> Task | None:
@@ -73,22 +73,24 @@ def waves(graph: Graph, tag: str | None = None) -> Waves:
     """Return all that is left to do as waves; what another phase does is waited for only where all are asked."""
     tree = Tree(graph)
     left = {task.task_id: task for task in _of(tree, tag) if task.status not in ENDED and not _is_container(tree, task)}
-    waits = {key: _waits(tree, task, left) for key, task in left.items()}
-    found: list[tuple[Task, ...]] = []
+    # Whom others wait for and who has parts is one more that ends: many may wait for it, and it may have many parts.
+    containers: dict[str, set[str]] = {}
+    waits = {key: _waits(tree, task, left, containers) for key, task in left.items()} | containers
     dependents: dict[str, list[str]] = {}
     for key, others in waits.items():
         for other in others:
             dependents.setdefault(other, []).append(key)
-    wave = [key for key, others in waits.items() if not others]
+    found: list[tuple[Task, ...]] = []
+    wave = [key for key in left if not waits[key]]
     while wave:
         found.append(tuple(left.pop(key) for key in wave))
-        freed: dict[str, None] = {}
-        for key in wave:
+        ended, freed = wave, list[str]()
+        for key in ended:
             for dependent in dependents.get(key, ()):
                 waits[dependent].discard(key)
                 if not waits[dependent]:
-                    freed[dependent] = None
-        wave = [key for key in freed if key in left]
+                    (ended if dependent in containers else freed).append(dependent)
+        wave = freed
     return Waves(tuple(tuple(in_order(one)) for one in found), tuple(left.values()))
 
 
@@ -116,7 +118,7 @@ def _phase_stats(tree: Tree, tag: str, tasks: tuple[Task, ...]) -> PhaseStats:
     return PhaseStats(
         tag=tag,
         nodes=len(tasks),
-        ready=sum(_is_ready(tree, task) for task in tasks),
+        ready=sum(is_ready(tree, task) for task in tasks),
         to_do=len(to_do),
         done=sum(task.status == "done" for task in to_do),
         complexity=sum(task.complexity for task in to_do),
@@ -132,24 +134,49 @@ def _is_container(tree: Tree, task: Task) -> bool:
     return task.is_container or bool(tree.children(task))
 
 
-def _is_ready(tree: Tree, task: Task) -> bool:
+def is_ready(tree: Tree, task: Task) -> bool:
+    """Say whether it may be done now."""
     if task.status != "pending" or _is_container(tree, task):
         return False
     return all(found is not None and tree.is_done(found) for _, found in tree.dependencies(task))
 
 
-def _waits(tree: Tree, task: Task, left: Iterable[str]) -> set[str]:
-    """Return what has to be done before; a name that nobody has is what never will be."""
+def _waits(tree: Tree, task: Task, left: Container[str], containers: dict[str, set[str]]) -> set[str]:
+    """Return what has to be done before; a name that nobody has is what never will be.
+
+    Args:
+        tree: where all are.
+        task: who waits.
+        left: all that is left to do.
+        containers: of each that somebody waits for its parts that are left; here more are added.
+
+    """
     whole = {one.task_id for one in tree.line(task)}
     found: set[str] = set()
     for key, dependency in tree.dependencies(task):
         if dependency is None or dependency.status == "cancelled" or _is_empty(tree, dependency):
             found.add(f"{key} never")
-        elif key == task.task_id:
+        elif key in left:
             found.add(key)
         elif key not in whole:  # who waits for what it is part of would wait for itself
-            found |= {part.task_id for part in tree.parts(dependency) if part.task_id in left}
+            _fill(containers, tree, dependency, left)
+            if containers[key]:
+                found.add(key)
     return found
+
+
+def _fill(containers: dict[str, set[str]], tree: Tree, task: Task, left: Container[str]) -> None:
+    """Add a container, and those that are its parts, each with those of its own parts that are left."""
+    waiting = [(task, False)]
+    while waiting:
+        here, has_parts = waiting.pop()
+        parts = tree.children(here) if here.status not in ENDED else []
+        if has_parts:
+            ids = [part.task_id for part in parts]
+            containers[here.task_id] = {one for one in ids if one in left or containers.get(one)}
+        elif here.task_id not in containers:
+            containers[here.task_id] = set()
+            waiting += [(here, True), *((part, False) for part in parts if part.task_id not in left)]
 
 
 def _is_empty(tree: Tree, task: Task) -> bool:

@@ -19,9 +19,11 @@ class Tree:
         self._by_written = {task.id: task for task in graph.tasks if ":" in task.id}
         self._children: dict[str, list[Task]] = {}
         self._done: dict[str, bool] = {}  # as many wait for the same
-        for task in self.tasks.values():
-            parent = self.parent(task)
+        self._parents: dict[str, Task] = {}
+        for key, task in self.tasks.items():
+            parent = self.find(task.parent, task.tag) if task.parent is not None else None
             if parent is not None:
+                self._parents[key] = parent
                 self._children.setdefault(parent.task_id, []).append(task)
 
     def find(self, reference: str, tag: str) -> Task | None:
@@ -31,7 +33,7 @@ class Tree:
 
     def parent(self, task: Task) -> Task | None:
         """Return the task it is part of."""
-        return self.find(task.parent, task.tag) if task.parent is not None else None
+        return self._parents.get(task.task_id)
 
     def children(self, task: Task) -> list[Task]:
         """Return its parts."""
@@ -52,10 +54,10 @@ class Tree:
         """Yield a task and all it is part of, also where somebody made a ring of them."""
         seen: set[str] = set()
         here: Task | None = task
-        while here is not None and here.task_id not in seen:
-            seen.add(here.task_id)
+        while here is not None and (key := here.task_id) not in seen:
+            seen.add(key)
             yield here
-            here = self.parent(here)
+            here = self._parents.get(key)
 
     def parts(self, task: Task) -> Iterator[Task]:
         """Yield what is to be done for a task: itself, or of a container all that has no parts itself."""

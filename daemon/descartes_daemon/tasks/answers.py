@@ -12,6 +12,7 @@ from descartes_core.messages.tasks import ListTasks, NextTask, OfTree, OneTask, 
 from descartes_core.scud import rules
 from descartes_core.scud.mapping import scud_status
 from descartes_core.scud.task import Graph, Task
+from descartes_core.scud.tree import in_order
 from descartes_daemon.store import Store
 from descartes_daemon.tasks import active_phase
 from descartes_daemon.tasks.board import Board
@@ -83,10 +84,11 @@ class Answers:
         """task.next."""
         view = await self.view(request.source)
         phase = view.phase(request.phase) or self.active(view)
-        ready = list(rules.ready(view.graph, phase))
+        found = [view.tree.tasks[key] for key in view.tree.tasks if key in view.ready]
+        ready = in_order(task for task in found if phase in (None, task.tag))
         task = next((task for task in ready if not task.locked_by), None)
-        found = None if task is None else (await self.reply(view, task))["task"]
-        return {"task": found, "ready": len(ready), "phase": phase}
+        answer = None if task is None else (await self.reply(view, task))["task"]
+        return {"task": answer, "ready": len(ready), "phase": phase}
 
     async def waves(self, request: Waves) -> Reply:
         """task.waves."""
@@ -97,12 +99,12 @@ class Answers:
 
     async def stats(self, request: OfTree) -> Reply:
         """task.stats."""
-        return asdict(rules.stats((await self.view(request.source)).graph))
+        return asdict(await asyncio.to_thread(rules.stats, (await self.view(request.source)).graph))
 
     async def phases(self, request: OfTree) -> Reply:
         """task.phases."""
         view = await self.view(request.source)
-        active, counts = self.active(view), rules.phases(view.graph)
+        active, counts = self.active(view), await asyncio.to_thread(rules.phases, view.graph)
         return {
             "source": view.source,
             "phases": [

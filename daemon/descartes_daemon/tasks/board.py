@@ -151,6 +151,8 @@ class Board:
         kept = {task_id for task_id, since in self._missing.items() if now - since < SETTLE}
         changes = [change for change in changes if change.task_id not in kept]
         if not changes:
+            if not kept:
+                self._told = view.tree.tasks  # the same, and so kept once only
             return
         unit = tell(Unit(), changes, view.tree, Occasion("scud", time.time(), self.clients))
         await self._store.commit(remember(unit, changes, view.tree).note(_PLACE, self._place or GRAPH))

@@ -65,8 +65,8 @@ def view_of(source: str, graph: Graph) -> View:
     """Return what there is to see of a graph; with ten thousand tasks in a thread, as it takes a while."""
     # What it was read from is not needed again: it is as large as all else together.
     graph = replace(graph, phases=tuple(replace(phase, source="") for phase in graph.phases))
-    ready = frozenset(task.task_id for task in rules.ready(graph))
-    return View(source, graph, Tree(graph), ready)
+    tree = Tree(graph)
+    return View(source, graph, tree, frozenset(key for key, task in tree.tasks.items() if rules.is_ready(tree, task)))
 
 
 def _told(faults: list[Fault]) -> list[str]:

@@ -301,3 +301,19 @@ def test_what_is_not_understood_stays_when_a_phase_is_changed() -> None:
     assert {line for line in text.replace("| P |", "| D |").splitlines() if line} <= set(written.splitlines())
     assert graph.parse(written).phases == (changed,)
     assert write_phase(changed) == written
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "@nodes\n1 | One | P | 1 | M\n@edges\n" + "1 -> 2\n" * 150_000,
+        "@nodes\n1 | One | P | 1 | M\n@parents\n" + "1: 1\n" * 150_000,
+        "---\n" * 300_000,
+        "".join(f"# Phase: {number}\n---\n" for number in range(20_000)),
+    ],
+    ids=["edges", "parents", "separators", "phases"],
+)
+def test_what_nobody_writes_is_read_in_time(rows: str) -> None:
+    text = f"# SCUD Graph v1\n# Phase: auth\n\n{rows}"
+    assert graph.write(graph.parse(text)) == text

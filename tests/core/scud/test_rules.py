@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descartes_core.scud import rules
+from descartes_core.scud import checking, rules
 from descartes_core.scud.task import Graph, Phase, Task, id_order
 
 
@@ -120,6 +121,23 @@ def test_whoever_is_ready_is_in_the_first_wave_and_nobody_is_lost(found: list[tu
     assert list(first) == rules.ready(made)
     left = [one.task_id for wave in [*told.waves, told.stuck] for one in wave]
     assert sorted(left) == sorted(one.task_id for one in made.tasks if one.status != "done")
+
+
+@pytest.mark.timeout(60)
+def test_thousands_may_wait_for_a_container_of_thousands() -> None:
+    parts = [task(f"1.{number}", parent="1") for number in range(4000)]
+    others = [task(str(number + 2), "1") for number in range(4000)]
+    told = waves(task("1", status="expanded"), *parts, *others)
+    assert [len(wave) for wave in told] == [4000, 4000, 0]
+
+
+@pytest.mark.timeout(60)
+def test_rings_of_thousands_are_told_in_short() -> None:
+    made = tree(*(task(str(number), str(number + 1), "0") for number in range(4000)))
+    told = [fault.text for fault in checking.faults(made) if "wait for each other" in fault.text]
+    assert len(told) == 100
+    assert max(map(len, told)) < 500
+    assert any(" more) -> " in text for text in told)
 
 
 def test_ids_of_any_length_and_kind_have_an_order() -> None:
