@@ -16,6 +16,8 @@ from descartes_core.redactor import Rules, Span, put
 
 #: A line that goes on over more cells than this is told in parts.
 _LONGEST_LINE = 65_536
+#: So many lines wait to be written at most: a few bytes may scroll a screen away.
+_MOST_LINES = 4096
 #: What no page may have: control characters, halves of surrogate pairs, what is no character.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -104,6 +106,8 @@ class Transcript:
     def _end_line(self, *, always: bool = False) -> None:
         if self._line or always:
             self._lines.append((self._line, self._is_full))
+            if len(self._lines) >= _MOST_LINES:
+                self._write_lines()
         self._line, self._length = [], 0
 
 

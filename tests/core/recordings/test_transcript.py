@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from descartes_core.recordings.forms import form
 from descartes_core.recordings.moments import Moment
+from descartes_core.recordings.transcript import html_of
 from descartes_core.redactor import Rules
 
 
@@ -123,3 +126,15 @@ def test_colours_are_those_of_the_terminal_or_exact() -> None:
     assert "light-dark(#ff0000,#ff0000)" in page
     assert "background:#010203;color:#fff" in page
     assert "color:transparent" in page
+
+
+def test_a_few_bytes_that_scroll_much_away_take_little_memory() -> None:
+    page = html_of("agent", None)
+    page.take(Moment(0.0, "size", size=(1000, 1)))
+    tracemalloc.start()
+    try:
+        told = page.take(Moment(1.0, "out", b"\x1b[9999S" * 100))
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
+    assert told.count("\n") >= 99_000
