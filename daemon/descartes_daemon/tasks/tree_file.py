@@ -77,7 +77,8 @@ def read(workspace: Path) -> Seen:
         except FileNotFoundError:
             continue
         except (OSError, NotRegular) as error:
-            return Seen(place, before, b"", f"{place} cannot be read: {getattr(error, 'strerror', None) or error}")
+            # It may be readable again without another stamp: by other rights, or more descriptors.
+            return Seen(place, None, b"", f"{place} cannot be read: {getattr(error, 'strerror', None) or error}")
         return Seen(place, _believable(before, stamps(workspace)), data)
     return Seen(None, before)
 

@@ -16,6 +16,7 @@ import pytest
 
 from descartes_daemon.store import Store
 from descartes_daemon.tasks import board as of_board
+from descartes_daemon.tasks import tree_file
 from descartes_daemon.tasks.board import Board
 from descartes_daemon.tasks.guard import Guard
 from descartes_daemon.tasks.watch import Watch
@@ -226,6 +227,20 @@ async def test_json_is_read_where_there_is_no_graph(tmp_path: Path) -> None:
     async with placed(tmp_path, None) as place:
         await place.looked()
         assert not place.board.is_graph, "also after the daemon's death"
+
+
+async def test_what_could_not_be_read_for_a_moment_is_read_with_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with placed(tmp_path) as place:
+        place.write(status(GRAPH, "2", "D"))
+        os.utime(place.file, (1, 1))  # so that its stamp is believed
+        with monkeypatch.context() as patch:
+            patch.setattr(tree_file, "LARGEST", 10)
+            await place.board.look()
+            assert "cannot be read" in str(place.board.notice)
+        await place.board.look()
+        assert (place.board.notice, place.statuses["2"]) == (None, "done")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
