@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from descartes_core.redaction import HINTS, NAMES
-from descartes_core.redactor import Redactor, Rules, put
+from descartes_core.redactor import LineByLine, Redactor, Rules, put
 
 _KEY = "PRIVATE KEY"
 
@@ -39,6 +39,21 @@ class Hiding:
             told += [text[done:begin], put(text[begin:end], self._rules.spans(text[begin:end]))]
             done = end
         return "".join([*told, text[done:]]) if told else text
+
+    def hide_within(self, before: str, text: str, behind: str) -> str:
+        """Do the same with a text that is cut out of something, so that what begins or ends elsewhere is seen."""
+        if not (before or behind) or self._rules is None:
+            return self.hide(text)
+        text = text.encode("utf-8", "replace").decode()
+        whole, at, spans = f"{before}{text}{behind}", 0, []
+        if self._hints is None or _KEY in whole or self._hints.search(whole.encode()):
+            by_line = LineByLine(self._rules)
+            for line in whole.split("\n"):
+                spans += [(at + begin, at + end) for begin, end in by_line.spans(line)]
+                at += len(line) + 1
+        first, last = len(before), len(before) + len(text)
+        here = [(max(begin, first) - first, min(end, last) - first) for begin, end in spans]
+        return put(text, [(begin, end) for begin, end in here if begin < end])
 
 
 def _lines_with_hints(known: Sequence[str]) -> Any:

@@ -13,6 +13,7 @@ from descartes_daemon.output_index import Record
 from descartes_daemon.output_log import OutputLog
 from descartes_daemon.search.again import Again
 from descartes_daemon.search.asked import Asked
+from descartes_daemon.search.cut_off import LONGEST, CutOff, cut_off
 from descartes_daemon.search.folding import Folding
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_file import Passage, Read, Source
@@ -59,30 +60,31 @@ class Said:
         blocks = list(_blocks(data, is_all))
         if not blocks:
             return None
-        told = _Told(data, begin, folding, hiding, self._before(begin), self._times(begin, end))
+        around = self._before(begin), self._behind(end)
+        told = _Told(data, begin, folding, hiding, around, self._times(begin, end))
         passages = [one._replace(task=self._task) for block in blocks if (one := told.passage(*block)) is not None]
         return Read(passages, begin + blocks[-1][1], folding.stored())
 
     def text(self, begin: int, end: int, hiding: Hiding) -> str:
         """Return what a passage says; nothing where it is not there any more."""
-        before, data = self._with_context(begin, end)
+        before, data, behind = self._with_context(begin, end)
         block = separated(cleaned(data))
-        return _hidden(block, before, hiding) if block else ""
+        return _hidden(block, before, hiding, cut_off(before, data, behind)) if block else ""
 
     def lines(self, begin: int, end: int, hiding: Hiding) -> list[tuple[int, str]]:
         """Return the same line by line, each with the offset where it begins."""
-        before, data = self._with_context(begin, end)
-        return texts_of(data, begin, hiding, before)
+        before, data, behind = self._with_context(begin, end)
+        return texts_of(data, begin, hiding, before, cut_off(before, data, behind))
 
-    def _with_context(self, begin: int, end: int) -> tuple[bytes, bytes]:
-        """Return what stands before a passage, and the passage."""
+    def _with_context(self, begin: int, end: int) -> tuple[bytes, bytes, bytes]:
+        """Return what stands before a passage, the passage, and what stands behind it."""
         if self.log.gap(begin) is not None:
-            return b"", b""
+            return b"", b"", b""
         start = max(0, begin - _CONTEXT)
         if self.log.gap(start) is not None or self.log.gaps.next_after(start) is not None:
-            return b"", self._again.read(begin, end)
-        data = self._again.read(start, end)
-        return data[: begin - start], data[begin - start :]
+            return self._before(begin), self._again.read(begin, end), self._behind(end)
+        data = self._again.read(start, end + LONGEST)
+        return data[: begin - start], data[begin - start : end - start], data[end - start :]
 
     def may_fit(self, begin: int, end: int, asked: Asked) -> bool:
         """Say, quickly, whether a passage may be what is looked for: no is for sure."""
@@ -101,12 +103,15 @@ class Said:
             return True
 
     def _before(self, begin: int) -> bytes:
-        """Return what stands before, where it matters: a private key may have begun there."""
+        """Return what stands before: a private key may have begun there, or the same line."""
         start = max(0, begin - _CONTEXT)
-        if begin == 0 or self.log.gap(start) is not None:
-            return b""
-        before = self.log.read_apart(start, begin - start)
-        return before if _KEY in before else b""
+        while start < begin and (gap := self.log.gap(start)) is not None:
+            start = gap.end
+        before = self.log.read_apart(start, begin - start) if start < begin else b""
+        return before if len(before) == begin - start else b""  # between them is a gap
+
+    def _behind(self, end: int) -> bytes:
+        return b"" if self.log.gap(end) is not None else self.log.read_apart(end, LONGEST)
 
     def _times(self, begin: int, end: int) -> list[Record]:
         found = self.log.index.records(begin, end, _MOST_TIMES)
@@ -134,11 +139,18 @@ class _Told:
     """What the blocks of one piece say, one after the other."""
 
     def __init__(
-        self, data: bytes, begin: int, folding: Folding, hiding: Hiding, before: bytes, times: list[Record]
+        self,
+        data: bytes,
+        begin: int,
+        folding: Folding,
+        hiding: Hiding,
+        around: tuple[bytes, bytes],
+        times: list[Record],
     ) -> None:
-        self._data, self._begin, self._folding, self._hiding, self._before = data, begin, folding, hiding, before
+        self._data, self._begin, self._folding, self._hiding = data, begin, folding, hiding
+        self._before, self._behind = around
         self._times, self._offsets = times, [one.offset for one in times]
-        self._has_key = _KEY in before or _KEY in data
+        self._has_key = _KEY in self._before or _KEY in data
 
     def passage(self, start: int, stop: int) -> Passage | None:
         """Return one block as a passage; None where it says nothing new."""
@@ -147,22 +159,29 @@ class _Told:
             return None
         at = self._times[min(bisect_left(self._offsets, self._begin + stop), len(self._times) - 1)].at
         context = (self._before + self._data[:start])[-_CONTEXT:] if self._has_key else b""
-        return Passage(self._begin + start, self._begin + stop, at, _hidden(text, context, self._hiding))
+        told = _hidden(text, context, self._hiding, self._cut_off(start, stop))
+        return Passage(self._begin + start, self._begin + stop, at, told)
+
+    def _cut_off(self, start: int, stop: int) -> CutOff:
+        before = self._before[-LONGEST:] if start < LONGEST else b""
+        behind = self._data[stop : stop + LONGEST]
+        behind += self._behind[: LONGEST - len(behind)]
+        return cut_off(before + self._data[max(0, start - LONGEST) : start], self._data[stop - 1 : stop], behind)
 
 
-def _hidden(text: bytes, context: bytes, hiding: Hiding) -> str:
+def _hidden(text: bytes, context: bytes, hiding: Hiding, around: CutOff) -> str:
     """Return a text without its secrets, as many lines as before."""
-    shown = text.decode("utf-8", "replace")
+    shown = hiding.hide_within(around.before, text.decode("utf-8", "replace"), around.behind)
     if _KEY not in context:
-        return hiding.hide(shown)
+        return shown
     whole = hiding.hide(f"{cleaned(context).decode('utf-8', 'replace')}\n{shown}")
     return "\n".join(whole.split("\n")[-shown.count("\n") - 1 :])
 
 
-def texts_of(data: bytes, begin: int, hiding: Hiding, context: bytes = b"") -> list[tuple[int, str]]:
+def texts_of(data: bytes, begin: int, hiding: Hiding, context: bytes, around: CutOff) -> list[tuple[int, str]]:
     """Return all texts of a block with the offsets where they begin, folded or not, without secrets."""
     found = _plain_lines(data, begin) or list(_drawn_lines(data, begin))
-    shown = _hidden(b"\n".join(text for _, text in found), context, hiding).split("\n")
+    shown = _hidden(b"\n".join(text for _, text in found), context, hiding, around).split("\n")
     return [(offset, text) for (offset, _), text in zip(found, shown, strict=False)]
 
 

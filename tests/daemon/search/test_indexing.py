@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from descartes_core.redactor import Rules
 from descartes_daemon.search import indexing
 from descartes_daemon.search.asked import read_query
+from descartes_daemon.search.hiding import Hiding
+from descartes_daemon.search.index_file import Source
 from descartes_daemon.search.index_opening import NAME
+from descartes_daemon.search.outputs import Said
 from descartes_daemon.search.ranking import Rarity, volumes
 from tests.support.searchable import Searchable, numbered, wait_a_little
 
@@ -241,3 +245,21 @@ def test_without_room_nothing_is_written_and_that_is_told(shop: Searchable) -> N
     assert shop.behind() > 0
     assert shop.index() == "done"
     assert room > indexing.ROOM
+
+
+@pytest.mark.parametrize("at", range(4066, 4100, 3))
+@pytest.mark.parametrize("colour", [b"", b"\x1b[1m"])
+def test_a_secret_in_a_line_that_is_cut_is_neither_found_nor_shown(tmp_path: Path, at: int, colour: bytes) -> None:
+    """A line of programs is long: its passage ends anywhere, also between a name and its value."""
+    line = b"x " * (at // 2) + colour + b"TOKEN=" + colour + b"abcdefgh12345678 " + b"and on " * 1000
+    log = tmp_path / "output.log"
+    log.write_bytes(line + b"\n")
+    os.utime(log, (1_700_000_000, 1_700_000_000))
+    said, hiding = Said(tmp_path, "stdout", 0, has_ended=True), Hiding(Rules())
+    read = said.read(Source(0, "output", "a", "stdout", 0, b""), hiding)
+    assert read is not None
+    assert len(read.passages) > 2
+    for passage in read.passages:
+        told = [passage.text, said.text(passage.begin, passage.end, hiding)]
+        told += [text for _, text in said.lines(passage.begin, passage.end, hiding)]
+        assert not [text for text in told for part in ("abcd", "efgh", "1234", "5678") if part in text]
