@@ -73,6 +73,8 @@ def search(
         return _index(home, session, as_json, "search.rebuild" if is_rebuild else "search.status")
     if not words:
         raise click.UsageError("say what to look for")
+    if group is not None and (agent or session):
+        raise click.UsageError("--group names the sessions: leave out -s and --agent")
     wanted: dict[str, Any] = {"query": " ".join(words), "kinds": list(kinds), "limit": limit}
     if semantic:
         wanted["semantic"] = True

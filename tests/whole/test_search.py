@@ -30,6 +30,7 @@ def test_what_was_said_is_found_by_people_and_programs_also_after_a_kill(person:
     assert person.run("logs", "fixer", "--from", result["offset"]).stdout.startswith("the deadlock")
 
     run = only_run(person.home)
+    assert "numpy" not in Path(f"/proc/{run.pid}/maps").read_text()  # nobody asked for what is alike
     os.kill(run.pid, signal.SIGKILL)
     process_gone(run.pid)
     (again,) = person.run("search", "deadlock", "--kind", "output", "-s", shop, "--json").json["results"]
@@ -49,9 +50,24 @@ def test_inactive_sessions_are_searched_and_not_started(person: Person, shop: Pa
     person.run("search", "rare")
     person.run("sessions", "stop", shop)
     assert person.run("search", "rare").stdout == ""
-    (result,) = person.run("search", "rare", "--kind", "output", "--all-sessions", "--json").json["results"]
+    hostile = person.directory / "hostile"  # what lies where somebody searches is not imported
+    hostile.mkdir()
+    (hostile / "json.py").write_text("raise SystemExit('imported')")
+    found = person.run("search", "rare", "--kind", "output", "--all-sessions", "--json", cwd=hostile)
+    (result,) = found.json["results"]
     assert result["agent"] == "fixer"
+    ran = person.run("search", "rarely", "--kind", "output", "--all-sessions", "--semantic", "--json", cwd=hostile)
+    assert ran.json["results"] == []
+    assert "cannot be compared yet" in ran.stderr
     assert not read_run_files(person.home)
+    person.run("search", "--semantic", "rare", "-s", shop)  # it makes what is compared from now on
+    person.run("sessions", "stop", shop)
+    (alike,) = person.run("search", "rarely", "--kind", "output", "--all-sessions", "--semantic", "--json").json[
+        "results"
+    ]
+    assert (alike["agent"], alike["snippet"]) == ("fixer", "something rare")
+    assert not read_run_files(person.home)
+    assert person.run("search", "rare", "--group", "team", "-s", shop, check=False).code == 2
     assert person.run("search", "--all-sessions", "--", "-rare", check=False).code == 2
 
 

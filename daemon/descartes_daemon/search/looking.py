@@ -8,10 +8,25 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from descartes_core.errors import Refused
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_opening import NAME, open_reader
 from descartes_daemon.search.indexing import Session, behind
 from descartes_daemon.search.searching import Found, Searching, Wanted
+
+
+def finding_of(directory: Path, settings: dict[str, Any]) -> Any:
+    """Return what compares with the vectors of one index.
+
+    Raises:
+        Refused: numpy is missing.
+
+    """
+    try:
+        from descartes_daemon.search.semantic.finding import Finding  # with numpy, for those who ask
+    except ImportError as error:
+        raise Refused("this needs numpy: pip install 'descartes-orchestrator[semantic]'") from error
+    return Finding(directory, settings)
 
 
 class Looking:

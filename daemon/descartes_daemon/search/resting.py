@@ -1,6 +1,6 @@
 """Search in sessions that have no daemon now, as a process of its own.
 
-It is given one line of JSON, starts and writes nothing, and prints what each session has: as far as it was indexed.
+It is given one line of JSON, starts and stores nothing, and prints what each session has: as far as it was indexed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from descartes_core.errors import DescartesError, InvalidParams
 from descartes_core.times import read
 from descartes_daemon.search.asked import read_query
 from descartes_daemon.search.hiding import Hiding
-from descartes_daemon.search.looking import Looking
+from descartes_daemon.search.looking import Looking, finding_of
 from descartes_daemon.search.searching import Wanted
 from descartes_local.config import load
 from descartes_local.hiding import rules_of
@@ -49,11 +49,15 @@ def _answer(home: Home, session: dict[str, str], query: dict[str, Any]) -> dict[
         read_query(query["query"]), query["limit"], tuple(query["kinds"]), None, query.get("task_id"), since
     )
     looking = Looking(home.session(session["id"]), workspace, Hiding(rules), session["id"])
+    alike = query["query"] if query.get("semantic") else None
     try:
-        found, behind, _ = looking.look(wanted)
+        if alike is not None:
+            looking.finding = finding_of(home.session(session["id"]), settings.semantic.model_dump(mode="json"))
+        found, behind, missing = looking.look(wanted, alike)
     finally:
         looking.close()
-    return {"results": found.results, "complete": found.is_complete and not behind, "behind": behind, "missing": 0}
+    complete = found.is_complete and not behind and not missing
+    return {"results": found.results, "complete": complete, "behind": behind, "missing": missing}
 
 
 if __name__ == "__main__":
