@@ -22,6 +22,8 @@ from descartes_local.processes import (
 from descartes_local.tree import find_tree, kill_tree
 
 _KILL_DEADLINE = 5.0
+#: What agents and hooks start, and who indexes for a daemon that was killed, and is about to end.
+_MARKS = b"DESCARTES_AGENT_ID=", b"DESCARTES_HOOK_ID=", b"DESCARTES_INDEXER="
 
 
 class Orphans:
@@ -91,7 +93,7 @@ class Orphans:
         known = set().union(*(agent.rest for agent in self._agents.present.values()))
         pid = stat.process.pid
         environ = environ_of(pid)
-        is_marked = b"DESCARTES_AGENT_ID=" in environ or b"DESCARTES_HOOK_ID=" in environ
+        is_marked = any(mark in environ for mark in _MARKS)
         return stat.process in known or is_marked or self._is_in_a_group(pid)
 
     def _is_in_a_group(self, pid: int) -> bool:

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from descartes_core.errors import InvalidParams, Refused, Unavailable
@@ -19,7 +20,7 @@ from descartes_daemon.ground import Ground
 from descartes_daemon.search.asked import read_query
 from descartes_daemon.search.index_opening import remove
 from descartes_daemon.search.indexer import DONE, hiding_of
-from descartes_daemon.search.looking import Looking
+from descartes_daemon.search.looking import Looking, finding_of
 from descartes_daemon.search.process import MIDWAY, IndexerProcess
 from descartes_daemon.search.searching import Wanted
 
@@ -51,6 +52,8 @@ class SearchRoom:
             "is_semantic": False,
         }
         self._looking = Looking(self._directory, setup.workspace, hiding_of(self._order), setup.record.id)
+        #: One look at a time: others do not wait in threads, which all of the daemon shares.
+        self._turn = asyncio.Lock()
         self._processes: list[IndexerProcess] = []
         self._trouble: str | None = None
         #: Whether somebody has searched since the daemon began: then the index is kept up to date more closely.
@@ -68,7 +71,7 @@ class SearchRoom:
         )
         ends = time.monotonic() + request.wait
         if request.semantic:
-            await asyncio.to_thread(self._compare)
+            await self._in_turn(self._compare)
         await self._caught_up(self._looking.behind, ends)
         if request.semantic:
             await self._caught_up(self._looking.missing, ends)
@@ -80,16 +83,12 @@ class SearchRoom:
         """Be able to compare; in a thread."""
         if self._looking.finding is not None:
             return
-        try:
-            from descartes_daemon.search.semantic.finding import Finding  # with numpy, for those who ask
-        except ImportError as error:
-            raise Refused("this needs numpy: pip install 'descartes-orchestrator[semantic]'") from error
-        self._looking.finding = Finding(self._directory, self._order["semantic"])
+        self._looking.finding = finding_of(self._directory, self._order["semantic"])
         self._order["is_semantic"] = True
 
     async def status(self, _request: Nothing) -> Reply:
         """search.status."""
-        told = await asyncio.to_thread(self._looking.status)
+        told = await self._in_turn(self._looking.status)
         told["oldest"] = written_or_none(told["oldest"])
         enabled, running = self._settings.enabled, bool(self._processes)
         return {"enabled": enabled, "running": running, "trouble": self._trouble, **told}
@@ -133,7 +132,7 @@ class SearchRoom:
         """Wait until nothing is left, or until that time."""
         # Who was under way may have passed by what came last: then one more.
         for _ in range(2):
-            if not await asyncio.to_thread(what_is_left):
+            if not await self._in_turn(what_is_left):
                 return
             process = self.bring_up_to_date(is_urgent=True)
             left = ends - time.monotonic()
@@ -147,16 +146,20 @@ class SearchRoom:
 
     async def _looked(self, wanted: Wanted, alike: str | None) -> Any:
         try:
-            return await asyncio.to_thread(self._looking.look, wanted, alike)
+            return await self._in_turn(partial(self._looking.look, wanted, alike))
         except sqlite3.DatabaseError as error:
             # Torn: what it tells of is there, so it is made anew.
             _log.warning("search: the index cannot be read, and is made anew: %s", error)
             await self.rebuild(RebuildSearch(), Asking("search.rebuild", ""))
             await self._caught_up(self._looking.behind, time.monotonic() + 1.0)
         try:
-            return await asyncio.to_thread(self._looking.look, wanted, alike)
+            return await self._in_turn(partial(self._looking.look, wanted, alike))
         except sqlite3.DatabaseError as error:
             raise Unavailable(f"the index cannot be read: {error}") from error
+
+    async def _in_turn(self, look: Callable[[], Any]) -> Any:
+        async with self._turn:
+            return await asyncio.to_thread(look)
 
     async def close(self) -> None:
         """End the processes, and let go of the files."""

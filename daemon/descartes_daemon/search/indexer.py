@@ -37,7 +37,9 @@ def main() -> int:
         import setproctitle
 
         setproctitle.setproctitle(f"descartes-indexer {order['name']}")
-    print(_index(order), flush=True)  # noqa: T201 - its one reader is who started it
+    told = _index(order)
+    with contextlib.suppress(OSError):  # its one reader is who started it, and may have been killed
+        os.write(1, told.encode())
     return 0
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from descartes_local.processes import process_of, send_signal
 
-#: Its end is awaited for so long (seconds), then it is killed: a kill does its index no harm.
-_PATIENCE = 2.0
+#: Its end is awaited for so long (seconds), then it is killed, which does its index no harm: the next daemon waits.
+_PATIENCE = 0.2
 #: -P: what lies in some working directory is not imported.
 _COMMAND = ["-P", "-m", "descartes_daemon.search.indexer"]
+#: By this its environment tells that it is nobody's stray, also where its daemon was killed; `Orphans` looks for it.
+MARK = "DESCARTES_INDEXER"
 #: What is told of one that somebody else killed, or that failed.
 MIDWAY = "the process that indexes ended before it was done: daemon.log may say why"
 
@@ -47,7 +49,7 @@ class IndexerProcess:
             pid = os.posix_spawn(
                 sys.executable,
                 [sys.executable, *_COMMAND],
-                os.environ,
+                {**os.environ, MARK: "1"},
                 file_actions=[(os.POSIX_SPAWN_DUP2, theirs_in, 0), (os.POSIX_SPAWN_DUP2, theirs_out, 1)],
                 setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1],
                 setsigmask=[],

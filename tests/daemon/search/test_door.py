@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from descartes_core.errors import AgentNotFound, InvalidParams, Refused
+from descartes_core.messages.search import Query
 from descartes_daemon.search.index_opening import NAME
 from descartes_local.processes import send_signal
 from tests.support.inside import Inside, open_inside
@@ -136,3 +138,26 @@ async def test_much_output_is_indexed_before_anybody_asks(short: Path) -> None:
         status = await inside.call("search.status")
         assert status["behind"] < 100
         assert status["passages"] > 0
+
+
+async def test_many_who_search_leave_threads_to_others(short: Path) -> None:
+    """Each search waited for the one before in a thread: nobody else of the daemon had one meanwhile."""
+    async with open_inside(short) as inside:
+        room = inside.daemon.rooms.search.open()
+        with room._looking._lock:
+            asking = [asyncio.ensure_future(room.query(Query(query="a", wait=0.0))) for _ in range(40)]
+            async with asyncio.timeout(10.0):
+                await asyncio.to_thread(int)
+        for one in asyncio.as_completed(asking):
+            assert (await one)["results"] == []
+
+
+async def test_a_process_that_fails_is_told(short: Path) -> None:
+    async with open_inside(short) as inside:
+        await spawn(inside, "seq -f 'line %g of the flood' 200000", "loud")
+        process = inside.daemon.rooms.search.open().bring_up_to_date()
+        assert send_signal(process._process, signal.SIGKILL)
+        await process.ended.wait()
+        assert "before it was done" in (await inside.call("search.status"))["trouble"]
+        await inside.call("search.query", query="flood", wait=30.0)
+        assert (await inside.call("search.status"))["trouble"] is None
