@@ -83,7 +83,7 @@ class Said:
         start = max(0, begin - _CONTEXT)
         if self.log.gap(start) is not None or self.log.gaps.next_after(start) is not None:
             return self._before(begin), self._again.read(begin, end), self._behind(end)
-        data = self._again.read(start, end + LONGEST)
+        data = self._again.read(start, max(end, min(end + LONGEST, self.log.size)))
         return data[: begin - start], data[begin - start : end - start], data[end - start :]
 
     def may_fit(self, begin: int, end: int, asked: Asked) -> bool:
