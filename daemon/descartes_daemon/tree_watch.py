@@ -30,7 +30,9 @@ EMPTY_JSON = 4
 COMES = CREATE | MOVED_TO
 _DIRECTORIES = tuple(dict.fromkeys(place.rpartition("/")[0] for place in PLACES))
 _NAMES = frozenset(os.fsencode(place.rpartition("/")[2]) for place in PLACES)
-_MASK = MODIFY | CLOSE_WRITE | MOVED_TO | MOVED_FROM | DELETE
+#: A link has only been made: nobody closes it.
+_BEGUN = MODIFY | CREATE
+_MASK = _BEGUN | CLOSE_WRITE | MOVED_TO | MOVED_FROM | DELETE
 
 
 def may_have_tasks(workspace: Path) -> bool:
@@ -71,4 +73,4 @@ class TreeWatch:
                 self._numbers.discard(told.number)
                 self.on_change(True)
             elif told.name in _NAMES:
-                self.on_change(not told.mask & MODIFY)
+                self.on_change(not told.mask & _BEGUN)
