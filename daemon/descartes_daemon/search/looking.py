@@ -60,7 +60,7 @@ class Looking:
             if alike is None or self.finding is None:
                 return searching.run(wanted), behind(session, index), 0
             with contextlib.closing(searching):
-                found, missing = self.finding.run(searching, index, wanted, alike)
+                found, missing = self.finding.run(searching, index, wanted, self._hiding.hide(alike))
             return found, behind(session, index), missing
 
     def missing(self) -> int:

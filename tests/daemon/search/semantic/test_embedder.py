@@ -13,9 +13,15 @@ import numpy
 import pytest
 
 from descartes_core.errors import Refused, Unavailable
+from descartes_core.redactor import Rules
+from descartes_daemon.search.asked import read_query
+from descartes_daemon.search.hiding import Hiding
+from descartes_daemon.search.looking import Looking, finding_of
+from descartes_daemon.search.searching import Wanted
 from descartes_daemon.search.semantic.embedder import embedder_of
 from descartes_daemon.search.semantic.lexical import SIZE, LexicalEmbedder
 from descartes_local.config_known import Semantic
+from tests.support.searchable import Searchable
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -128,3 +134,19 @@ def test_a_directory_without_a_model_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text("nonsense")
     with pytest.raises(Refused, match=r"pip install onnxruntime tokenizers|semantic\.directory"):
         embedder_of(settings(embedder="directory", directory=str(tmp_path)))
+
+
+def test_a_server_gets_no_secret_of_a_question(server: _Server, tmp_path: Path) -> None:
+    """Passages went without theirs, the question as it stood."""
+    shop = Searchable(tmp_path / "session")
+    shop.say(shop.agent("a"), b"hello world\n")
+    url = settings(embedder="url", url=f"http://127.0.0.1:{server.server_port}/v1/embeddings", timeout=10.0)
+    assert shop.index(is_semantic=True, semantic=url) == "done"
+    looking = Looking(shop.place, None, Hiding(Rules()), "s")
+    looking.finding = finding_of(shop.place, url)
+    query = "world TOKEN=abcdefgh12345678"
+    looking.look(Wanted(read_query(query)), query)
+    looking.close()
+    shop.close()
+    assert len(server.asked) > 1
+    assert not [body for _, body in server.asked if "abcdefgh12345678" in str(body)]
