@@ -62,7 +62,8 @@ def _index(order: dict[str, Any]) -> str:
         index = Index(directory, order["max_bytes"])
         try:
             hiding = hiding_of(order)
-            Indexing(session, index, hiding, goes_on=_is_wanted, room=order.get("room", ROOM)).run()
+            rest = None if order["is_urgent"] else _rest
+            Indexing(session, index, hiding, goes_on=_is_wanted, room=order.get("room", ROOM), rest=rest).run()
             if trouble := _compare(order, session, index, hiding):
                 return trouble
         finally:
@@ -107,8 +108,17 @@ def give_way() -> None:
 
 def _is_wanted() -> bool:
     """Say whether who started us is still there: it writes nothing more, so its end is all there is to read."""
-    ready, _, _ = select.select([0], [], [], 0)
-    return not ready
+    return not _is_over(0)
+
+
+def _rest(seconds: float) -> None:
+    """Do nothing for so long, or until who started us has ended."""
+    _is_over(seconds)
+
+
+def _is_over(seconds: float) -> bool:
+    ready, _, _ = select.select([0], [], [], seconds)
+    return bool(ready)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -15,12 +16,14 @@ from descartes_daemon.search.documents import Document, own_tasks, tasks_of, tra
 from descartes_daemon.search.events import Happened
 from descartes_daemon.search.hiding import Hiding
 from descartes_daemon.search.index_file import Index, Read, Source
-from descartes_daemon.search.outputs import Said
+from descartes_daemon.search.outputs import PIECE, Said
 from descartes_daemon.search.typed import Typed
 from descartes_local.probe import reached
 
 #: An index is not what fills a disk: less than this is left free (bytes).
 ROOM = 64 * 1024 * 1024
+#: While something is said faster than it is read, it is rested so many times longer than worked: a twentieth of a core.
+_RESTS = 19
 _AGENTS = "SELECT * FROM agents ORDER BY created_at, id"
 _AGENT = "SELECT * FROM agents WHERE id = ?"
 
@@ -130,10 +133,29 @@ class Indexing:
     """Brings an index up to date."""
 
     def __init__(
-        self, session: Session, index: Index, hiding: Hiding, *, goes_on: Callable[[], bool], room: int = ROOM
+        self,
+        session: Session,
+        index: Index,
+        hiding: Hiding,
+        *,
+        goes_on: Callable[[], bool],
+        room: int = ROOM,
+        rest: Callable[[float], None] | None = None,
     ) -> None:
+        """Take what is needed.
+
+        Args:
+            session: What is read.
+            index: What is written.
+            hiding: What hides secrets.
+            goes_on: Whether there is still somebody for whom to go on.
+            room: What is left free of the disk.
+            rest: Rests for some seconds, while much is being said; None where somebody waits for the index.
+
+        """
         self._session, self._index, self._hiding = session, index, hiding
-        self._goes_on, self._room = goes_on, room
+        self._goes_on, self._room, self._rest = goes_on, room, rest
+        self._is_flooded = False
 
     def run(self) -> None:
         """Go on until a whole round finds nothing more, or until there is nobody for whom to go on.
@@ -145,8 +167,12 @@ class Indexing:
 
         """
         # A round takes a piece of each, so that none waits for a loud one.
+        begun = time.process_time()
         while sum(self._step(found) for found in self._session.all()):
-            pass
+            if self._rest is not None and self._is_flooded:
+                # Priorities do not count between sessions of processes where the kernel groups them by these.
+                self._rest((time.process_time() - begun) * _RESTS)
+            self._is_flooded, begun = False, time.process_time()
 
     def _step(self, found: Found) -> bool:
         """Read one piece of one source; say whether there was any."""
@@ -156,6 +182,8 @@ class Indexing:
         left = found.material.behind(source.next)
         if left == 0:
             return False
+        if isinstance(found.material, Said) and left > PIECE and not found.material.is_at_rest():
+            self._is_flooded = True
         is_other = left < 0 or isinstance(found.material, Document)  # a log that its program has cut, or all anew
         read = found.material.read(source._replace(next=0, folded=b"") if is_other else source, self._hiding)
         if read is None:

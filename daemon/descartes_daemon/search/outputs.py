@@ -55,7 +55,7 @@ class Said:
             return Read([], self.log.size, source.folded) if begin < self.log.size and begin > source.next else None
         # What ends at a gap goes on nowhere.
         end = begin + len(data)
-        is_all = self.log.gap(end) is not None or (end >= self.log.size and self._is_at_rest())
+        is_all = self.log.gap(end) is not None or (end >= self.log.size and self.is_at_rest())
         folding = Folding(source.folded)
         blocks = list(_blocks(data, is_all))
         if not blocks:
@@ -94,7 +94,8 @@ class Said:
         """Let go of what was read again."""
         self._again.close()
 
-    def _is_at_rest(self) -> bool:
+    def is_at_rest(self) -> bool:
+        """Say whether nothing was said for a moment."""
         if self._has_ended:
             return True
         try:

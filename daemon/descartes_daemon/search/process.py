@@ -61,6 +61,10 @@ class IndexerProcess:
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
+        if not self.is_urgent:
+            # At once: it takes a while to be loaded.
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, pid, 19)
         self._process = process_of(pid)
         os.set_blocking(self._output, False)
         self._loop.add_reader(self._output, self._hear)

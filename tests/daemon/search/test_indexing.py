@@ -15,11 +15,12 @@ from descartes_core.redactor import Rules
 from descartes_daemon.search import indexing
 from descartes_daemon.search.asked import read_query
 from descartes_daemon.search.hiding import Hiding
-from descartes_daemon.search.index_file import Source
+from descartes_daemon.search.index_file import Index, Source
 from descartes_daemon.search.index_opening import NAME
+from descartes_daemon.search.indexing import Indexing, Session
 from descartes_daemon.search.outputs import Said
 from descartes_daemon.search.ranking import Rarity, volumes
-from tests.support.searchable import Searchable, numbered, wait_a_little
+from tests.support.searchable import GIBIBYTE, RESTED, Searchable, numbered, wait_a_little
 
 
 @pytest.fixture
@@ -82,6 +83,25 @@ def test_kills_at_any_moment_lose_and_double_nothing(shop: Searchable, seed: int
     assert end == log.stat().st_size
     for number in chance.sample(range(48_000), 40):
         assert len(shop.find(f"word{number}").results) == 1
+
+
+@pytest.mark.parametrize("rested", [False, True])
+def test_while_much_is_said_it_rests(shop: Searchable, rested: bool) -> None:
+    log = shop.agent("a")
+    shop.say(log, numbered(0, 60_000), rested=rested)
+    rests: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        os.utime(log, (RESTED, RESTED))
+
+    session, index = Session(shop.place, None), Index(shop.place, GIBIBYTE)
+    Indexing(session, index, Hiding(None), goes_on=lambda: True, rest=rest).run()
+    index.close()
+    session.close()
+    assert len(rests) == (0 if rested else 1)
+    assert all(seconds > 0 for seconds in rests)
+    assert shop.behind() == 0
 
 
 def test_two_who_index_at_once_store_everything_once(shop: Searchable) -> None:
