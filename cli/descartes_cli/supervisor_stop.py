@@ -12,7 +12,7 @@ from descartes_cli.asking import Question, answered, ask_all
 from descartes_cli.progress import lasting
 from descartes_cli.render import print_json, printable
 from descartes_core.agent_life import FINAL
-from descartes_core.errors import AgentsAlive, DeadlineOver
+from descartes_core.errors import AgentsAlive, DaemonUnreachable, DeadlineOver
 from descartes_local import supervisor_client
 from descartes_local.home import Home, find_home
 from descartes_local.processes import process_of, wait_for_end
@@ -48,26 +48,39 @@ def stop(policy: str, grace: float | None, as_json: bool) -> None:
     if connection is not None:
         with connection:
             process = process_of(connection.call("ping")["pid"])
-            told = connection.call("list")
-            held = [entry for entry in told["sessions"] if not entry["at_rest"]]
-            services = [entry for entry in told.get("services", ()) if not entry["at_rest"]]
-            if policy == "refuse":
-                _refuse_living(home, held)
-            for entry in held:
-                ended[entry["id"]] = _stop(home, connection, entry, policy == "end", grace)
-                if not as_json:
-                    _say_stopped(entry, ended[entry["id"]])
-            for entry in services:  # last: agents that end elsewhere are told of by it
-                connection.call("stop", {"id": entry["id"]})
-                if not as_json:
-                    _say_stopped(entry, [])
-            connection.call("shutdown")
+            try:
+                ended = _end_all(home, connection, policy == "end", grace, as_json=as_json)
+            except DaemonUnreachable:
+                # Another one may have asked for the same: what counts is that it has ended.
+                if process is None or not wait_for_end(process, supervisor_client.PATIENCE):
+                    raise
         if process is not None and not wait_for_end(process, supervisor_client.PATIENCE):
             raise DeadlineOver(f"the supervisor (pid {process.pid}) was asked to end, and does not")
     if as_json:
         print_json({"running": False, "ended": ended})
     else:
         click.echo("the supervisor has ended" if connection else "no supervisor is running")
+
+
+def _end_all(
+    home: Home, connection: Connection, force: bool, grace: float | None, *, as_json: bool
+) -> dict[str, list[str]]:
+    """End daemons, services and the supervisor; return the agents that ended, by session."""
+    told, ended = connection.call("list"), dict[str, list[str]]()
+    held = [entry for entry in told["sessions"] if not entry["at_rest"]]
+    services = [entry for entry in told.get("services", ()) if not entry["at_rest"]]
+    if not force:
+        _refuse_living(home, held)
+    for entry in held:
+        ended[entry["id"]] = _stop(home, connection, entry, force, grace)
+        if not as_json:
+            _say_stopped(entry, ended[entry["id"]])
+    for entry in services:  # last: agents that end elsewhere are told of by it
+        connection.call("stop", {"id": entry["id"]})
+        if not as_json:
+            _say_stopped(entry, [])
+    connection.call("shutdown")
+    return ended
 
 
 def _refuse_living(home: Home, held: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 
 from descartes_core.messages.common import Change, Model
 
-SomeFile = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
+SomeFile = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^/[^\x00]*$")]
 
 
 class ExportSession(Change):

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from descartes_core.errors import AlreadyExists, ArchiveInvalid, InvalidParams, Unavailable
+from descartes_core.errors import AlreadyExists, ArchiveInvalid, Refused, Unavailable
 from descartes_core.messages.transfer import ExportSession, ImportOriginal
 from descartes_core.session_record import SessionRecord
 from descartes_daemon.asking import Asking
@@ -38,16 +38,11 @@ class Transfer:
 
     async def export(self, request: ExportSession, asking: Asking) -> Reply:
         """session.export: write it all into one file."""
-        path = Path(request.path)
-        if not path.is_absolute():
-            raise InvalidParams("path must be absolute: a daemon stands nowhere")
         async with self._turn:
-            return await asyncio.to_thread(self._export, path, asking.id, replace=request.replace)
+            return await asyncio.to_thread(self._export, Path(request.path), asking.id, replace=request.replace)
 
     async def import_original(self, request: ImportOriginal, asking: Asking) -> Reply:
         """state.import: take in a database of the original."""
-        if not Path(request.path).is_absolute():
-            raise InvalidParams("path must be absolute: a daemon stands nowhere")
         async with self._turn:
             return await take_original(self._store, request, asking)
 
@@ -56,6 +51,8 @@ class Transfer:
         self._is_over.set()
 
     def _export(self, path: Path, request_id: str | None, *, replace: bool) -> Reply:
+        if path.is_dir():
+            raise Refused(f"{path} is a directory: name the file that is to be written")
         try:
             with placed(path, replace=replace) as file:
                 about = export(self._record(), self._data, Watched(file, self._go_on), request_id)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from descartes_core.errors import AlreadyExists, InvalidParams, Unavailable
+from descartes_core.errors import AlreadyExists, InvalidParams, Refused, Unavailable
 from descartes_core.ids import new_id
 from descartes_daemon.transfer import exporting
 from descartes_daemon.unit import Unit
@@ -116,8 +116,11 @@ async def test_a_file_that_is_there_stays_unless_it_may_go(short: Path) -> None:
         assert (short / "x.tar").read_text() == "mine"
         assert "state.db" in await exported(inside, short / "x.tar", replace=True)
         assert {path.name for path in short.iterdir() if "tar" in path.name} == {"x.tar"}
-        with pytest.raises(InvalidParams, match="absolute"):
+        with pytest.raises(InvalidParams, match="path"):
             await inside.call("session.export", path="x.tar")
+        for directory in ("/", str(short)):
+            with pytest.raises(Refused, match="directory"):
+                await inside.call("session.export", path=directory)
         with pytest.raises(Unavailable, match="No such file"):
             await inside.call("session.export", path=str(short / "none" / "x.tar"))
 
