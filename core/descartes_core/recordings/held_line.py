@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from descartes_core.recordings.sequences import Token
@@ -39,6 +40,8 @@ class _Part:
     #: What is seen of it; characters of both stand for one another, unless it is fixed.
     seen: str = ""
     is_fixed: bool = False
+    #: The sequence directly before it, in which a secret may begin for who reads the bytes.
+    before: str = ""
 
 
 @dataclass(slots=True)
@@ -58,6 +61,8 @@ class HeldLine:
     _new: int = 0
     #: Whether what was told ends within a secret.
     _is_secret_on: bool = False
+    #: The sequence that came last, until something else does.
+    _sequence: str = ""
 
     def __post_init__(self) -> None:
         self._by_line = LineByLine(self.rules)
@@ -65,7 +70,7 @@ class HeldLine:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is held back, and a line begins."""
-        return not self._parts and not self._context
+        return not (self._parts or self._context or self._sequence)
 
     @property
     def is_in_key(self) -> bool:
@@ -84,11 +89,14 @@ class HeldLine:
         if token.kind == "text":
             self._new += len(token.text)
             self._add(taker, token.text, token.text)
+            self._parts[-1].before = self._sequence
         elif token.kind == "string":
             self._add(taker, self._hidden(token.text))
         else:
             self._add(taker, token.text)
             self._do(token.text)
+        is_sequence = token.kind in ("csi", "escape") or token.text[0] in "\x1b\x9b"
+        self._sequence = token.text if is_sequence and token.kind != "string" else ""
         if self._seen > _MOST_SEEN or self._size > _MOST or len(self._parts) > _MOST_PARTS:
             self.shorten()
 
@@ -190,7 +198,38 @@ class HeldLine:
         ]
         if self._is_secret_on and (going_on := _GOES_ON.match(seen)):
             spans.append((0, going_on.end()))
+        spans += self._spelled(skipped)
         return merged([(max(begin, 0), end) for begin, end in spans if end > 0])
+
+    def _spelled(self, skipped: int) -> Iterator[Span]:
+        """Walk over what is secret together with the sequence before it; that goes, too, where it is still here."""
+        runs = list(self._runs(skipped))
+        # Most begin with a colour and hold nothing: one quick look for all of them.
+        lines = "\n".join(text for _, _, text in runs)
+        suspects = {lines.count("\n", 0, begin) for begin, _ in self.rules.lines(lines)} if runs else ()
+        for number, at, text in (runs[suspect] for suspect in sorted(suspects)):
+            before = self._parts[number].before
+            for _, end in [one for one in self.rules.spans(text) if one[0] < len(before) < one[1]]:
+                if number and self._parts[number - 1].raw.endswith(before):
+                    self._parts[number - 1].raw = self._parts[number - 1].raw[: -len(before)]
+                    self._size -= len(before)
+                yield at, at + end - len(before)
+
+    def _runs(self, skipped: int) -> Iterator[tuple[int, int, str]]:
+        """Walk over the text behind each sequence, with that: the number of its first part, its place, the text."""
+        at = first = begin = 0
+        run: list[str] = []
+        for number, part in enumerate(self._parts):
+            if run and (part.before or part.is_fixed or not part.seen):
+                yield first, begin, "".join(run)
+                run = []
+            if part.before and part.seen and at >= skipped:
+                first, begin, run = number, at, [part.before, part.seen]
+            elif run:
+                run.append(part.seen)
+            at += len(part.seen)
+        if run:
+            yield first, begin, "".join(run)
 
     def _hide(self, spans: list[Span], *, is_last: bool = False) -> None:
         """Put what is hidden in the place of what is secret."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from descartes_core.recordings.hiding import Hiding
@@ -56,6 +56,8 @@ def said(data: bytes, *cuts: int) -> bytes:
 
 
 @given(pieces, st.lists(st.integers(0, 300), max_size=8))
+@example(b"\x1b" + SECRET.encode(), [])
+@example(b"\x1b[" + SECRET.encode() + b"\n", [1, 2, 3, 9])
 def test_however_it_is_cut_the_output_is_the_same_without_its_secrets(data: bytes, cuts: list[int]) -> None:
     told = said(data, *cuts)
     assert SECRET.encode() not in told
@@ -86,6 +88,21 @@ def test_a_secret_is_found_through_colours_cuts_and_corrections(shown: str) -> N
         for length in (6, len(SECRET)):
             assert SECRET[-length:].encode() not in told
             assert SECRET[:length].encode() not in told
+
+
+@pytest.mark.parametrize("begins", ["\x1b", "\x1b[", "\x1b[1;", "\x1b(", "\x1b]", "\x1bP", "\x9b", "\x1b[1m\x1b"])
+@pytest.mark.parametrize("first", ["z", "E", "H", "[", "1234567;8m", "12\u00e9", "]", "C"])
+def test_a_secret_is_found_whose_beginning_a_terminal_takes_for_a_sequence(begins: str, first: str) -> None:
+    secret = first + SECRET
+    data = f"say {begins}{secret} x\r\nmore\r\n".encode()
+    for cuts in ((), range(len(data)), (5,), (6,), (7, 9)):
+        edges = [0, *cuts, len(data)]
+        moments = [Moment(float(n), "out", data[a:b]) for n, (a, b) in enumerate(pairwise(edges))]
+        told = b"".join(one.data for one in hidden(*moments, rules=Rules([secret])))
+        assert SECRET.encode() not in told
+        assert b"***" in told
+        assert told.startswith(b"say ")
+        assert told.endswith(b"more\r\n")
 
 
 def test_each_moment_keeps_its_time_and_what_else_happened_its_place() -> None:
