@@ -116,7 +116,8 @@ async def test_only_what_is_wanted_is_told(short: Path) -> None:
             (taken,) = await got(taker, 1)
             assert (taken.event["event_type"], taken.event["agent_id"]) == ("completed", other["id"])
             await tell(inside, *range(1500))  # passed over, and that is written down now and then
-            await inside.spawn(["true"])
+            await until(inside, behind=0)  # what it wrote down of that is in the store's queue by now
+            await tell(inside, 1500)  # behind it
             row = (await inside.daemon.store.select("hooks"))[0]
             assert row["delivered_to"] > taken.event["seq"] + 900
     assert len(taker.taken) == 1
