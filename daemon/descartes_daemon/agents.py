@@ -240,6 +240,9 @@ class Agents:
         agent.unused = {}
         for log in agent.logs:
             log.close()
+        # The next daemon comes across a gap only while its agent is in keeping.
+        if any(log.gaps.all for log in agent.logs):
+            await self.outputs.all_told()
         if agent.row.host is None:
             parts = kept.OF_TERMINALS if agent.row.tty else kept.OF_STREAMS
             await self.keeping.forget(*(kept.agent_name(agent.id, part) for part in parts))

@@ -40,6 +40,7 @@ class DiskNews:
         self._storing: asyncio.Task[None] | None = None
         agents.outputs.on_trouble = self.troubled
         agents.outputs.on_gap = self.gap
+        agents.outputs.all_told = self.all_told
 
     def troubled(self, log: OutputLog, trouble: str | None) -> None:
         """Take note that a log cannot be written, or can again."""
@@ -69,6 +70,11 @@ class DiskNews:
         self._waiting.append(news)
         if self._storing is None or self._storing.done():
             self._storing = self._agents.background.start(self._store(), "tell of the disk")
+
+    async def all_told(self) -> None:
+        """Wait until all of it is stored; on a full disk that takes until there is room."""
+        while self._storing is not None and not self._storing.done():
+            await asyncio.wait({self._storing})
 
     async def _store(self) -> None:
         while self._waiting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -37,6 +37,8 @@ class Outputs:
         self.on_trouble: Callable[[OutputLog, str | None], None] = lambda _log, _trouble: None
         self.on_gap: Callable[[OutputLog, Gap], None] = lambda _log, _gap: None
         self.on_cut: Callable[[OutputLog], None] = lambda _log: None
+        #: Waits until what was said of gaps is stored; set by who tells.
+        self.all_told: Callable[[], Awaitable[None]] = _nothing_to_tell
 
     def read(self, log: OutputLog, *, to_its_end: bool) -> None:
         """Take note that somebody read a piece, who may come for the next one."""
@@ -86,6 +88,10 @@ class Outputs:
     def errors_of(self, row: AgentRow) -> OutputLog | None:
         """Return the log of an agent's stderr; None where it has a terminal."""
         return None if row.tty else self.of(row, "stderr")
+
+
+async def _nothing_to_tell() -> None:
+    """Wait for nobody."""
 
 
 def _removed(at: float) -> str:

@@ -136,3 +136,15 @@ async def test_a_gap_that_a_killed_daemon_left_is_told_by_the_next_and_once(shor
             log.close()
         (event,) = await told(inside, "output_dropped")
         assert event["data"] == {"name": "fixer", "stream": "stdout", "begin": 0, "end": 100, "reason": FULL_DISK}
+
+
+async def test_an_agent_is_kept_until_its_gap_is_told(short: Path) -> None:
+    async with open_inside(short) as inside:
+        spawned = await inside.spawn(agent("silent"))
+        silent = inside.agent(spawned["id"])
+        assert silent.log.lose(100)
+        await inside.call("agent.kill", agent_id=silent.id)
+        async with asyncio.timeout(PATIENCE):
+            await silent.let_go.wait()
+        (event,) = await told(inside, "output_dropped")
+        assert event["data"]["end"] == 100
