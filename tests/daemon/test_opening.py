@@ -206,7 +206,7 @@ async def test_who_reads_nothing_is_told_of(short: Path, monkeypatch: pytest.Mon
             await write(inside, spawned["id"], "z" * 900_000)
 
 
-@pytest.mark.parametrize("tty", [True, False])
+@pytest.mark.parametrize("tty", [pytest.param(True, marks=pytest.mark.soak), False])
 async def test_a_lack_of_descriptors_in_the_middle_leaves_nothing(short: Path, tty: bool) -> None:
     """Whichever step finds none: what the steps before it opened is closed again, and the helper ends."""
     async with open_inside(short) as inside:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from tests.support.person import Person
 from tests.support.programs import agent, installed
 from tests.support.serving import only_run, said
@@ -12,6 +14,7 @@ from tests.support.serving import only_run, said
 LIMIT, SPARE = 64, 16
 
 
+@pytest.mark.soak
 def test_agents_are_started_until_descriptors_run_short(person: Person) -> None:
     shop = person.workspace()
     person.home.make()

@@ -77,6 +77,7 @@ def test_every_change_on_a_full_disk_is_done_or_told(disk: Disk, spare: int) -> 
     assert {ended["old"], ended["with"], ended["without"]} == {"completed"}
 
 
+@pytest.mark.soak
 def test_a_session_on_a_full_disk_ends_within_its_agents_grace(disk: Disk) -> None:
     """Nobody can note that they are to end, nor how they did: they are asked all the same, and it is not waited for."""
     disk.run("sessions", "start", disk.shop)
@@ -131,6 +132,7 @@ def test_every_change_of_a_read_only_workspace_is_done_or_told(disk: Disk) -> No
 
 @pytest.mark.parametrize("policy", ["wait", "drop"])
 @pytest.mark.parametrize("options", [(), pytest.param(("--no-tty",), marks=pytest.mark.soak)], ids=["tty", "no-tty"])
+@pytest.mark.soak
 def test_a_flood_onto_a_full_disk_is_told_and_goes_on(disk: Disk, policy: str, options: tuple[str, ...]) -> None:
     """With a terminal the agent waits or loses what is told; without one its own writes fail, as on any full disk."""
     disk.home.make()

@@ -21,7 +21,9 @@ LANES = 2
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("times", [pytest.param(12, id="12"), pytest.param(500, id="500", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "times", [pytest.param(12, id="12", marks=pytest.mark.soak), pytest.param(500, id="500", marks=pytest.mark.soak)]
+)
 def test_nothing_is_torn_lost_or_done_twice(person: Person, times: int) -> None:
     """Each change is checked before the next: what was acknowledged is, what was not is done once or not at all."""
     print(f"seed {SEED}")

@@ -21,7 +21,10 @@ THREADS = min(32, (os.cpu_count() or 1) + 4) + 3
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("count", [pytest.param(100, id="100"), pytest.param(10_000, id="10k", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(100, id="100", marks=pytest.mark.soak), pytest.param(10_000, id="10k", marks=pytest.mark.soak)],
+)
 def test_nothing_grows_with_agents_that_came_and_went(person: Person, count: int) -> None:
     started = person.run("sessions", "start", person.workspace(), "--json").json
     supervisor = int(person.run("supervisor", "status", "--json").json["pid"])

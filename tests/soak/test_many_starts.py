@@ -28,7 +28,10 @@ SLACK = 2 * MEBIBYTE
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("count", [pytest.param(100, id="100"), pytest.param(10_000, id="10k", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(100, id="100", marks=pytest.mark.soak), pytest.param(10_000, id="10k", marks=pytest.mark.soak)],
+)
 def test_supervisor_and_fork_server_do_not_grow_with_starts(person: Person, count: int) -> None:
     places = [person.workspace(f"shop-{number}") for number in range(TOGETHER)]
     names = {str(place): new_id() for place in places}

@@ -111,6 +111,7 @@ def test_a_kill_between_answer_and_commit_repeats_that_one_event(person: Person,
     assert len({one.delivery for one in taker.taken}) == len(taken) - 1
 
 
+@pytest.mark.soak
 def test_restarts_renewals_stops_and_another_supervisor_lose_and_repeat_nothing(person: Person) -> None:
     configured(person)
     shop = person.directory / "projects/shop"
