@@ -12,6 +12,7 @@ from pathlib import Path
 
 from descartes_core.errors import SchemaTooNew, Unavailable
 from descartes_daemon.sql import MIGRATIONS, statements
+from descartes_daemon.transaction import transaction
 from descartes_local.json_file import sync_directory
 
 #: `application_id` of our databases ("DSCR"): any other one is somebody else's.
@@ -159,16 +160,3 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[tuple[int, str]
 def schema_of(connection: sqlite3.Connection) -> int:
     """Return the number of the last migration."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do the block whole or not at all, and alone."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk may have ended it already
-            connection.execute("ROLLBACK")
-        raise

@@ -15,8 +15,8 @@ from descartes_core.errors import (
     LimitReached,
     NotFound,
 )
-from descartes_daemon.schema import transaction
 from descartes_daemon.sql import QUERIES
+from descartes_daemon.transaction import transaction
 from descartes_daemon.unit import Unit
 
 #: What is the matter with one unit and not with the database: refused by a trigger or a key, or not to be bound.

@@ -13,8 +13,9 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from descartes_daemon.search.index_opening import NAME, is_passing, opened, remove, transaction
+from descartes_daemon.search.index_opening import NAME, is_passing, opened, remove
 from descartes_daemon.search.words import indexed, mark
+from descartes_daemon.transaction import transaction
 
 #: Passages of one volume, unless so few bytes are allowed that this would be a large part of them.
 _VOLUME = 65_536

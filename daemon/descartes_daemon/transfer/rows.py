@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from descartes_core.errors import ArchiveInvalid, SchemaTooNew
-from descartes_daemon.schema import APPLICATION, migrate, transaction
+from descartes_daemon.schema import APPLICATION, migrate
 from descartes_daemon.sql import MIGRATIONS
+from descartes_daemon.transaction import transaction
 from descartes_daemon.transfer.original import MARK
 
 #: Tables whose rows stay behind; so do those of hooks, by their first letters.

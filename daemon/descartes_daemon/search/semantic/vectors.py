@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from descartes_daemon.search.index_opening import transaction
+from descartes_daemon.transaction import transaction
 
 #: Passages of one row: so many vectors are made and stored in one go.
 BLOCK = 64
